@@ -1,0 +1,117 @@
+/**
+ * The mailbox between guest threads (one worker each) and the kernel thread.
+ *
+ * One SharedArrayBuffer for the whole emulator. A guest thread that stops writes its registers and exit reason to its CPU
+ * state, posts its slot and waits; the kernel thread answers by writing the CPU state and the slot's reply word.
+ *
+ *   word 0            bell: incremented by every post; the kernel waits on it when it has nothing to do
+ *   word 1            kernelSleeps: 1 while the kernel waits on the bell
+ *   words 16..143     bitmap of posted slots (4096 bits)
+ *   words 144..4239   state of each slot
+ */
+export const MAILBOX_SLOTS = 4096;
+const BELL = 0;
+const KERNEL_SLEEPS = 1;
+const BITMAP = 16;
+const STATES = BITMAP + MAILBOX_SLOTS / 32;
+export const MAILBOX_BYTES = (STATES + MAILBOX_SLOTS) * 4;
+
+/** State of a slot. A worker owns the slot's CPU state while it is `running`; the kernel in every other state. */
+export const SlotState = {
+  running: 0,
+  /** posted, the worker spins */
+  posted: 1,
+  /** posted, the worker sleeps on the word */
+  postedAsleep: 2,
+} as const;
+
+/** The kernel's answer, stored in the slot's state word plus 16; the worker turns it into `running`. */
+export const Reply = {
+  /** Go on at the CPU state's rip. */
+  resume: 16,
+  /** The thread has ended or its worker gets another program: leave the run loop and go idle. */
+  leave: 17,
+} as const;
+export type ReplyCode = (typeof Reply)[keyof typeof Reply];
+
+export class MailboxGuest {
+  readonly words: Int32Array;
+  constructor(buffer: SharedArrayBuffer, readonly spin = 2000) {
+    this.words = new Int32Array(buffer);
+  }
+
+  /** Posts `slot` and blocks until the kernel has answered. */
+  call(slot: number): ReplyCode {
+    const words = this.words;
+    const state = STATES + slot;
+    Atomics.store(words, state, SlotState.posted);
+    Atomics.or(words, BITMAP + (slot >>> 5), 1 << (slot & 31));
+    Atomics.add(words, BELL, 1);
+    if (Atomics.load(words, KERNEL_SLEEPS) !== 0) Atomics.notify(words, BELL);
+    let value: number = SlotState.posted;
+    for (let i = 0; i < this.spin; i++) {
+      value = Atomics.load(words, state);
+      if (value >= Reply.resume) break;
+    }
+    if (value < Reply.resume) {
+      value = Atomics.compareExchange(words, state, SlotState.posted, SlotState.postedAsleep);
+      if (value === SlotState.posted) {
+        value = SlotState.postedAsleep;
+        while (value < Reply.resume) {
+          Atomics.wait(words, state, SlotState.postedAsleep);
+          value = Atomics.load(words, state);
+        }
+      }
+    }
+    Atomics.store(words, state, SlotState.running);
+    return value as ReplyCode;
+  }
+}
+
+export class MailboxKernel {
+  readonly words: Int32Array;
+  constructor(readonly buffer: SharedArrayBuffer) {
+    this.words = new Int32Array(buffer);
+  }
+
+  /** Calls `serve` for every slot posted since the last call; returns how many. */
+  drain(serve: (slot: number) => void): number {
+    const words = this.words;
+    let served = 0;
+    for (let w = 0; w < MAILBOX_SLOTS / 32; w++) {
+      if (Atomics.load(words, BITMAP + w) === 0) continue;
+      let bits = Atomics.exchange(words, BITMAP + w, 0);
+      while (bits !== 0) {
+        const bit = 31 - Math.clz32(bits & -bits);
+        bits &= bits - 1;
+        serve(w * 32 + bit);
+        served++;
+      }
+    }
+    return served;
+  }
+
+  /** Answers a posted slot; its worker goes on. */
+  reply(slot: number, code: ReplyCode): void {
+    const before = Atomics.exchange(this.words, STATES + slot, code);
+    if (before === SlotState.postedAsleep) Atomics.notify(this.words, STATES + slot, 1);
+  }
+
+  bell(): number {
+    return Atomics.load(this.words, BELL);
+  }
+
+  /** Resolves when a slot is posted after bell() returned `seen`, or after `timeoutMs`. The host's event loop runs meanwhile. */
+  async sleep(seen: number, timeoutMs: number): Promise<void> {
+    Atomics.store(this.words, KERNEL_SLEEPS, 1);
+    const wait = Atomics.waitAsync(this.words, BELL, seen, timeoutMs);
+    if (wait.async) await wait.value;
+    Atomics.store(this.words, KERNEL_SLEEPS, 0);
+  }
+
+  /** Wakes sleep() from the kernel's own thread (a timer, a host callback). */
+  ring(): void {
+    Atomics.add(this.words, BELL, 1);
+    Atomics.notify(this.words, BELL);
+  }
+}
