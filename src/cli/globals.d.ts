@@ -1,0 +1,2 @@
+/** Set by tools/build.mjs from package.json. */
+declare const TUXLATE_VERSION: string;

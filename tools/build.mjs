@@ -1,0 +1,97 @@
+// Builds dist/: the command, the guest worker, the library and the two WebAssembly modules.
+// Only what changed is made again: bundles always (esbuild is faster than asking), the modules when the code that makes
+// them has another hash. Usage: node tools/build.mjs [--watch-quiet]
+import { createHash } from 'node:crypto';
+import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { build } from 'esbuild';
+
+const top = join(dirname(fileURLToPath(import.meta.url)), '..');
+const dist = join(top, 'dist');
+const work = join(top, 'build');
+const version = JSON.parse(readFileSync(join(top, 'package.json'), 'utf8')).version;
+
+const common = {
+  absWorkingDir: top,
+  bundle: true,
+  platform: 'node',
+  format: 'esm',
+  target: 'node20',
+  charset: 'utf8',
+  logLevel: 'warning',
+  define: { TUXLATE_VERSION: JSON.stringify(version) },
+};
+
+/** Bundles one entry point into dist/. */
+async function bundle(entry, out, extra = {}) {
+  await build({ ...common, entryPoints: [entry], outfile: join(dist, out), sourcemap: 'linked', ...extra });
+}
+
+function hashOf(...parts) {
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(part);
+  return hash.digest('hex');
+}
+
+function sources(folder, suffix) {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { recursive: true })
+    .map((name) => join(folder, String(name)))
+    .filter((path) => path.endsWith(suffix) && statSync(path).isFile())
+    .sort();
+}
+
+/** Runs `make` when `key` differs from the stamp of the last success or an output is missing. */
+async function whenChanged(name, key, outputs, make) {
+  const stamp = join(work, `${name}.stamp`);
+  const fresh = existsSync(stamp) && readFileSync(stamp, 'utf8') === key && outputs.every((path) => existsSync(path));
+  if (fresh) return;
+  const start = performance.now();
+  await make();
+  writeFileSync(stamp, key);
+  const sizes = outputs.map((path) => `${relative(top, path)} ${Math.round(statSync(path).size / 1024)} KiB`);
+  console.log(`${name}: ${sizes.join(', ')} in ${Math.round(performance.now() - start)} ms`);
+}
+
+/** The interpreter: its generator is bundled, and run when the bundle's text changed. */
+async function interpreter() {
+  const out = join(dist, 'interpreter.wasm');
+  const made = await build({
+    ...common,
+    entryPoints: ['src/engine/interpreter/generate.ts'],
+    write: false,
+    outfile: join(work, 'generateInterpreter.mjs'),
+  });
+  const text = made.outputFiles[0].contents;
+  await whenChanged('interpreter', hashOf(text), [out], async () => {
+    const path = join(work, 'generateInterpreter.mjs');
+    writeFileSync(path, text);
+    const { generateInterpreter } = await import(`${pathToFileURL(path)}?${hashOf(text)}`);
+    writeFileSync(out, generateInterpreter());
+  });
+}
+
+/** The helpers: AssemblyScript. */
+async function helpers() {
+  const out = join(dist, 'helpers.wasm');
+  const tool = join(top, 'tools', 'build-helpers.mjs');
+  if (!existsSync(tool)) return;
+  const inputs = [tool, ...sources(join(top, 'src', 'helpers'), '.ts'), join(top, 'src/machine/cpuState.ts'), join(top, 'src/machine/memoryLayout.ts')];
+  const key = hashOf(...inputs.map((path) => readFileSync(path)));
+  await whenChanged('helpers', key, [out], async () => {
+    const { buildHelpers } = await import(pathToFileURL(tool).href);
+    await buildHelpers(out);
+  });
+}
+
+mkdirSync(dist, { recursive: true });
+mkdirSync(work, { recursive: true });
+await Promise.all([
+  interpreter(),
+  helpers(),
+  bundle('src/cli/main.ts', 'tuxlate.js', { banner: { js: '#!/usr/bin/env node' } }),
+  bundle('src/host-node/guestWorker.entry.ts', 'guestWorker.js'),
+  bundle('src/index.ts', 'index.js'),
+]);
+chmodSync(join(dist, 'tuxlate.js'), 0o755);
