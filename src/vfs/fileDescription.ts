@@ -1,0 +1,151 @@
+import { EINVAL, ENODEV, ENOTDIR, ENOTTY, ESPIPE } from '../abi/linux/errno.ts';
+import { O_ACCMODE, O_PATH, O_RDONLY, O_WRONLY } from '../abi/linux/openFlags.ts';
+import { EPOLLIN, EPOLLOUT, EPOLLRDNORM, EPOLLWRNORM } from '../abi/linux/poll.ts';
+import type { GuestMemory } from '../machine/guestMemory.ts';
+import type { Cred } from './cred.ts';
+import type { Inode } from './inode.ts';
+import type { FsContext, Path } from './path.ts';
+import type { WaitQueue } from './waitQueue.ts';
+
+/** What a file may want to know of the task that uses it. kernel/task's Task is one; a tty narrows it. */
+export interface FileCaller {
+  readonly memory: GuestMemory;
+  readonly cred: Cred;
+  readonly fs: FsContext;
+  /** Thread group id: the owner that POSIX record locks name. */
+  readonly tgid: number;
+}
+
+/** Takes one directory entry; false when there is no room for it. `next` is the position after it. */
+export type DirSink = (name: string, ino: number, type: number, next: number) => boolean;
+
+/**
+ * An open file (Linux's struct file): what descriptors of one or several processes refer to. Flags are those of open(2) less
+ * the creation flags. Results are n >= 0 or -errno. A file that would have to wait answers -EAGAIN, whatever O_NONBLOCK says;
+ * the system call decides whether to park on `waitQueue`. Buffers may be views of guest memory: use them at once.
+ */
+export abstract class FileDescription {
+  /** Where it was opened; pipes, sockets and the like lie in a file system that is mounted nowhere. */
+  readonly path: Path;
+  /** Status flags and access mode (O_APPEND, O_NONBLOCK, ...). O_CLOEXEC belongs to the descriptor, not here. */
+  flags: number;
+  pos = 0;
+  /** References: descriptor-table entries, mappings, messages in flight. The last release closes it. */
+  private refs = 1;
+  /** Credentials of the opener. */
+  readonly cred: Cred;
+  /** F_SETOWN and F_SETSIG. */
+  owner = { type: 0, id: 0 };
+  signal = 0;
+  /** Who hears of readiness changes; null for files that are always ready. */
+  readonly waitQueue: WaitQueue | null = null;
+
+  constructor(path: Path, flags: number, cred: Cred) {
+    this.path = path;
+    this.flags = flags;
+    this.cred = cred;
+  }
+
+  get inode(): Inode {
+    return this.path.dentry.inode!;
+  }
+  get readable(): boolean {
+    return (this.flags & O_ACCMODE) !== O_WRONLY && (this.flags & O_PATH) === 0;
+  }
+  get writable(): boolean {
+    return (this.flags & O_ACCMODE) !== O_RDONLY && (this.flags & O_PATH) === 0;
+  }
+  /** Whether there is a file position: false for pipes, sockets, ttys: lseek and pread give ESPIPE. */
+  get seekable(): boolean {
+    return false;
+  }
+
+  ref(): this {
+    this.refs++;
+    return this;
+  }
+  /** Drops one reference. */
+  release(): void {
+    if (--this.refs === 0) this.close();
+  }
+  get open(): boolean {
+    return this.refs > 0;
+  }
+
+  /** Preconditions of read and write methods: the access mode allows it, the length is > 0 or the file wants to see zero-length calls. */
+  read(_buf: Uint8Array, _t: FileCaller): number {
+    return -EINVAL;
+  }
+  write(_buf: Uint8Array, _t: FileCaller): number {
+    return -EINVAL;
+  }
+  pread(_buf: Uint8Array, _offset: number, _t: FileCaller): number {
+    return -ESPIPE;
+  }
+  pwrite(_buf: Uint8Array, _offset: number, _t: FileCaller): number {
+    return -ESPIPE;
+  }
+  /** Several buffers as one operation. Files with messages (sockets, packet pipes, eventfd) override them. */
+  readv(bufs: readonly Uint8Array[], t: FileCaller): number {
+    return gather(bufs, (buf) => this.read(buf, t));
+  }
+  writev(bufs: readonly Uint8Array[], t: FileCaller): number {
+    return gather(bufs, (buf) => this.write(buf, t));
+  }
+  seek(_offset: number, _whence: number): number {
+    return -ESPIPE;
+  }
+  ioctl(_t: FileCaller, _cmd: number, _arg: number): number {
+    return -ENOTTY;
+  }
+  /** Current readiness in EPOLL bits. */
+  poll(): number {
+    return EPOLLIN | EPOLLOUT | EPOLLRDNORM | EPOLLWRNORM;
+  }
+  /** Hands entries from the current position on to `sink`; moves the position past those taken. 0 or -errno. */
+  readdir(_sink: DirSink): number {
+    return -ENOTDIR;
+  }
+  fsync(_dataOnly: boolean): number {
+    return -EINVAL;
+  }
+  truncate(_size: number): number {
+    return -EINVAL;
+  }
+  allocate(_mode: number, _offset: number, _length: number): number {
+    return -ENODEV;
+  }
+  /** O_NONBLOCK and O_ASYNC may change through fcntl; a file that must know overrides this. 0 or -errno. */
+  setFlags(flags: number): number {
+    this.flags = flags;
+    return 0;
+  }
+  /** The inode whose pages mmap shows, or -errno. */
+  mmap(_writable: boolean): Inode | number {
+    return -ENODEV;
+  }
+  /** Extra lines of /proc/PID/fdinfo/N. */
+  fdinfo(): string {
+    return '';
+  }
+  /** Each close of a descriptor, before the reference goes (POSIX locks of `owner` go with it: fd table's doing). */
+  flush(): number {
+    return 0;
+  }
+  /** The last reference has gone. */
+  protected close(): void {}
+}
+
+/** One transfer after the other until one is short. */
+export function gather(bufs: readonly Uint8Array[], transfer: (buf: Uint8Array) => number): number {
+  let total = 0;
+  for (const buf of bufs) {
+    if (buf.length === 0) continue;
+    const n = transfer(buf);
+    if (n < 0) return total > 0 ? total : n;
+    total += n;
+    if (n < buf.length) break;
+  }
+  return total;
+}
+

@@ -1,0 +1,47 @@
+import type { Dentry } from './dentry.ts';
+import type { Inode } from './inode.ts';
+import type { StatFs } from './stat.ts';
+
+/** Options of mount(2)'s data string, split at commas. */
+export type MountOptions = ReadonlyMap<string, string>;
+
+/** A mounted file system (Linux's super block). One may be mounted at several places. */
+export abstract class FileSystem {
+  /** As in /proc/filesystems and the third column of /proc/mounts. */
+  abstract readonly typeName: string;
+  /** Device number that stat shows. */
+  readonly dev: number;
+  /** Whether all writing is refused (EROFS), whatever the mount says. */
+  readOnly = false;
+  /**
+   * Whether the VFS keeps looked-up names. `always`: names change only through the VFS. `revalidate`: asks revalidate() before
+   * a kept name is used. `never`: lookup() every time (procfs).
+   */
+  readonly nameCache: 'always' | 'revalidate' | 'never' = 'always';
+  /** Root dentry; set by the constructor of a file system through `setRoot`. */
+  root!: Dentry;
+
+  constructor(dev: number) {
+    this.dev = dev;
+  }
+
+  abstract statfs(): StatFs;
+  /** File systems with nameCache `revalidate`: false when the kept entry (null: known not to be there) may be wrong. */
+  revalidate(_dir: Inode, _name: string, _inode: Inode | null): boolean {
+    return true;
+  }
+  /** Options column of /proc/mounts, after rw/ro. */
+  optionsText(): string {
+    return '';
+  }
+  sync(): number {
+    return 0;
+  }
+}
+
+let nextAnonymousMinor = 20;
+/** A device number for a file system without a device (major 0), as Linux gives them. */
+export function anonymousDevice(): number {
+  const minor = nextAnonymousMinor++;
+  return ((minor & 0xff) | ((minor & 0xfff00) << 12)) >>> 0;
+}

@@ -1,0 +1,2 @@
+/** Placeholder until the bodies are in: record locks and flock of one inode. */
+export class LockTable {}

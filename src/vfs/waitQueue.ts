@@ -1,0 +1,41 @@
+/** Somebody who wants to hear of readiness changes: a parked task, an epoll item, a poll call. */
+export interface Waiter {
+  /** `events` are EPOLL bits that may have become true. Must not block; may add or remove waiters of any queue. */
+  onWake(events: number): void;
+}
+
+const NO_WAITERS: readonly Waiter[] = [];
+
+/**
+ * The waiters of one object. A wake is a hint: whoever is woken looks at the object again (its `poll()` or a retry).
+ * The list is copied on change while a wake is under way, so waiters may come and go inside onWake.
+ */
+export class WaitQueue {
+  private waiters: Waiter[] = NO_WAITERS as Waiter[];
+  private waking = 0;
+
+  get empty(): boolean {
+    return this.waiters.length === 0;
+  }
+
+  add(waiter: Waiter): void {
+    if (this.waking > 0 || this.waiters === NO_WAITERS) this.waiters = [...this.waiters, waiter];
+    else this.waiters.push(waiter);
+  }
+
+  /** Removes one registration of `waiter`; nothing happens when there is none. */
+  remove(waiter: Waiter): void {
+    const index = this.waiters.indexOf(waiter);
+    if (index < 0) return;
+    if (this.waking > 0) this.waiters = this.waiters.filter((_, i) => i !== index);
+    else this.waiters.splice(index, 1);
+  }
+
+  wake(events: number): void {
+    const waiters = this.waiters;
+    if (waiters.length === 0) return;
+    this.waking++;
+    for (const waiter of waiters) waiter.onWake(events);
+    this.waking--;
+  }
+}
