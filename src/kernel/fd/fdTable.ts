@@ -1,0 +1,116 @@
+import type { FileDescription } from '../../vfs/fileDescription.ts';
+import { EBADF, EMFILE } from '../../abi/linux/errno.ts';
+
+/**
+ * The descriptors of one or more tasks (files_struct): shared by CLONE_FILES, copied by fork. A slot holds one reference
+ * to its file description (`ref` and `release` of FileDescription count them).
+ */
+export class FdTable {
+  private readonly files: (FileDescription | null)[] = [];
+  private readonly cloexec: boolean[] = [];
+  /** No descriptor below this is free. */
+  private firstFree = 0;
+  /** Tasks that share this table. */
+  private users = 1;
+
+  /** The open file, or null (EBADF). Borrowed: ref() it to keep it. */
+  get(fd: number): FileDescription | null {
+    return this.files[fd] ?? null;
+  }
+
+  /** Puts `file` (taking over the caller's reference) in the lowest free descriptor >= `from`; -EMFILE when that is >= limit: the caller then releases. */
+  install(file: FileDescription, cloexec: boolean, limit: number, from = 0): number {
+    let fd = Math.max(from, this.firstFree);
+    while (fd < this.files.length && this.files[fd]) fd++;
+    if (fd >= limit) return -EMFILE;
+    this.put(fd, file, cloexec);
+    if (from <= this.firstFree) this.firstFree = fd + 1;
+    return fd;
+  }
+
+  /** Puts `file` at `fd` (taking over the caller's reference), closing what was there, as dup2 does. The caller checked the limit. */
+  set(fd: number, file: FileDescription, cloexec: boolean): void {
+    const old = this.files[fd] ?? null;
+    this.put(fd, file, cloexec);
+    if (old !== null) this.drop(old);
+  }
+
+  private put(fd: number, file: FileDescription, cloexec: boolean): void {
+    while (this.files.length < fd) {
+      this.files.push(null);
+      this.cloexec.push(false);
+    }
+    this.files[fd] = file;
+    this.cloexec[fd] = cloexec;
+  }
+
+  /** close(2): 0 or -EBADF, or the error of the file's flush. */
+  close(fd: number): number {
+    const file = this.files[fd] ?? null;
+    if (file === null) return -EBADF;
+    this.files[fd] = null;
+    if (fd < this.firstFree) this.firstFree = fd;
+    return this.drop(file);
+  }
+
+  private drop(file: FileDescription): number {
+    const result = file.flush();
+    file.release();
+    return result;
+  }
+
+  isCloexec(fd: number): boolean {
+    return this.cloexec[fd] ?? false;
+  }
+
+  setCloexec(fd: number, on: boolean): void {
+    this.cloexec[fd] = on;
+  }
+
+  /** One more than the highest descriptor ever used. */
+  get size(): number {
+    return this.files.length;
+  }
+
+  /** Open descriptors in ascending order. */
+  *entries(): Generator<[fd: number, file: FileDescription]> {
+    for (let fd = 0; fd < this.files.length; fd++) {
+      const file = this.files[fd];
+      if (file) yield [fd, file];
+    }
+  }
+
+  /** One more task uses this table (CLONE_FILES). */
+  share(): this {
+    this.users++;
+    return this;
+  }
+
+  /** A copy with references of its own (fork). */
+  fork(): FdTable {
+    const copy = new FdTable();
+    for (let fd = 0; fd < this.files.length; fd++) {
+      const file = this.files[fd] ?? null;
+      file?.ref();
+      copy.files.push(file);
+      copy.cloexec.push(this.cloexec[fd]!);
+    }
+    copy.firstFree = this.firstFree;
+    return copy;
+  }
+
+  get shared(): boolean {
+    return this.users > 1;
+  }
+
+  /** execve: closes what has FD_CLOEXEC. The caller unshared the table first. */
+  closeOnExec(): void {
+    for (let fd = 0; fd < this.files.length; fd++) if (this.files[fd] && this.cloexec[fd]) this.close(fd);
+  }
+
+  /** A task gives the table up; the last one closes everything. */
+  release(): void {
+    if (--this.users > 0) return;
+    for (let fd = 0; fd < this.files.length; fd++) if (this.files[fd]) this.close(fd);
+  }
+}

@@ -1,0 +1,100 @@
+import { WaitQueue } from '../../vfs/waitQueue.ts';
+import { Rlimits } from '../fd/rlimits.ts';
+import { PendingSignals } from '../signal/pending.ts';
+import type { ProcessGroup, Session } from './session.ts';
+import type { ProcessTimers } from '../time/processTimers.ts';
+import type { Task } from './task.ts';
+
+/**
+ * Life of a thread group.
+ *
+ *   alive --(last thread ends)--> zombie --(wait, or SIGCHLD ignored)--> reaped
+ */
+export const ProcessState = { alive: 'alive', zombie: 'zombie', reaped: 'reaped' } as const;
+export type ProcessStateName = (typeof ProcessState)[keyof typeof ProcessState];
+
+/** What waitid and wait4(WUNTRACED, WCONTINUED) may still report of a live child. */
+export const ChildNews = { none: 0, stopped: 1, continued: 2 } as const;
+export type ChildNewsCode = (typeof ChildNews)[keyof typeof ChildNews];
+
+/** CPU time and other usage of one process or of its waited-for children, times in ns. */
+export interface Usage {
+  userNs: number;
+  systemNs: number;
+  minorFaults: number;
+  majorFaults: number;
+  maxRssPages: number;
+  voluntarySwitches: number;
+  involuntarySwitches: number;
+  inBlocks: number;
+  outBlocks: number;
+}
+
+export const noUsage = (): Usage => ({
+  userNs: 0, systemNs: 0, minorFaults: 0, majorFaults: 0, maxRssPages: 0, voluntarySwitches: 0, involuntarySwitches: 0, inBlocks: 0, outBlocks: 0,
+});
+
+/** A thread group: what POSIX calls a process. */
+export class Process {
+  readonly pid: number;
+  /** The task whose tid is pid; execve by another thread makes that one the leader. */
+  leader!: Task;
+  readonly tasks = new Set<Task>();
+  state: ProcessStateName = ProcessState.alive;
+  /** null for the first process. */
+  parent: Process | null;
+  readonly children = new Set<Process>();
+  group: ProcessGroup;
+  session: Session;
+  rlimits: Rlimits;
+  /** Sent to the group as a whole. */
+  readonly pending = new PendingSignals();
+  /** Signal the parent gets at the end: SIGCHLD, or what clone said. */
+  exitSignal: number;
+  /** Status as wait4 gives it; meaningful once `exiting`. */
+  exitStatus = 0;
+  /** exit_group, a fatal signal or execve takes all other threads down. */
+  exiting = false;
+  /** Job control: all threads are stopped by this signal, or 0. */
+  stopSignal = 0;
+  news: ChildNewsCode = ChildNews.none;
+  /** Signal number (stopped) for the news. */
+  newsStatus = 0;
+  /** wait4 of the parent's threads and pidfds: woken on every change of a child's or this process's state. */
+  readonly childQueue = new WaitQueue();
+  readonly exitQueue = new WaitQueue();
+  /** PR_SET_CHILD_SUBREAPER. */
+  subreaper = false;
+  /** It has called execve: its parent may no longer change its group. */
+  execed = false;
+  /** Real-, virtual- and profiling-time timers, and those of timer_create. */
+  timers!: ProcessTimers;
+  /** Usage of threads that have ended, and of children that were waited for. */
+  readonly ownUsage: Usage = noUsage();
+  readonly childUsage: Usage = noUsage();
+  readonly startNs: number;
+  /** Wall-clock seconds of the start, for /proc. */
+  readonly startSec: number;
+  oomScoreAdj = 0;
+
+  constructor(pid: number, parent: Process | null, group: ProcessGroup, exitSignal: number, rlimits: Rlimits, startNs: number, startSec: number) {
+    this.pid = pid;
+    this.parent = parent;
+    this.group = group;
+    this.session = group.session;
+    this.exitSignal = exitSignal;
+    this.rlimits = rlimits;
+    this.startNs = startNs;
+    this.startSec = startSec;
+  }
+
+  get ppid(): number {
+    return this.parent === null ? 0 : this.parent.pid;
+  }
+  get pgid(): number {
+    return this.group.id;
+  }
+  get sid(): number {
+    return this.session.id;
+  }
+}

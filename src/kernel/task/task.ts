@@ -1,0 +1,160 @@
+import type { GuestMemory } from '../../machine/guestMemory.ts';
+import type { GuestWorker } from '../../host/workers.ts';
+import type { Cred } from '../../vfs/cred.ts';
+import type { FileCaller } from '../../vfs/fileDescription.ts';
+import type { FsContext } from '../../vfs/path.ts';
+import type { Abi } from '../../abi/abi.ts';
+import type { Arch } from '../arch/arch.ts';
+import { Registers } from '../arch/registers.ts';
+import type { FdTable } from '../fd/fdTable.ts';
+import type { Rlimits } from '../fd/rlimits.ts';
+import type { Kernel } from '../kernel.ts';
+import type { AddressSpace } from '../mm/addressSpace.ts';
+import type { SignalHandlers } from '../signal/handlers.ts';
+import { PendingSignals } from '../signal/pending.ts';
+import { SigSet } from '../signal/sigset.ts';
+import type { BlockSpec } from './block.ts';
+import { park, type Parked } from './park.ts';
+import type { Process } from './process.ts';
+import { noUsage, type Usage } from './process.ts';
+
+/**
+ * Life of a guest thread.
+ *
+ *   running --(posts its slot)--> served --(reply)--> running
+ *   served --(t.block)--> parked --(wake, signal, deadline)--> served
+ *   served, parked --(SIGSTOP...)--> stopped --(SIGCONT, SIGKILL)--> served
+ *   any --(exit)--> dead
+ */
+export const TaskState = { running: 'running', served: 'served', parked: 'parked', stopped: 'stopped', dead: 'dead' } as const;
+export type TaskStateName = (typeof TaskState)[keyof typeof TaskState];
+
+/** What clone() gives to a new task. */
+export interface TaskParts {
+  process: Process;
+  mm: AddressSpace;
+  fds: FdTable;
+  fs: FsContext;
+  cred: Cred;
+  handlers: SignalHandlers;
+  arch: Arch;
+  abi: Abi;
+}
+
+/** One guest thread (Linux's task_struct). Owned by the kernel thread; its registers by its worker while it is `running`. */
+export class Task implements FileCaller {
+  readonly kernel: Kernel;
+  tid: number;
+  readonly process: Process;
+  state: TaskStateName = TaskState.served;
+
+  /** ABI of the system call being served: behaviour (`arch`) and structure layouts (`abi`). `int 0x80` in a 64-bit process makes it i386. */
+  arch: Arch;
+  abi: Abi;
+
+  mm: AddressSpace;
+  /** The guest memory of `mm`. */
+  memory: GuestMemory;
+  fds: FdTable;
+  /** Root, working directory, umask. */
+  fs: FsContext;
+  cred: Cred;
+
+  /** Slot in the mailbox, CPU state in the memory, and the worker that runs it. */
+  slot = -1;
+  cpu = 0;
+  regs!: Registers;
+  worker: GuestWorker | null = null;
+  /** When the guest last went on running, monotonic ns; for CPU times. */
+  resumedNs = 0;
+  readonly usage: Usage = noUsage();
+
+  /** The call it is parked in. */
+  parked: Parked | null = null;
+  /** Number of the call being served (for restart and /proc/PID/syscall), -1 outside of calls. */
+  syscallNumber = -1;
+  /** The raw exit was sysenter: it returns to the vDSO's landing pad. */
+
+  handlers: SignalHandlers;
+  readonly pending = new PendingSignals();
+  readonly blocked = new SigSet();
+  /** The mask to go back to after sigsuspend, ppoll, pselect, epoll_pwait: put into the handler's frame. */
+  savedMask: SigSet | null = null;
+  altStack = { sp: 0, size: 0, flags: 2 };
+
+  /** Thread name, 15 bytes. */
+  comm = '';
+  /** set_tid_address: cleared and woken at exit. */
+  clearChildTid = 0;
+  robustList = 0;
+  robustListAbi: Abi | null = null;
+  /** PR_SET_PDEATHSIG */
+  parentDeathSignal = 0;
+  noNewPrivs = false;
+  keepCaps = false;
+  personality = 0;
+  timerSlackNs = 50000;
+  nice = 0;
+  schedPolicy = 0;
+  schedPriority = 0;
+  ioPriority = 0;
+  /** Exit status of this thread once it has begun to exit. */
+  exitStatus = 0;
+  exiting = false;
+  /** vfork: the parent waits until this task execs or exits. */
+  vforkDone: (() => void) | null = null;
+  /** What room-specific code hangs on a task, by a key of its own (System V semaphore undo, ...). Called at exit. */
+  readonly atExit = new Set<(t: Task) => void>();
+
+  constructor(kernel: Kernel, tid: number, parts: TaskParts) {
+    this.kernel = kernel;
+    this.tid = tid;
+    this.process = parts.process;
+    this.mm = parts.mm;
+    this.memory = parts.mm.memory;
+    this.fds = parts.fds;
+    this.fs = parts.fs;
+    this.cred = parts.cred;
+    this.handlers = parts.handlers;
+    this.arch = parts.arch;
+    this.abi = parts.abi;
+  }
+
+  /** Short name of `memory`. */
+  get mem(): GuestMemory {
+    return this.memory;
+  }
+  /** Thread group id: what getpid answers. */
+  get tgid(): number {
+    return this.process.pid;
+  }
+  get rlimits(): Rlimits {
+    return this.process.rlimits;
+  }
+
+  /**
+   * Parks the system call being served until one of spec.queues wakes it, a signal comes or the deadline passes. Answers PARKED,
+   * which the handler must return at once. When a signal is pending already the wait ends at once in the same way.
+   */
+  block(spec: BlockSpec): number {
+    return park(this, spec);
+  }
+
+  /** A signal waits that would end a block: a handler, a fatal one, a stop. */
+  get signalPending(): boolean {
+    return this.pending.set.firstNotIn(this.blocked) !== 0 || this.process.pending.set.firstNotIn(this.blocked) !== 0 || this.process.exiting;
+  }
+
+  /** Changes the signal mask. SIGKILL and SIGSTOP never get in. */
+  setBlocked(mask: SigSet): void {
+    this.blocked.set(mask);
+    this.blocked.delete(9);
+    this.blocked.delete(19);
+  }
+
+  /** For calls that wait under another mask (ppoll, pselect6, epoll_pwait, sigsuspend): restored after the call, or by the handler's return. */
+  setTemporaryMask(mask: SigSet): void {
+    if (this.savedMask === null) this.savedMask = this.blocked.copy();
+    this.setBlocked(mask);
+  }
+}
