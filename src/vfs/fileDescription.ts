@@ -60,7 +60,8 @@ export abstract class FileDescription {
     return false;
   }
 
-  ref(): this {
+  /** One more reference. */
+  acquire(): this {
     this.refs++;
     return this;
   }
@@ -128,8 +129,13 @@ export abstract class FileDescription {
   fdinfo(): string {
     return '';
   }
-  /** Each close of a descriptor, before the reference goes (POSIX locks of `owner` go with it: fd table's doing). */
-  flush(): number {
+  /** A descriptor of the table `owner` was closed; release() follows. All POSIX record locks of the owner on the file go (fcntl(2)). */
+  closedIn(owner: object): number {
+    if ((this.flags & O_PATH) === 0) this.path.dentry.inode?.locks?.removeOwner(owner);
+    return this.flush();
+  }
+  /** What close(2) reports: errors of delayed writes. */
+  protected flush(): number {
     return 0;
   }
   /** The last reference has gone. */

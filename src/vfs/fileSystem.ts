@@ -1,4 +1,5 @@
 import type { Dentry } from './dentry.ts';
+import type { FsEnv } from './fsEnv.ts';
 import type { Inode } from './inode.ts';
 import type { StatFs } from './stat.ts';
 
@@ -18,10 +19,12 @@ export abstract class FileSystem {
    * a kept name is used. `never`: lookup() every time (procfs).
    */
   readonly nameCache: 'always' | 'revalidate' | 'never' = 'always';
-  /** Root dentry; set by the constructor of a file system through `setRoot`. */
+  /** Root dentry; the constructor of each file system sets it. */
   root!: Dentry;
+  readonly env: FsEnv;
 
-  constructor(dev: number) {
+  constructor(env: FsEnv, dev: number = anonymousDevice()) {
+    this.env = env;
     this.dev = dev;
   }
 
