@@ -1,12 +1,13 @@
 /**
- * The standard streams the emulator was started with. Each is a terminal, a pipe (or socket) or a plain file; only
- * pipes and terminals are served here, a plain file is a file of the host.
+ * The standard streams the emulator was started with. Each is a terminal, a pipe (or socket) or a plain file. A stream of
+ * kind `tty` is the terminal: the guest's descriptor is its console tty, which reads and writes `terminal`. A pipe is read
+ * and written through HostInput and HostOutput; a file is a file of the host, by descriptor.
  */
-export type StreamKind = 'tty' | 'pipe' | 'file' | 'null' | 'closed';
+export type StreamKind = 'tty' | 'pipe' | 'file' | 'closed';
 
 export interface HostInput {
   readonly kind: StreamKind;
-  /** Host descriptor, for streams of kind `file`. */
+  /** Host descriptor. */
   readonly fd: number;
   /** Bytes read, 0 at the end of input, -EAGAIN when there are none now (onReadable is called later), or -errno. */
   read(into: Uint8Array): number;
@@ -14,8 +15,6 @@ export interface HostInput {
   readable(): boolean;
   /** Called whenever input has come, or the end of it. One listener. */
   onReadable: (() => void) | null;
-  /** Stops reading from the host (nobody wants input now). */
-  pause(): void;
 }
 
 export interface HostOutput {
@@ -29,15 +28,23 @@ export interface HostOutput {
 
 export type WindowSize = { rows: number; columns: number };
 
+export interface HostTerminal {
+  readonly input: HostInput;
+  readonly output: HostOutput;
+  windowSize(): WindowSize;
+  onResize: ((size: WindowSize) => void) | null;
+  /** Raw mode. Undone on every way out of the program. */
+  setRaw(raw: boolean): void;
+}
+
 export interface Console {
   readonly input: HostInput;
   readonly output: HostOutput;
   readonly error: HostOutput;
-  /** Size of the terminal on any of the streams; null when there is none. */
-  windowSize(): WindowSize | null;
-  onResize: ((size: WindowSize) => void) | null;
-  /** Raw mode of the terminal on `input`. Undone on every exit of the program. */
-  setRaw(raw: boolean): void;
+  /** Not null when one of the streams is a terminal. */
+  readonly terminal: HostTerminal | null;
   /** Resolves when everything written has been taken by the host. */
   flush(): Promise<void>;
+  /** Leaves the host's terminal and descriptors as they were found. */
+  close(): void;
 }

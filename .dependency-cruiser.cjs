@@ -1,0 +1,72 @@
+// The import law (docs/ARCHITECTURE.md) as an allow-list: each room names the rooms it may import. Everything else is an error.
+const rooms = {
+  base: [],
+  host: ['base'],
+  abi: ['base'],
+  isa: ['base'],
+  wasm: ['base'],
+  ir: ['base', 'wasm'],
+  machine: ['base'],
+  lift: ['base', 'isa', 'ir', 'machine'],
+  emit: ['base', 'ir', 'wasm', 'machine'],
+  engine: ['base', 'isa', 'ir', 'wasm', 'lift', 'emit', 'machine'],
+  vfs: ['base', 'abi', 'machine'],
+  kernel: ['base', 'abi', 'host', 'machine', 'vfs'],
+  fs: ['base', 'abi', 'host', 'machine', 'vfs', 'kernel'],
+  net: ['base', 'abi', 'host', 'machine', 'vfs', 'kernel'],
+  tty: ['base', 'abi', 'host', 'machine', 'vfs', 'kernel'],
+  syscalls: ['base', 'abi', 'host', 'machine', 'vfs', 'kernel', 'fs', 'net', 'tty'],
+  local: ['base', 'abi', 'host', 'machine', 'vfs', 'kernel'],
+  debug: ['base', 'abi', 'host', 'machine', 'vfs', 'kernel', 'fs', 'net', 'tty', 'syscalls', 'isa'],
+  boot: ['base', 'abi', 'host', 'machine', 'vfs', 'kernel', 'fs', 'net', 'tty', 'syscalls', 'local', 'debug', 'engine'],
+  // Implements the ports; its two entry files (the worker's and run.ts) start boot.
+  'host-node': ['base', 'abi', 'host', 'boot'],
+  cli: ['base', 'abi', 'host', 'boot', 'debug', 'host-node'],
+};
+
+const tests = '\\.(test|oracle|bench)\\.ts$';
+
+module.exports = {
+  forbidden: [
+    ...Object.entries(rooms).map(([room, allowed]) => ({
+      name: `${room}-imports`,
+      comment: `${room}/ may import ${allowed.join(', ') || 'nothing'}`,
+      severity: 'error',
+      from: { path: `^src/${room}/`, pathNot: tests },
+      to: { path: '^src/', pathNot: `^src/(${[room, ...allowed].join('|')})/` },
+    })),
+    {
+      name: 'architectures-apart',
+      comment: 'the two architectures of the kernel never import each other',
+      severity: 'error',
+      from: { path: '^src/kernel/arch/x86_64/' },
+      to: { path: '^src/kernel/arch/i386/' },
+    },
+    {
+      name: 'architectures-apart-2',
+      comment: 'the two architectures of the kernel never import each other',
+      severity: 'error',
+      from: { path: '^src/kernel/arch/i386/' },
+      to: { path: '^src/kernel/arch/x86_64/' },
+    },
+    {
+      name: 'node-only-in-host-node-and-cli',
+      severity: 'error',
+      from: { path: '^src/', pathNot: `^src/(host-node|cli)/|^src/index\\.ts$|${tests}` },
+      to: { dependencyTypes: ['core', 'npm', 'npm-dev'] },
+    },
+    {
+      name: 'no-tests-in-the-product',
+      severity: 'error',
+      from: { path: '^src/', pathNot: tests },
+      to: { path: tests },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '^src/helpers/' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: { extensions: ['.ts', '.js', '.mjs', '.cjs'] },
+  },
+};

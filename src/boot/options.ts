@@ -1,0 +1,50 @@
+/** What to run and in which world. Strings that go to the guest are byte strings: one character a byte. */
+export type MountOption =
+  | { readonly kind: 'bind'; readonly host: string; readonly guest: string; readonly readOnly: boolean }
+  | { readonly kind: 'tmpfs'; readonly guest: string };
+
+export type RunOptions = {
+  /** Searched in the guest's PATH when it has no slash. */
+  readonly program: string;
+  /** argv, with argv[0]. */
+  readonly argv: readonly string[];
+  /** `NAME=value`. */
+  readonly env: readonly string[];
+  /** Host directory that is the root file system; null: an empty one in memory. */
+  readonly root: string | null;
+  /** Writes go to the root directory itself, not to a layer in memory. */
+  readonly persist: boolean;
+  /** The root is the host's own userland: what the host's programs expect is taken over (/proc, devices). */
+  readonly mounts: readonly MountOption[];
+  /** First working directory; made when `makeCwd` and it is missing. */
+  readonly cwd: string;
+  readonly makeCwd: boolean;
+  readonly uid: number;
+  readonly gid: number;
+  readonly groups: readonly number[];
+  readonly hostname: string;
+  /** uname -r. */
+  readonly release: string;
+  /** RLIMIT_STACK in bytes. */
+  readonly stackLimit: number;
+  readonly trace: TraceOptions;
+};
+
+export type TraceOptions = {
+  readonly items: ReadonlySet<string>;
+  /** Takes whole lines, with their newline. */
+  readonly write: (text: string) => void;
+};
+
+/** How the first process ended. */
+export type RunResult = { readonly code: number } | { readonly signal: number };
+
+/** A run that did not get to its first instruction: what `tuxlate` prints and exits with. */
+export class StartError extends Error {
+  /** 125 our own failure, 126 found but not runnable, 127 not found. */
+  readonly exitCode: number;
+  constructor(exitCode: number, message: string) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}

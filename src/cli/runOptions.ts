@@ -1,0 +1,223 @@
+/** From flags and the host's surroundings to what boot needs. */
+import { existsSync, openSync, readFileSync, realpathSync, statSync, writeSync } from 'node:fs';
+import { hostname, release } from 'node:os';
+import { isAbsolute, relative, resolve, sep } from 'node:path';
+import { type MountOption, type RunOptions, StartError, type TraceOptions } from '../boot/options.ts';
+import { parseTraceItems } from '../debug/traceItems.ts';
+import type { FlagValue } from './flags.ts';
+
+const WINDOWS = process.platform === 'win32';
+const LINUX = process.platform === 'linux';
+const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+function wrong(message: string): StartError {
+  return new StartError(125, message);
+}
+
+/** UTF-8 bytes, one character each. */
+export function bytesOf(text: string): string {
+  return Buffer.from(text, 'utf8').toString('latin1');
+}
+
+class Flags {
+  readonly values: Map<string, FlagValue>;
+  constructor(values: Map<string, FlagValue>) {
+    this.values = values;
+  }
+  text(name: string): string | null {
+    return (this.values.get(name) as string | undefined) ?? null;
+  }
+  list(name: string): string[] {
+    return (this.values.get(name) as string[] | undefined) ?? [];
+  }
+  on(name: string): boolean {
+    return this.values.get(name) === true;
+  }
+}
+
+/** HOST:GUEST[:ro|:rw]; a Windows drive letter belongs to HOST. */
+export function parseVolume(spec: string): MountOption {
+  const match = /^((?:[A-Za-z]:[\\/])?[^:]*):([^:]+)(?::([^:]*))?$/.exec(spec);
+  if (match === null) throw wrong(`invalid volume "${spec}": HOST:GUEST[:ro] expected`);
+  const [, host, guest, mode] = match;
+  if (host === '' || !guest!.startsWith('/')) throw wrong(`invalid volume "${spec}": GUEST must be an absolute path`);
+  const words = (mode ?? '').split(',').filter((word) => word !== '');
+  for (const word of words) if (!['ro', 'rw', 'z', 'Z'].includes(word)) throw wrong(`invalid volume "${spec}": unknown option "${word}"`);
+  return bind(host!, guest!, words.includes('ro'));
+}
+
+function bind(host: string, guest: string, readOnly: boolean): MountOption {
+  const path = resolve(host);
+  if (!existsSync(path)) throw wrong(`${host}: no such file or directory`);
+  return { kind: 'bind', host: realpathSync(path), guest: bytesOf(guest), readOnly };
+}
+
+export function parseMount(spec: string): MountOption {
+  const fields = new Map(spec.split(',').map((part) => [part.split('=', 1)[0]!, part.includes('=') ? part.slice(part.indexOf('=') + 1) : 'true']));
+  const pick = (...names: string[]): string | undefined => names.map((name) => fields.get(name)).find((value) => value !== undefined);
+  const guest = pick('dst', 'destination', 'target');
+  if (guest === undefined || !guest.startsWith('/')) throw wrong(`invalid mount "${spec}": dst=/PATH is missing`);
+  const type = fields.get('type') ?? 'bind';
+  if (type === 'tmpfs') return { kind: 'tmpfs', guest: bytesOf(guest) };
+  const host = pick('src', 'source');
+  if (type !== 'bind') throw wrong(`invalid mount "${spec}": type bind or tmpfs expected`);
+  if (host === undefined) throw wrong(`invalid mount "${spec}": src=HOST is missing`);
+  return bind(host, guest, ['true', '1'].includes(pick('readonly', 'ro') ?? 'false'));
+}
+
+function readEnvFile(path: string): string[] {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch {
+    throw wrong(`${path}: cannot be read`);
+  }
+  const lines = text.split(/\r?\n/).map((line) => line.trimStart());
+  return lines.filter((line) => line !== '' && !line.startsWith('#'));
+}
+
+function environment(flags: Flags): string[] {
+  const env = new Map<string, string>();
+  if (WINDOWS) {
+    // Windows' variables mean nothing to a Linux program, and its PATH is of another world.
+    env.set('PATH', DEFAULT_PATH).set('HOME', '/root').set('TERM', 'xterm-256color');
+  } else {
+    for (const [name, value] of Object.entries(process.env)) if (value !== undefined) env.set(name, value);
+  }
+  for (const name of flags.list('unset').flatMap((list) => list.split(','))) env.delete(name);
+  const words = [
+    ...flags.list('env-file').flatMap(readEnvFile),
+    ...flags.list('set-env').flatMap((list) => list.split(',')),
+    ...flags.list('env'),
+  ];
+  for (const word of words) {
+    const equals = word.indexOf('=');
+    if (word === '' || equals === 0) throw wrong(`invalid environment variable: ${word}`);
+    const name = equals < 0 ? word : word.slice(0, equals);
+    const value = equals < 0 ? process.env[name] : word.slice(equals + 1);
+    if (value !== undefined) env.set(name, value);
+  }
+  return [...env].map(([name, value]) => bytesOf(`${name}=${value}`));
+}
+
+/** `uid[:gid]` by number, or by the names in the root's passwd and group. */
+function user(spec: string | null, root: string | null): { uid: number; gid: number; groups: number[] } {
+  const own = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0, groups: process.getgroups?.() ?? [0] };
+  if (spec === null) return own;
+  const rows = (file: string): string[][] => {
+    try {
+      return readFileSync(`${root ?? ''}/etc/${file}`, 'latin1').split('\n').map((line) => line.split(':'));
+    } catch {
+      return [];
+    }
+  };
+  const [name, group] = spec.split(':', 2) as [string, string?];
+  const isNumber = (text: string): boolean => /^\d+$/.test(text) && Number(text) < 0xffffffff;
+  const passwd = rows('passwd').find((row) => (isNumber(name) ? row[2] === name : row[0] === name));
+  if (!isNumber(name) && passwd === undefined) throw new StartError(126, `unable to find user ${name}: no matching entries in passwd file`);
+  const uid = isNumber(name) ? Number(name) : Number(passwd![2]);
+  let gid = Number(passwd?.[3] ?? 0);
+  if (group !== undefined) {
+    const row = rows('group').find((line) => line[0] === group);
+    if (!isNumber(group) && row === undefined) throw new StartError(126, `unable to find group ${group}: no matching entries in group file`);
+    gid = isNumber(group) ? Number(group) : Number(row![2]);
+  }
+  return { uid, gid, groups: [gid] };
+}
+
+function parseSize(text: string | null, otherwise: number): number {
+  if (text === null) return otherwise;
+  const match = /^(\d+)([kKmMgG]?)[bB]?$/.exec(text);
+  if (match === null) throw wrong(`invalid size "${text}"`);
+  return Number(match[1]) * { '': 1, k: 1024, m: 1 << 20, g: 1 << 30 }[match[2]!.toLowerCase() as '' | 'k' | 'm' | 'g'];
+}
+
+function traceOptions(flags: Flags): TraceOptions {
+  const list = [flags.text('trace') ?? '', flags.on('strace') ? 'syscall,signal' : ''].join(',');
+  const parsed = parseTraceItems(list);
+  if ('unknown' in parsed) throw wrong(`unknown trace item "${parsed.unknown}" (--trace=help lists them)`);
+  const file = flags.text('trace-file');
+  let fd = 2;
+  if (file !== null) {
+    try {
+      fd = openSync(file, 'w');
+    } catch {
+      throw wrong(`${file}: cannot be written`);
+    }
+  }
+  const write = (text: string): void => {
+    const bytes = Buffer.from(text, 'latin1');
+    for (let at = 0; at < bytes.length; ) {
+      try {
+        at += writeSync(fd, bytes, at);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return;
+      }
+    }
+  };
+  return { items: parsed.items, write };
+}
+
+/** Guest name of a host path when the host's drives are shown as /mnt/c, as WSL does. */
+function driveName(path: string): string {
+  return path.replace(/^([A-Za-z]):/, (_, letter: string) => `/mnt/${letter.toLowerCase()}`).replaceAll('\\', '/');
+}
+
+function rootOf(flags: Flags): string | null {
+  const root = flags.text('root');
+  if (root === null) return LINUX ? '/' : null;
+  const path = resolve(root);
+  try {
+    if (!statSync(path).isDirectory()) throw wrong(`${root}: not a directory`);
+  } catch (error) {
+    if (error instanceof StartError) throw error;
+    throw wrong(`${root}: no such directory`);
+  }
+  return realpathSync(path);
+}
+
+/** Where the program starts when nobody says: the same directory as outside, if the guest has it. */
+function startDirectory(root: string | null): string {
+  const here = process.cwd();
+  if (root === null) return driveName(here);
+  const inside = relative(root, here);
+  return inside.startsWith('..') || isAbsolute(inside) ? '/' : `/${inside.split(sep).join('/')}`;
+}
+
+function shellOf(root: string | null): string {
+  const candidates = [LINUX && root === '/' ? process.env.SHELL : undefined, '/bin/bash', '/bin/sh', '/bin/busybox'];
+  const found = candidates.find((path) => path !== undefined && existsSync(`${root ?? ''}${path}`));
+  if (found === undefined) throw wrong(root === null ? 'no PROGRAM given, and no root file system to take a shell from (--root DIR)' : `no shell in ${root}`);
+  return found;
+}
+
+export function runOptions(values: Map<string, FlagValue>, rest: readonly string[]): RunOptions {
+  const flags = new Flags(values);
+  const root = rootOf(flags);
+  const mounts = [...flags.list('volume').map(parseVolume), ...flags.list('mount').map(parseMount)];
+  let program = rest[0] ?? shellOf(root);
+  if (root === null) {
+    // No Linux here: the drive we are on is the world the user knows.
+    const drive = resolve(process.cwd(), '/');
+    mounts.unshift({ kind: 'bind', host: drive, guest: driveName(drive).replace(/\/$/, '') || '/mnt/host', readOnly: false });
+    if (WINDOWS && existsSync(program)) program = driveName(resolve(program));
+  }
+  if (program === '') throw new StartError(127, "'': command not found");
+  const workdir = flags.text('workdir');
+  if (workdir !== null && !workdir.startsWith('/')) throw wrong(`the working directory "${workdir}" is not an absolute path`);
+  return {
+    program: bytesOf(program),
+    argv: [flags.text('argv0') ?? rest[0] ?? program, ...rest.slice(1)].map(bytesOf),
+    env: environment(flags),
+    root,
+    persist: flags.on('persist'),
+    mounts,
+    cwd: bytesOf(workdir ?? startDirectory(root)),
+    makeCwd: workdir !== null,
+    ...user(flags.text('user'), root),
+    hostname: bytesOf(flags.text('hostname') ?? hostname()),
+    release: flags.text('uname') ?? (LINUX ? release() : '6.1.0-tuxlate'),
+    stackLimit: parseSize(flags.text('stack'), 8 << 20),
+    trace: traceOptions(flags),
+  };
+}

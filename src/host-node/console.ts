@@ -1,0 +1,107 @@
+import { fstatSync, openSync } from 'node:fs';
+import { ReadStream, isatty } from 'node:tty';
+import type { Console, HostInput, HostOutput, HostTerminal, StreamKind, WindowSize } from '../host/console.ts';
+import { DirectOutput, PipeInput, PipeOutput, StreamInput } from './pipes.ts';
+
+const WINDOWS = process.platform === 'win32';
+
+function kindOf(fd: number): StreamKind {
+  if (isatty(fd)) return 'tty';
+  try {
+    const stat = fstatSync(fd);
+    return stat.isFIFO() || stat.isSocket() ? 'pipe' : 'file';
+  } catch {
+    // A Windows descriptor that has no status can still be a pipe.
+    return WINDOWS ? 'pipe' : 'closed';
+  }
+}
+
+function inputOf(fd: number): HostInput {
+  const kind = kindOf(fd);
+  if (kind === 'pipe') return WINDOWS ? new StreamInput(kind, fd, process.stdin) : new PipeInput(fd);
+  return { kind, fd, read: () => 0, readable: () => true, onReadable: null };
+}
+
+function outputOf(fd: number): HostOutput {
+  const kind = kindOf(fd);
+  return kind === 'pipe' && !WINDOWS ? new PipeOutput(fd) : new DirectOutput(kind, fd);
+}
+
+class NodeTerminal implements HostTerminal {
+  readonly input: StreamInput;
+  readonly output: DirectOutput;
+  onResize: ((size: WindowSize) => void) | null = null;
+  readonly #stream: ReadStream | null;
+  readonly #out: NodeJS.WriteStream;
+  #raw = false;
+
+  constructor(inputFd: number, out: NodeJS.WriteStream, outFd: number) {
+    this.#stream = inputFd === 0 ? (process.stdin as unknown as ReadStream) : inputFd > 0 ? new ReadStream(inputFd) : null;
+    this.#out = out;
+    const none = { on: () => none, pause: () => none, resume: () => none } as unknown as NodeJS.ReadableStream;
+    this.input = new StreamInput('tty', inputFd, this.#stream ?? none);
+    this.output = new DirectOutput('tty', outFd);
+    out.on('resize', () => this.onResize?.(this.windowSize()));
+  }
+
+  windowSize(): WindowSize {
+    return { rows: this.#out.rows || 24, columns: this.#out.columns || 80 };
+  }
+
+  setRaw(raw: boolean): void {
+    if (raw === this.#raw || this.#stream === null) return;
+    this.#raw = raw;
+    try {
+      this.#stream.setRawMode(raw);
+    } catch {
+      // The terminal has gone; there is nothing to restore.
+    }
+  }
+
+  close(): void {
+    this.setRaw(false);
+    this.input.stop();
+  }
+}
+
+/** The input of a terminal that is not standard input: what is piped in comes from elsewhere, keys come from /dev/tty. */
+function openTty(): number {
+  try {
+    return WINDOWS ? -1 : openSync('/dev/tty', 'r');
+  } catch {
+    return -1;
+  }
+}
+
+export class NodeConsole implements Console {
+  readonly input: HostInput;
+  readonly output: HostOutput;
+  readonly error: HostOutput;
+  #terminal: NodeTerminal | null = null;
+  #hasTerminal: boolean;
+
+  constructor() {
+    this.input = inputOf(0);
+    this.output = outputOf(1);
+    this.error = outputOf(2);
+    this.#hasTerminal = [this.input, this.output, this.error].some((stream) => stream.kind === 'tty');
+  }
+
+  get terminal(): HostTerminal | null {
+    if (this.#terminal === null && this.#hasTerminal) {
+      const inputFd = this.input.kind === 'tty' ? 0 : openTty();
+      const errorOnly = this.output.kind !== 'tty' && this.error.kind === 'tty';
+      const outFd = this.output.kind === 'tty' ? 1 : errorOnly ? 2 : 0;
+      this.#terminal = new NodeTerminal(inputFd, errorOnly ? process.stderr : process.stdout, outFd);
+    }
+    return this.#terminal;
+  }
+
+  async flush(): Promise<void> {
+    for (const stream of [this.output, this.error]) if (stream instanceof PipeOutput) await stream.flush();
+  }
+
+  close(): void {
+    this.#terminal?.close();
+  }
+}

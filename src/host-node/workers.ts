@@ -1,0 +1,107 @@
+import { SHARE_ENV, Worker } from 'node:worker_threads';
+import type { GuestRun, GuestWorker, Workers } from '../host/workers.ts';
+import type { GuestInit, GuestMessage } from '../boot/guestWorker.ts';
+
+/** Idle workers kept for the next fork. One is enough until the first fork; a shell's pipelines want more. */
+const READY_AFTER_FIRST_FORK = 3;
+
+class PooledWorker implements GuestWorker {
+  readonly worker: Worker;
+  readonly pool: NodeWorkers;
+  died: ((reason: string) => void) | null = null;
+
+  constructor(pool: NodeWorkers, script: URL) {
+    this.pool = pool;
+    this.worker = new Worker(script, { env: SHARE_ENV, execArgv: [], trackUnmanagedFds: false });
+    let reason = 'worker ended';
+    this.worker.on('error', (error: Error) => {
+      reason = error.stack ?? error.message;
+    });
+    this.worker.on('exit', () => this.pool.ended(this, reason));
+  }
+
+  post(message: GuestMessage): void {
+    this.worker.postMessage(message);
+  }
+
+  run(job: GuestRun): void {
+    this.post({ type: 'run', memory: job.memory, cpu: job.cpu, slot: job.slot });
+  }
+
+  free(): void {
+    this.died = null;
+    this.pool.idle(this);
+  }
+
+  terminate(): void {
+    this.died = null;
+    void this.worker.terminate();
+  }
+}
+
+/**
+ * Workers on node:worker_threads. Started empty, so that the first one boots while the main thread still loads the rest;
+ * init() hands the compiled modules to all of them.
+ */
+export class NodeWorkers implements Workers {
+  readonly #script: URL;
+  #init: GuestInit | null = null;
+  readonly #idle: PooledWorker[] = [];
+  readonly #all = new Set<PooledWorker>();
+  #started = 0;
+  #refill: ReturnType<typeof setImmediate> | null = null;
+  #closed = false;
+
+  constructor(script: URL) {
+    this.#script = script;
+    this.#spawn();
+  }
+
+  init(init: GuestInit): void {
+    this.#init = init;
+    for (const worker of this.#all) worker.post({ type: 'init', ...init });
+  }
+
+  #spawn(): void {
+    const worker = new PooledWorker(this, this.#script);
+    this.#all.add(worker);
+    if (this.#init !== null) worker.post({ type: 'init', ...this.#init });
+    this.#idle.push(worker);
+  }
+
+  start(job: GuestRun, died: (reason: string) => void): GuestWorker {
+    if (this.#idle.length === 0) this.#spawn();
+    const worker = this.#idle.pop()!;
+    worker.died = died;
+    worker.run(job);
+    if (this.#started++ > 0 && this.#idle.length < READY_AFTER_FIRST_FORK) this.#refillSoon();
+    return worker;
+  }
+
+  #refillSoon(): void {
+    this.#refill ??= setImmediate(() => {
+      this.#refill = null;
+      if (this.#closed) return;
+      if (this.#idle.length < READY_AFTER_FIRST_FORK) this.#spawn();
+      if (this.#idle.length < READY_AFTER_FIRST_FORK) this.#refillSoon();
+    });
+  }
+
+  idle(worker: PooledWorker): void {
+    if (this.#all.has(worker)) this.#idle.push(worker);
+  }
+
+  ended(worker: PooledWorker, reason: string): void {
+    this.#all.delete(worker);
+    const at = this.#idle.indexOf(worker);
+    if (at >= 0) this.#idle.splice(at, 1);
+    const died = worker.died;
+    worker.died = null;
+    if (died !== null && !this.#closed) died(reason);
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const worker of this.#all) worker.terminate();
+  }
+}
