@@ -1,0 +1,2 @@
+// The module's exports: every helper, by family.
+export * from './sse';
