@@ -169,7 +169,7 @@ function parseEncoding(text: string, cc: number): Encoding {
     else if (word.startsWith('VEX.')) parseVex(e, word);
     else if (word === '/r') e.modrm = true;
     else if (word.startsWith('/')) { e.modrm = true; e.reg = Number(word.slice(1)); }
-    else if (e.opcode < 0 && k < words.length - 1 && isPrefix(word)) e.prefix = word === '66' ? Prefix.p66 : word === 'F3' ? Prefix.f3 : Prefix.f2;
+    else if (e.opcode < 0 && e.map === 0 && k < words.length - 1 && isPrefix(word)) e.prefix = word === '66' ? Prefix.p66 : word === 'F3' ? Prefix.f3 : Prefix.f2;
     else if (e.opcode < 0 && word === '0F' && e.map === 0) e.map = 1;
     else if (e.opcode < 0 && e.map === 1 && !e.vex && k < words.length - 1 && (word === '38' || word === '3A')) e.map = word === '38' ? 2 : 3;
     else if (e.opcode < 0) {

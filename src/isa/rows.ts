@@ -24,7 +24,7 @@ function build(): readonly Row[] {
   const tables: readonly (readonly RowText[])[] = [primaryRows, twoByteRows, simdRows, threeByte38Rows, threeByte3ARows, x87Rows, vexRows];
   for (const table of tables) {
     for (const text of table) {
-      if (!text[0].endsWith('+cc')) rows.push(new Row(rows.length, text, -1));
+      if (!text[0].includes('+cc')) rows.push(new Row(rows.length, text, -1));
       else for (let cc = 0; cc < 16; cc++) rows.push(new Row(rows.length, text, cc));
     }
   }
