@@ -1,4 +1,4 @@
-import { EINVAL, EISDIR, ENOTDIR, ENXIO, EOPNOTSUPP, EPERM } from '../abi/linux/errno.ts';
+import { EINVAL, EISDIR, ENOTDIR, EOPNOTSUPP, EPERM } from '../abi/linux/errno.ts';
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../abi/linux/fileMode.ts';
 import type { Cred } from './cred.ts';
 import type { FileCaller, FileDescription } from './fileDescription.ts';
@@ -132,9 +132,9 @@ export abstract class Inode {
 
   // ---- data ----
 
-  /** Opens it; flags as given to open(2). Regular files and directories of all file systems are served by the VFS's own descriptions. */
-  open(_flags: number, _path: Path, _t: FileCaller): FileDescription | number {
-    return -ENXIO;
+  /** Opens it in a way of its own; null = as the VFS does for its type (regular files, directories, devices by number, fifos). */
+  open(_flags: number, _path: Path, _t: FileCaller): FileDescription | number | null {
+    return null;
   }
   /** Reads file data at `offset`; short at the end. No position, no locks, no mappings: FileDescription and mm call it. */
   readAt(_buf: Uint8Array, _offset: number): number {

@@ -70,7 +70,6 @@ export class LockTable {
         if (lock.start < end && lock.end > start) weaker ||= type !== F_WRLCK;
         if (lock.start < start) next.push({ ...lock, end: Math.min(lock.end, start) });
         if (lock.end > end) next.push({ ...lock, start: Math.max(lock.start, end) });
-        if (lock.start >= lock.end) next.pop();
       }
     }
     if (type !== F_UNLCK) next.push({ start: from, end: to, type, owner, pid });

@@ -1,0 +1,252 @@
+import { EBADF, EFBIG, EINVAL, ENXIO, EISDIR, ENOTDIR } from '../abi/linux/errno.ts';
+import { DT, S_ISGID, S_ISUID } from '../abi/linux/fileMode.ts';
+import { O_APPEND, O_NOATIME } from '../abi/linux/openFlags.ts';
+import { Cap, type Cred } from './cred.ts';
+import { type DirSink, type FileCaller, FileDescription } from './fileDescription.ts';
+import type { DirEntry, Inode } from './inode.ts';
+import { IN_ACCESS, IN_CLOSE_NOWRITE, IN_CLOSE_WRITE, IN_MODIFY, notifyDentry } from './notify.ts';
+import type { Path } from './path.ts';
+import { modeWithoutPrivileges } from './permission.ts';
+
+/** Largest file position: JS numbers are exact to here. */
+export const MAX_FILE_SIZE = Number.MAX_SAFE_INTEGER;
+export const SEEK_SET = 0;
+export const SEEK_CUR = 1;
+export const SEEK_END = 2;
+export const SEEK_DATA = 3;
+export const SEEK_HOLE = 4;
+
+/** A description of an inode: opening and closing are counted on it. */
+abstract class InodeFile extends FileDescription {
+  constructor(path: Path, flags: number, cred: Cred) {
+    super(path, flags, cred);
+    path.inode.opened();
+    if (this.writable) path.inode.writeCount++;
+  }
+
+  protected override close(): void {
+    const inode = this.inode;
+    if (this.writable) inode.writeCount--;
+    inode.locks?.closeDescription(this);
+    notifyDentry(this.path.dentry, this.writable ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
+    inode.closed();
+  }
+
+  override fsync(dataOnly: boolean): number {
+    const { inode } = this;
+    inode.mappings?.beforeRead(0, MAX_FILE_SIZE);
+    return inode.fsync(dataOnly);
+  }
+}
+
+/** An open regular file of any file system. */
+export class RegularFile extends InodeFile {
+  override get seekable(): boolean {
+    return true;
+  }
+
+  override read(buf: Uint8Array, t: FileCaller): number {
+    const n = this.pread(buf, this.pos, t);
+    if (n > 0) this.pos += n;
+    return n;
+  }
+
+  override pread(buf: Uint8Array, offset: number, _t: FileCaller): number {
+    const { inode } = this;
+    inode.mappings?.beforeRead(offset, buf.length);
+    const n = inode.readAt(buf, offset);
+    if (n > 0) {
+      if ((this.flags & O_NOATIME) === 0) inode.touchAtime();
+      notifyDentry(this.path.dentry, IN_ACCESS);
+    }
+    return n;
+  }
+
+  override write(buf: Uint8Array, t: FileCaller): number {
+    const offset = (this.flags & O_APPEND) !== 0 ? this.inode.stat().size : this.pos;
+    const n = this.pwriteAt(buf, offset, t);
+    if (n > 0) this.pos = offset + n;
+    return n;
+  }
+
+  /** On Linux O_APPEND wins over pwrite's offset (pwrite(2), BUGS). */
+  override pwrite(buf: Uint8Array, offset: number, t: FileCaller): number {
+    return this.pwriteAt(buf, (this.flags & O_APPEND) !== 0 ? this.inode.stat().size : offset, t);
+  }
+
+  private pwriteAt(buf: Uint8Array, offset: number, t: FileCaller): number {
+    if (buf.length === 0) return 0;
+    const { inode } = this;
+    if (offset + buf.length > MAX_FILE_SIZE) return -EFBIG;
+    inode.mappings?.beforeRead(offset, buf.length);
+    const n = inode.writeAt(buf, offset);
+    if (n > 0) {
+      inode.mappings?.afterWrite(offset, n);
+      dropPrivileges(inode, t.cred);
+      notifyDentry(this.path.dentry, IN_MODIFY);
+    }
+    return n;
+  }
+
+  override seek(offset: number, whence: number): number {
+    const target = seekTarget(this.inode, this.pos, offset, whence);
+    if (target >= 0) this.pos = target;
+    return target;
+  }
+
+  override truncate(size: number): number {
+    const { inode } = this;
+    inode.mappings?.beforeRead(0, MAX_FILE_SIZE);
+    const result = inode.setattr({ size });
+    if (result < 0) return result;
+    inode.mappings?.afterResize(size);
+    dropPrivileges(inode, this.cred);
+    notifyDentry(this.path.dentry, IN_MODIFY);
+    return 0;
+  }
+
+  override allocate(mode: number, offset: number, length: number): number {
+    const { inode } = this;
+    inode.mappings?.beforeRead(offset, length);
+    const result = inode.allocate(mode, offset, length);
+    if (result < 0) return result;
+    inode.mappings?.afterWrite(offset, MAX_FILE_SIZE - offset);
+    notifyDentry(this.path.dentry, IN_MODIFY);
+    return 0;
+  }
+
+  override mmap(_writable: boolean): Inode | number {
+    return this.inode;
+  }
+}
+
+/** lseek's arithmetic for a file with a size. */
+export function seekTarget(inode: Inode, pos: number, offset: number, whence: number): number {
+  let target: number;
+  switch (whence) {
+    case SEEK_SET: target = offset; break;
+    case SEEK_CUR: target = pos + offset; break;
+    case SEEK_END: target = inode.stat().size + offset; break;
+    case SEEK_DATA:
+    case SEEK_HOLE: {
+      inode.mappings?.beforeRead(0, MAX_FILE_SIZE);
+      const size = inode.stat().size;
+      if (offset < 0 || offset >= size) return -ENXIO;
+      return inode.seekData(offset, whence === SEEK_HOLE);
+    }
+    default: return -EINVAL;
+  }
+  return target < 0 || target > MAX_FILE_SIZE ? -EINVAL : target;
+}
+
+/** Writing takes set-user-ID and set-group-ID off, unless the writer may keep them. */
+export function dropPrivileges(inode: Inode, cred: Cred): void {
+  const mode = inode.stat().mode;
+  if ((mode & (S_ISUID | S_ISGID)) === 0 || cred.has(Cap.FSETID)) return;
+  const next = modeWithoutPrivileges(mode);
+  if (next !== -1) inode.setattr({ mode: next & 0o7777 });
+}
+
+/**
+ * An open directory. The names are listed when reading starts (and again after rewinding), so positions stay valid while
+ * entries come and go; entries that have gone are left out.
+ */
+export class DirectoryFile extends InodeFile {
+  private entries: DirEntry[] | null = null;
+
+  override get seekable(): boolean {
+    return true;
+  }
+  override read(): number {
+    return -EISDIR;
+  }
+  override pread(): number {
+    return -EISDIR;
+  }
+  override write(): number {
+    return -EBADF;
+  }
+
+  override seek(offset: number, whence: number): number {
+    let target: number;
+    if (whence === SEEK_SET) target = offset;
+    else if (whence === SEEK_CUR) target = this.pos + offset;
+    else if (whence === SEEK_END && offset === 0) target = this.load() < 0 ? 2 : this.entries!.length + 2;
+    else return -EINVAL;
+    if (target < 0) return -EINVAL;
+    if (target === 0) this.entries = null;
+    this.pos = target;
+    return target;
+  }
+
+  private load(): number {
+    if (this.entries !== null) return 0;
+    const list = this.inode.list();
+    if (typeof list === 'number') return list;
+    this.entries = list;
+    return 0;
+  }
+
+  override readdir(sink: DirSink): number {
+    const { inode } = this;
+    if (!inode.isDirectory) return -ENOTDIR;
+    if (this.pos === 0) {
+      this.entries = null;
+      if (!sink('.', inode.stat().ino, DT.DIR, 1)) return 0;
+      this.pos = 1;
+    }
+    if (this.pos === 1) {
+      const { dentry, mount } = this.path;
+      const up = dentry === mount.root && mount.mountPoint !== null ? mount.mountPoint.parent : dentry.parent;
+      if (!sink('..', (up.inode ?? inode).stat().ino, DT.DIR, 2)) return 0;
+      this.pos = 2;
+    }
+    const result = this.load();
+    if (result < 0) return result;
+    const entries = this.entries!;
+    while (this.pos - 2 < entries.length) {
+      const entry = entries[this.pos - 2]!;
+      if (inode.hasEntry(entry.name) && !sink(entry.name, entry.ino, entry.type, this.pos + 1)) return 0;
+      this.pos++;
+    }
+    inode.touchAtime();
+    return 0;
+  }
+}
+
+/** What O_PATH gives: a place, not an open file. Nearly every operation answers EBADF. */
+export class PathFile extends FileDescription {
+  override read(): number {
+    return -EBADF;
+  }
+  override write(): number {
+    return -EBADF;
+  }
+  override pread(): number {
+    return -EBADF;
+  }
+  override pwrite(): number {
+    return -EBADF;
+  }
+  override seek(): number {
+    return -EBADF;
+  }
+  override ioctl(): number {
+    return -EBADF;
+  }
+  override fsync(): number {
+    return -EBADF;
+  }
+  override truncate(): number {
+    return -EBADF;
+  }
+  override allocate(): number {
+    return -EBADF;
+  }
+  override readdir(): number {
+    return -EBADF;
+  }
+  override mmap(): number {
+    return -EBADF;
+  }
+}

@@ -1,0 +1,67 @@
+import { ENODATA, EOPNOTSUPP, EPERM, ERANGE, EROFS, E2BIG } from '../abi/linux/errno.ts';
+import { S_IFDIR, S_IFMT, S_IFREG, S_ISVTX } from '../abi/linux/fileMode.ts';
+import { Cap } from './cred.ts';
+import { IN_ATTRIB, notifyDentry } from './notify.ts';
+import type { Path, PathContext } from './path.ts';
+import { inodePermission, MAY_READ, MAY_WRITE, ownerOrCapable } from './permission.ts';
+
+const XATTR_SIZE_MAX = 65536;
+
+/** Linux's xattr_permission: 0 or -errno. */
+function mayUse(t: PathContext, path: Path, name: string, mask: number): number {
+  const { inode } = path;
+  const writes = mask === MAY_WRITE;
+  if (writes && (inode.flags & 0x30) !== 0) return -EPERM;
+  if (name.startsWith('security.') || name.startsWith('system.')) {
+    return writes && !t.cred.has(name === 'security.capability' ? Cap.SETFCAP : Cap.SYS_ADMIN) ? -EPERM : 0;
+  }
+  if (name.startsWith('trusted.')) return t.cred.has(Cap.SYS_ADMIN) ? 0 : writes ? -EPERM : -ENODATA;
+  if (name.startsWith('user.')) {
+    const { mode, ...stat } = inode.stat();
+    const type = mode & S_IFMT;
+    if (type !== S_IFREG && type !== S_IFDIR) return writes ? -EPERM : -ENODATA;
+    if (type === S_IFDIR && (mode & S_ISVTX) !== 0 && writes && !ownerOrCapable({ mode, ...stat }, t.cred)) return -EPERM;
+  }
+  return inodePermission(inode, mask, t.cred);
+}
+
+function known(name: string): boolean {
+  return /^(user|trusted|security)\../s.test(name);
+}
+
+export function getXattr(t: PathContext, path: Path, name: string): Uint8Array | number {
+  if (name.length === 0 || name.length > 255) return -ERANGE;
+  const allowed = mayUse(t, path, name, MAY_READ);
+  if (allowed < 0) return allowed;
+  return known(name) ? path.inode.getxattr(name) : -EOPNOTSUPP;
+}
+
+export function setXattr(t: PathContext, path: Path, name: string, value: Uint8Array, flags: number): number {
+  if (name.length === 0 || name.length > 255) return -ERANGE;
+  if (value.length > XATTR_SIZE_MAX) return -E2BIG;
+  if (path.mount.readOnly) return -EROFS;
+  const allowed = mayUse(t, path, name, MAY_WRITE);
+  if (allowed < 0) return allowed;
+  if (!known(name)) return -EOPNOTSUPP;
+  const result = path.inode.setxattr(name, value, flags);
+  if (result === 0) notifyDentry(path.dentry, IN_ATTRIB);
+  return result;
+}
+
+export function removeXattr(t: PathContext, path: Path, name: string): number {
+  if (name.length === 0 || name.length > 255) return -ERANGE;
+  if (path.mount.readOnly) return -EROFS;
+  const allowed = mayUse(t, path, name, MAY_WRITE);
+  if (allowed < 0) return allowed;
+  if (!known(name)) return -EOPNOTSUPP;
+  const result = path.inode.removexattr(name);
+  if (result === 0) notifyDentry(path.dentry, IN_ATTRIB);
+  return result;
+}
+
+/** Names that the caller may see. */
+export function listXattr(t: PathContext, path: Path): string[] | number {
+  const names = path.inode.listxattr();
+  if (typeof names === 'number') return names;
+  return t.cred.has(Cap.SYS_ADMIN) ? names : names.filter((name) => !name.startsWith('trusted.'));
+}
