@@ -25,7 +25,7 @@ function memory(i: Instruction, op: Operand, ip: number): string {
   if (i.base >= 0) parts.push(gprName(i.base, i.addressSize));
   if (i.index >= 0) parts.push(gprName(i.index, i.addressSize) + (i.scale > 0 ? `*${1 << i.scale}` : ''));
   let text = parts.join('+');
-  if (text === '') text = hex((i.disp >>> 0) + (i.addressSize === 8 ? (i.dispHigh >>> 0) * 0x100000000 : 0));
+  if (text === '') text = `0x${((BigInt(i.addressSize === 8 ? i.dispHigh >>> 0 : 0) << 32n) | BigInt(i.disp >>> 0)).toString(16)}`;
   else if (i.disp !== 0) text += signed(i.disp);
   return `${sizeNames[op.size] ?? ''}[${i.segment >= 0 ? `${segmentNames[i.segment]}:` : ''}${text}]`;
 }
