@@ -36,6 +36,8 @@ export interface FileMappings {
   afterWrite(offset: number, length: number): void;
   /** After the size has changed: pages beyond it give SIGBUS from now on. */
   afterResize(size: number): void;
+  /** How many mappings are MAP_SHARED and may be written (F_ADD_SEALS refuses then). */
+  readonly writableShared: number;
 }
 
 /** inotify's and fanotify's ear on an inode (kernel/ipc implements it). */
