@@ -56,6 +56,12 @@ export const Cpu = {
   /** 16 x 16 bytes, the upper halves of ymm. */
   ymmHigh: 0x300,
   mxcsr: 0x400,
+  /**
+   * u32. 0: MXCSR is at its reset value as far as the program can tell, SSE arithmetic uses WebAssembly's operators and notes
+   * no exception flags. 1: every operation goes through the soft floats of src/helpers, which obey and update MXCSR.
+   * ldmxcsr, fxrstor and xrstor set it; so must the kernel when it puts another MXCSR (sigreturn, ptrace). See docs/floating-point.md.
+   */
+  sseExact: 0x404,
   /** u64, always 0: the register an address without base or index reads. */
   zero: 0x408,
   /** scratch for helpers and lifts, 0x410..0x4ff; 16-byte aligned slots from 0x420. */
