@@ -1,15 +1,12 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { Code, Decoder, type Instruction as Iced, MemorySizeExt, OpKind, Register } from 'iced-x86';
 import { describe, expect, it } from 'vitest';
+import { beyond } from '../../../tests/fuzz/beyond.ts';
 import { BASE_RIP, Instruction, Kind, type Operand } from '../instruction.ts';
 import { printInstruction } from '../print.ts';
 import { gprName, segmentNames } from '../registers.ts';
 import { mnemonics, rows } from '../rows.ts';
 import { Decode, decode } from './decode.ts';
-
-/** What processors of the level we report refuse although iced knows it. Cpuid features by iced's names would also do. */
-const beyond =
-  /^(EVEX|XOP|D3NOW|MVEX|VEX_(?!Andn|Bls|Bextr|Bzhi|Mulx|P(dep|ext)_r|Rorx|S(ar|hl|hr)x))|^(Femms|Aes|Sha|Rsm|Getsec|Vm|Wrss|Wruss|Movdir|Aadd|Aand|Aor|Axor|Xsave(opt|c|s)|Xrstors|Xstore|Xcrypt|Xsha|Montmul|Rdrand|Rdseed|Rdpid|Clwb|Clflushopt|Movnts[sd]|Extrq|Insertq|Pclmul|Gf2p8|Adcx|Adox|Inv(ept|vpid|pcid|lpg[ab])|Umon|Umwait|Tpause|Ptwrite|Enqcmd|Xbegin|Xabort|Xend|Xtest|Stac|Clac|Monitor|Mwait|Enc|Clui|Stui|Testui|Uiret|Senduipi|Rdmsrlist|Wrmsrlist|Wrmsrns|Pconfig|Pbndkb|Setssbsy|Clrssbsy|Saveprevssp|Rstorssp|Incssp|Hreset|Loadiwkey|Clgi|Stgi|Skinit|Rdpru|Mcommit|Clzero|Tlbsync|Psmash|Pvalidate|Rmp|Seamops|Seamcall|Seamret|Tdcall|Serialize|Xsusldtrk|Xresldtrk|Lkgs|Erets|Eretu|Cmpbexadd|Wbnoinvd|Cl1invmb|Invlpgb|Prefetchit|Ccs|Undoc|Storeall|Loadall|Reservednop.*0F0D|Vmgexit|Vmrun|Bb[01]|Via|Rdshr|Wrshr|Sv|Rsdc|Rsldc|Rsts|Smint|Dmint|Rdm|Altinst|Prefetchreserved|Prefetchwt1)/;
 
 const registerNames = new Map(Object.entries(Register).map(([name, value]) => [value, name.toLowerCase()]));
 const codeNames = new Map(Object.entries(Code).map(([name, value]) => [value, name]));

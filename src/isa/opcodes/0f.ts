@@ -105,7 +105,7 @@ export const twoByteRows = [
   ['0F C1 /r', 'xadd', 'Ev,Gv', 'lock w:OSZAPC'],
   ['NP 0F C3 /r', 'movnti', 'My,Gy', 'cpuid=sse2'],
   ['W0 + 0F C7 /1', 'cmpxchg8b', 'Mq', 'lock w:Z cpuid=cx8'],
-  ['REX.W + 0F C7 /1', 'cmpxchg16b', 'Mdq', 'lock w:Z cpuid=cx16'],
+  ['REX.W + 0F C7 /1', 'cmpxchg16b', 'Mdq', 'o64 lock w:Z cpuid=cx16'],
   ['0F C8+r', 'bswap', 'Zv'],
   ['0F FF /r', 'ud0', 'Gv,Ev'],
 ] as const satisfies readonly RowText[];

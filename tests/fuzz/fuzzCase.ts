@@ -1,0 +1,65 @@
+/** One fuzz case: a random encoding of a row with a random state it makes sense in. */
+import { decode } from '../../src/isa/decode/decode.ts';
+import { Instruction } from '../../src/isa/instruction.ts';
+import { printInstruction } from '../../src/isa/print.ts';
+import type { Row } from '../../src/isa/row.ts';
+import { Area, DEFAULT_CODE_OFFSET, type OracleCase, type Patch } from '../oracle/oracle.ts';
+import { aim, pickTarget } from './address.ts';
+import { memoryOperand, randomEncoding } from './encoding.ts';
+import type { Random } from './random.ts';
+import { memoryContents, prepare, type Scene } from './special.ts';
+import { randomState } from './state.ts';
+
+export interface FuzzCase extends OracleCase {
+  row: Row;
+  mode: 32 | 64;
+  /** The (first) instruction. */
+  instruction: Instruction;
+  patches: Patch[];
+  text: string;
+}
+
+export const START = Area.code + DEFAULT_CODE_OFFSET;
+
+function alignmentOf(row: Row, size: number): number {
+  if (size >= 16) return row.mnemonic.startsWith('xsave') || row.mnemonic === 'xrstor' ? 64 : 16;
+  return 1;
+}
+
+/** Undefined when `mode` has no encoding of the row. */
+export function makeCase(row: Row, mode: 32 | 64, random: Random): FuzzCase | undefined {
+  for (let attempt = 0; attempt < 60; attempt++) {
+    const encoded = randomEncoding(row, mode, random);
+    if (encoded === undefined) return undefined;
+    const { bytes, instruction } = encoded;
+    const s = randomState(row, instruction, mode, random);
+    const patches: Patch[] = [];
+    const scene: Scene = { row, i: instruction, bytes, mode, s, patches, start: START, random };
+    prepare(scene);
+    if (!aimMemory(scene)) continue;
+    const again = new Instruction();
+    if (decode(bytes, 0, bytes.length, mode, again) !== bytes.length || again.row !== row.id) continue;
+    return {
+      row, mode, instruction: again, code: bytes, state: s, seed: random.chance(0.3) ? 0 : 1 + random.below(8), patches: patches.filter(inData),
+      text: printInstruction(again, START),
+    };
+  }
+  return undefined;
+}
+
+function aimMemory(c: Scene): boolean {
+  const k = memoryOperand(c.i);
+  if (k < 0) return true;
+  let size = c.i.op[k]!.size;
+  if (c.row.mnemonic.startsWith('xsave') || c.row.mnemonic === 'xrstor') size = 576;
+  const target = pickTarget(size, alignmentOf(c.row, size), c.random);
+  if (!aim(c.bytes, c.i, c.s, target, START)) return false;
+  if (size > 0 && size <= 512) c.patches.push({ addr: target, bytes: memoryContents(c, size) });
+  return true;
+}
+
+/** The oracle takes patches of the data and readOnly areas only. */
+function inData(p: Patch): boolean {
+  return p.addr >= Area.data && p.addr + p.bytes.length <= Area.readOnly + Area.readOnlySize;
+}
+
