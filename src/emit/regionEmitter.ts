@@ -1,0 +1,264 @@
+/**
+ * One region as one WebAssembly function (cpu: i32, depth: i32) -> i32: the guest address to go on at, or WILD_JUMP when the interpreter
+ * shall take the instruction at Cpu.rip. All registers are in the CPU state when it returns.
+ *
+ *   block out
+ *     block leave
+ *       block refuse
+ *         (the region's code, structured; exits set `pc` and branch)
+ *       end refuse: Cpu.rip = pc; pc = WILD_JUMP
+ *     end leave: write registers back
+ *   end out: return pc
+ */
+import type { Columns } from '../ir/columns.ts';
+import { opId, ops } from '../ir/ops.ts';
+import { Cpu } from '../machine/cpuState.ts';
+import { Code } from '../wasm/code.ts';
+import { WasmType } from '../wasm/opcodes.ts';
+import { BodyEmitter } from './body.ts';
+import { type FlagState, flagsAfter, minuendRow, sameFlags } from './regionFlags.ts';
+import { RegionState, RegisterUse } from './regionState.ts';
+import { type RegionImports, RegionTarget, WILD_JUMP } from './regionTarget.ts';
+import { analyseFlow, emitStructured, type FlowGraph, type StructureSink } from './structure.ts';
+
+/** How a node ends; `End` of the engine's regions in the emitter's terms. */
+export type NodeEnd =
+  | { kind: 'fall' | 'jump' }
+  /** the last row is the IR's `branch` */
+  | { kind: 'branch' }
+  /** the last row is `call`; goes on at `returnTo` when the callee returns there */
+  | { kind: 'call'; target: number; returnTo: number }
+  | { kind: 'callTo'; returnTo: number }
+  /** the last row leaves by itself (ret, jumpTo) */
+  | { kind: 'leave' }
+  /** the interpreter takes the instruction at `address` */
+  | { kind: 'interpret'; address: number };
+
+export interface RegionNode {
+  /** Rows of each instruction: from[k] .. from[k+1]-1; one more entry than instructions. */
+  from: number[];
+  addresses: number[];
+  end: NodeEnd;
+  /** Guest address of successor k, for edges that leave. */
+  successorAddresses: number[];
+  start: number;
+}
+
+export interface CallImports extends RegionImports {
+  /** Number of the function (cpu, depth) -> i32 of the region at guest address `target`, if it is in the same module; else -1. */
+  local(target: number): number;
+  /** (cpu, guest address, depth) -> i32: enters the translation of the address if there is one, else returns the address. */
+  readonly enter: number;
+}
+
+/** Iterations of its loops after which a region is left once: optimised code is entered, interrupts are seen. */
+const LOOP_BUDGET = 20_000;
+/** Guest calls as nested WebAssembly calls, at the most; beyond, everything unwinds to the dispatcher. */
+const MAX_DEPTH = 400;
+const SET_FLAGS = opId('setFlags');
+/** Ends of an instruction that the node's `end` stands for. */
+const TRAILING = new Set(['next', 'jump', 'branch', 'call', 'callTo'].map(opId));
+const NEXT = opId('next');
+const CPU = 0;
+const DEPTH = 1;
+
+export class RegionEmitter implements StructureSink {
+  private readonly wasm = new Code([WasmType.i32, WasmType.i32]);
+  private readonly ir: Columns;
+  private readonly nodes: readonly RegionNode[];
+  private readonly successors: number[][];
+  private readonly imports: CallImports;
+  private readonly state: RegionState;
+  private readonly target: RegionTarget;
+  private readonly body: BodyEmitter;
+  private readonly budget: number;
+  private flow!: FlowGraph;
+  private flagsIn: (FlagState | null | undefined)[] = [];
+  /** Labels of the code writer by nesting of the structure. */
+  private readonly labels: number[] = [];
+  private outLabel = 0;
+
+  constructor(ir: Columns, nodes: readonly RegionNode[], successors: number[][], wide: boolean, imports: CallImports) {
+    this.ir = ir;
+    this.nodes = nodes;
+    this.successors = successors;
+    this.imports = imports;
+    const use = new RegisterUse();
+    use.scan(ir);
+    this.state = new RegionState(this.wasm, wide, use);
+    this.target = new RegionTarget(this.wasm, this.state, imports);
+    this.body = new BodyEmitter(this.wasm, ir, this.target);
+    this.target.exits.pc = this.wasm.local(WasmType.i32);
+    this.budget = this.wasm.local(WasmType.i32);
+  }
+
+  /** The function's entry of the code section. */
+  emit(): Uint8Array {
+    const wasm = this.wasm, exits = this.target.exits, cfg = { successors: this.successors, entry: 0 };
+    this.flow = analyseFlow(cfg);
+    this.solveFlags();
+    for (let n = 0; n < this.ir.length; n++) {
+      if (this.ir.op[n] !== SET_FLAGS) continue;
+      const row = minuendRow(this.ir, n);
+      if (row >= 0) this.body.keep(row);
+    }
+    this.body.prepare();
+    this.state.loadAll();
+    wasm.i32(LOOP_BUDGET);
+    wasm.set(this.budget);
+    this.outLabel = wasm.block();
+    exits.leave = wasm.block();
+    exits.refuse = wasm.block();
+    this.target.memory.refuse = exits.refuse;
+    emitStructured(cfg, this.flow, this);
+    wasm.op('unreachable');
+    wasm.end();
+    wasm.get(CPU);
+    wasm.get(exits.pc);
+    wasm.op('i64.extend_i32_u');
+    wasm.mem('i64.store', Cpu.rip);
+    wasm.i32(WILD_JUMP);
+    wasm.set(exits.pc);
+    wasm.end();
+    this.state.storeAll();
+    wasm.end();
+    wasm.get(exits.pc);
+    return wasm.finish();
+  }
+
+  /** Flag knowledge at the start of each node: what all predecessors agree on. */
+  private solveFlags(): void {
+    const { order, successors } = this.flow;
+    const into: (FlagState | null | undefined)[] = this.nodes.map(() => undefined);
+    into[0] = null;
+    for (let changed = true; changed; ) {
+      changed = false;
+      for (const node of order) {
+        const before = into[node];
+        if (before === undefined) continue;
+        const n = this.nodes[node]!;
+        const isCall = n.end.kind === 'call' || n.end.kind === 'callTo';
+        const after = isCall ? null : flagsAfter(this.ir, n.from[0]!, n.from[n.from.length - 1]!, before);
+        for (const s of successors[node]!) {
+          if (s < 0 || into[s] === null) continue;
+          if (into[s] === undefined) into[s] = after;
+          else if (!sameFlags(into[s]!, after)) into[s] = null;
+          else continue;
+          changed = true;
+        }
+      }
+    }
+    this.flagsIn = into;
+  }
+
+  // ---- StructureSink
+
+  openBlock(): void { this.labels.push(this.wasm.block()); }
+  openLoop(_node: number): void { this.labels.push(this.wasm.loop()); }
+  openIf(): void { this.labels.push(this.wasm.if()); }
+  openElse(): void { this.wasm.else(); }
+  close(): void {
+    this.labels.pop();
+    this.wasm.end();
+  }
+  br(depth: number): void { this.wasm.br(this.label(depth)); }
+  brIf(depth: number): void { this.wasm.brIf(this.label(depth)); }
+  brTable(depths: readonly number[]): void {
+    this.wasm.brTable(depths.slice(0, -1).map((d) => this.label(d)), this.label(depths[depths.length - 1]!));
+  }
+  invert(): void { this.wasm.op('i32.eqz'); }
+  private label(depth: number): number { return this.labels[this.labels.length - 1 - depth]!; }
+
+  code(node: number): void {
+    const n = this.nodes[node]!, exits = this.target.exits;
+    this.target.flags.known = this.flagsIn[node] ?? null;
+    const last = n.addresses.length - 1;
+    for (let k = 0; k <= last; k++) this.instruction(n, k, k === last);
+    if (n.end.kind === 'interpret') {
+      this.wasm.i32(n.end.address | 0);
+      this.wasm.set(exits.pc);
+      this.wasm.br(exits.refuse);
+    } else if (n.end.kind === 'call' || n.end.kind === 'callTo') this.call(n);
+  }
+
+  private instruction(n: RegionNode, k: number, isLast: boolean): void {
+    const ir = this.ir, from = n.from[k]!;
+    let to = n.from[k + 1]!;
+    if (to > from && TRAILING.has(ir.op[to - 1]!)) to--;
+    let mayLeave = false, early = false;
+    for (let row = from; row < to; row++) {
+      const effect = ops[ir.op[row]!]!.effect;
+      if (ir.op[row] === NEXT) early = true;
+      else if (effect === 'load' || effect === 'store' || effect === 'check' || effect === 'exit') mayLeave = true;
+    }
+    if (mayLeave) {
+      this.wasm.i32(n.addresses[k]! | 0);
+      this.wasm.set(this.target.exits.pc);
+    }
+    if (early) this.target.exits.next = this.wasm.block();
+    this.body.range(from, to);
+    if (early) this.wasm.end();
+    // A branch condition is emitted by condition(), a call's target by call(); both use values of this instruction.
+    if (!isLast) this.body.recycle();
+  }
+
+  condition(node: number): void {
+    const from = this.nodes[node]!.from;
+    this.body.value(this.ir.a[from[from.length - 1]! - 1]!);
+    this.body.recycle();
+  }
+
+  switchIndex(_node: number): void {
+    throw new Error('a region has no switch nodes');
+  }
+
+  /** The callee finds all registers in the CPU state and leaves them there. */
+  private call(n: RegionNode): void {
+    const wasm = this.wasm, pc = this.target.exits.pc, end = n.end;
+    if (end.kind === 'callTo') this.target.target(this.body, this.ir.a[n.from[n.from.length - 1]! - 1]!);
+    else if (end.kind === 'call') {
+      wasm.i32(end.target | 0);
+      wasm.set(pc);
+    } else return;
+    this.body.recycle();
+    this.state.storeAll();
+    wasm.get(DEPTH);
+    wasm.i32(MAX_DEPTH);
+    wasm.op('i32.ge_u');
+    wasm.brIf(this.outLabel);
+    const local = end.kind === 'call' ? this.imports.local(end.target) : -1;
+    wasm.get(CPU);
+    if (local < 0) wasm.get(pc);
+    wasm.get(DEPTH);
+    wasm.i32(1);
+    wasm.op('i32.add');
+    wasm.call(local < 0 ? this.imports.enter : local);
+    wasm.tee(pc);
+    wasm.i32(end.returnTo | 0);
+    wasm.op('i32.ne');
+    wasm.brIf(this.outLabel);
+    this.state.loadAll();
+  }
+
+  backEdge(_from: number, header: number): void {
+    const wasm = this.wasm;
+    wasm.get(this.budget);
+    wasm.i32(1);
+    wasm.op('i32.sub');
+    wasm.tee(this.budget);
+    wasm.op('i32.eqz');
+    wasm.if();
+    this.leaveAt(this.nodes[header]!.start);
+    wasm.end();
+  }
+
+  exitEdge(node: number, index: number): void {
+    this.leaveAt(this.nodes[node]!.successorAddresses[index]!);
+  }
+
+  private leaveAt(address: number): void {
+    this.wasm.i32(address | 0);
+    this.wasm.set(this.target.exits.pc);
+    this.wasm.br(this.target.exits.leave);
+  }
+}

@@ -1,0 +1,248 @@
+/**
+ * Guest memory accesses of a region: a permission test in front, then the plain WebAssembly access at address + BIAS. A test
+ * that fails leaves the region before the instruction; the interpreter then takes it and finds out what is the matter.
+ */
+import { MemFlag, Rmw } from '../ir/ops.ts';
+import { Perm, PERMISSION_TABLE, BIAS } from '../machine/memoryLayout.ts';
+import type { Code } from '../wasm/code.ts';
+import { WasmType } from '../wasm/opcodes.ts';
+import type { BodyEmitter } from './body.ts';
+
+const SIZES: Record<string, { bytes: number; load: string; store: string }> = {
+  '8': { bytes: 1, load: 'i32.load8_u', store: 'i32.store8' },
+  '16': { bytes: 2, load: 'i32.load16_u', store: 'i32.store16' },
+  '32': { bytes: 4, load: 'i32.load', store: 'i32.store' },
+  '64': { bytes: 8, load: 'i64.load', store: 'i64.store' },
+  '.f32': { bytes: 4, load: 'f32.load', store: 'f32.store' },
+  '.f64': { bytes: 8, load: 'f64.load', store: 'f64.store' },
+  '128': { bytes: 16, load: 'v128.load', store: 'v128.store' },
+};
+const RMW_NAMES: string[] = [];
+for (const [name, number] of Object.entries(Rmw)) RMW_NAMES[number] = name;
+
+export class RegionMemory {
+  private readonly code: Code;
+  /** Label of the exit before the instruction. */
+  refuse = 0;
+  private readonly long: number;
+  private readonly addr: number;
+  private readonly length: number;
+
+  constructor(code: Code, wide: boolean) {
+    this.code = code;
+    this.long = wide ? code.local(WasmType.i64) : -1;
+    this.addr = code.local(WasmType.i32);
+    this.length = code.local(WasmType.i32);
+  }
+
+  /** Puts the address of row `row` in a local as i32; leaves the region when its high half is not zero. Returns the local. */
+  private address(e: BodyEmitter, row: number): number {
+    const code = this.code;
+    e.value(row);
+    if (e.ir.type[row] === 2) {
+      code.tee(this.long);
+      code.op('i32.wrap_i64');
+      code.set(this.addr);
+      code.get(this.long);
+      code.i64(32, 0);
+      code.op('i64.shr_u');
+      code.op('i32.wrap_i64');
+      code.brIf(this.refuse);
+    } else code.set(this.addr);
+    return this.addr;
+  }
+
+  /** Leaves the region unless bytes addr..addr+bytes-1 (bytes <= 4096) have permission `mask` (one bit). */
+  private test(addr: number, bytes: number, mask: number): void {
+    const code = this.code;
+    this.permission(addr, 0);
+    if (bytes > 1) {
+      this.permission(addr, bytes - 1);
+      code.op('i32.and');
+    }
+    code.i32(mask);
+    code.op('i32.and');
+    code.op('i32.eqz');
+    code.brIf(this.refuse);
+  }
+
+  private permission(addr: number, plus: number): void {
+    const code = this.code;
+    code.get(addr);
+    if (plus !== 0) {
+      code.i32(plus);
+      code.op('i32.add');
+    }
+    code.i32(12);
+    code.op('i32.shr_u');
+    code.mem('i32.load8_u', PERMISSION_TABLE);
+  }
+
+  private aligned(addr: number, bytes: number): void {
+    const code = this.code;
+    code.get(addr);
+    code.i32(bytes - 1);
+    code.op('i32.and');
+    code.brIf(this.refuse);
+  }
+
+  private checked(e: BodyEmitter, n: number, bytes: number, store: boolean): number {
+    const flags = e.ir.imm[n]!;
+    if ((flags & MemFlag.checked) !== 0) return this.addressOnly(e, e.ir.a[n]!);
+    const addr = this.address(e, e.ir.a[n]!);
+    if ((flags & MemFlag.aligned16) !== 0) this.aligned(addr, 16);
+    this.test(addr, bytes, store || (flags & MemFlag.forWrite) !== 0 ? Perm.W : Perm.R);
+    return addr;
+  }
+
+  private addressOnly(e: BodyEmitter, row: number): number {
+    e.value(row);
+    if (e.ir.type[row] === 2) this.code.op('i32.wrap_i64');
+    this.code.set(this.addr);
+    return this.addr;
+  }
+
+  /** `kind`: the operation's name after `load` or `store`. */
+  load(e: BodyEmitter, n: number, kind: string): void {
+    const s = SIZES[kind]!;
+    this.code.get(this.checked(e, n, s.bytes, false));
+    this.code.mem(s.load, BIAS);
+  }
+
+  store(e: BodyEmitter, n: number, kind: string): void {
+    const s = SIZES[kind]!;
+    const addr = this.checked(e, n, s.bytes, true);
+    // The value's own tree may use the shared address local.
+    const kept = e.borrow(WasmType.i32);
+    this.code.get(addr);
+    this.code.set(kept);
+    this.code.get(kept);
+    e.value(e.ir.b[n]!);
+    this.code.mem(s.store, BIAS);
+    e.giveBack(WasmType.i32, kept);
+  }
+
+  check(e: BodyEmitter, n: number, mask: number): void {
+    this.test(this.address(e, e.ir.a[n]!), e.ir.imm[n]!, mask);
+  }
+
+  /** checkReadN, checkWriteN: both ends must be in pages with the permission and no more than a page apart; else the interpreter decides. */
+  checkN(e: BodyEmitter, n: number, mask: number): void {
+    const code = this.code;
+    const addr = this.address(e, e.ir.a[n]!);
+    const kept = e.borrow(WasmType.i32);
+    code.get(addr);
+    code.set(kept);
+    e.value(e.ir.b[n]!);
+    code.tee(this.length);
+    code.op('i32.eqz');
+    const empty = code.if();
+    code.else();
+    code.get(this.length);
+    code.i32(4096);
+    code.op('i32.gt_u');
+    code.brIf(this.refuse);
+    this.permission(kept, 0);
+    code.get(kept);
+    code.get(this.length);
+    code.op('i32.add');
+    code.i32(1);
+    code.op('i32.sub');
+    code.i32(12);
+    code.op('i32.shr_u');
+    code.mem('i32.load8_u', PERMISSION_TABLE);
+    code.op('i32.and');
+    code.i32(mask);
+    code.op('i32.and');
+    code.op('i32.eqz');
+    code.brIf(this.refuse);
+    code.end();
+    void empty;
+    e.giveBack(WasmType.i32, kept);
+  }
+
+  /** span: min(operand 1, bytes to the end of the page) when the page has the permission, else the region is left. */
+  span(e: BodyEmitter, n: number, mask: number): void {
+    const code = this.code;
+    const addr = this.address(e, e.ir.a[n]!);
+    this.test(addr, 1, mask);
+    const room = e.borrow(WasmType.i32);
+    code.i32(4096);
+    code.get(addr);
+    code.i32(4095);
+    code.op('i32.and');
+    code.op('i32.sub');
+    code.set(room);
+    e.value(e.ir.b[n]!);
+    code.tee(this.length);
+    code.get(room);
+    code.get(this.length);
+    code.get(room);
+    code.op('i32.lt_u');
+    code.op('select');
+    e.giveBack(WasmType.i32, room);
+  }
+
+  private biased(e: BodyEmitter, row: number): void {
+    e.value(row);
+    if (e.ir.type[row] === 2) this.code.op('i32.wrap_i64');
+    this.code.i32(BIAS);
+    this.code.op('i32.add');
+  }
+
+  copy(e: BodyEmitter, n: number): void {
+    this.biased(e, e.ir.a[n]!);
+    this.biased(e, e.ir.b[n]!);
+    e.value(e.ir.c[n]!);
+    this.code.op('memory.copy');
+    this.code.out.u8(0);
+    this.code.out.u8(0);
+  }
+
+  fill(e: BodyEmitter, n: number): void {
+    this.biased(e, e.ir.a[n]!);
+    e.value(e.ir.b[n]!);
+    e.value(e.ir.c[n]!);
+    this.code.op('memory.fill');
+    this.code.out.u8(0);
+  }
+
+  /** Unaligned atomics go to the interpreter. */
+  rmw(e: BodyEmitter, n: number): void {
+    const bytes = e.ir.imm[n]!, addr = this.atomicAddress(e, n, bytes);
+    e.value(e.ir.b[n]!);
+    this.code.mem(atomicName(bytes, `rmw${narrow(bytes)}.${RMW_NAMES[e.ir.imm2[n]!]!}`), BIAS, Math.log2(bytes));
+    e.giveBack(WasmType.i32, addr);
+  }
+
+  cmpxchg(e: BodyEmitter, n: number): void {
+    const bytes = e.ir.imm[n]!, addr = this.atomicAddress(e, n, bytes);
+    e.value(e.ir.b[n]!);
+    if (bytes < 4) {
+      this.code.i32(bytes === 1 ? 0xff : 0xffff);
+      this.code.op('i32.and');
+    }
+    e.value(e.ir.c[n]!);
+    this.code.mem(atomicName(bytes, `rmw${narrow(bytes)}.cmpxchg`), BIAS, Math.log2(bytes));
+    e.giveBack(WasmType.i32, addr);
+  }
+
+  private atomicAddress(e: BodyEmitter, n: number, bytes: number): number {
+    const addr = this.address(e, e.ir.a[n]!);
+    if (bytes > 1) this.aligned(addr, bytes);
+    this.test(addr, 1, Perm.W);
+    const kept = e.borrow(WasmType.i32);
+    this.code.get(addr);
+    this.code.set(kept);
+    this.code.get(kept);
+    return kept;
+  }
+}
+
+function narrow(bytes: number): string {
+  return bytes === 1 ? '8' : bytes === 2 ? '16' : '';
+}
+
+function atomicName(bytes: number, what: string): string {
+  return `${bytes === 8 ? 'i64' : 'i32'}.atomic.${what}${bytes < 4 ? '_u' : ''}`;
+}

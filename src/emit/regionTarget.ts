@@ -1,0 +1,199 @@
+/** How machine operations of the IR become WebAssembly inside a region. */
+
+import { Cpu, Eflags } from '../machine/cpuState.ts';
+import { Access } from '../machine/exit.ts';
+import { Perm } from '../machine/memoryLayout.ts';
+import type { Code } from '../wasm/code.ts';
+import type { BodyEmitter, Target } from './body.ts';
+import { type FlagName, RegionFlags } from './regionFlags.ts';
+import { RegionMemory } from './regionMemory.ts';
+import { inLocal, type RegionState } from './regionState.ts';
+
+const WIDTHS: Record<string, { bytes: number; float: boolean; load: string; store: string }> = {
+  '8': { bytes: 1, float: false, load: 'i32.load8_u', store: 'i32.store8' },
+  '16': { bytes: 2, float: false, load: 'i32.load16_u', store: 'i32.store16' },
+  '32': { bytes: 4, float: false, load: 'i32.load', store: 'i32.store' },
+  '64': { bytes: 8, float: false, load: 'i64.load', store: 'i64.store' },
+  '.f32': { bytes: 4, float: true, load: 'f32.load', store: 'f32.store' },
+  '.f64': { bytes: 8, float: true, load: 'f64.load', store: 'f64.store' },
+  '128': { bytes: 16, float: false, load: 'v128.load', store: 'v128.store' },
+};
+const FLAG_OF_BIT = new Map<number, FlagName>((['CF', 'PF', 'AF', 'ZF', 'SF', 'OF'] as const).map((name) => [Eflags[name], name]));
+
+/** Numbers of the functions a region imports. */
+export interface RegionImports {
+  helper(name: string): number;
+  /** (cpu) -> the six status flags from the lazy fields of the CPU state. */
+  readonly statusFlags: number;
+}
+
+/** Where the instruction being emitted stands, and how it leaves. */
+export interface RegionExits {
+  /** The region is left before this instruction, for the interpreter. */
+  refuse: number;
+  /** End of this instruction (an early `next`). */
+  next: number;
+  /** Registers are written back and the dispatcher takes over at the address in `pc`. */
+  leave: number;
+  /** Local with the guest address to go on at. */
+  pc: number;
+}
+
+type Operation = (e: BodyEmitter, n: number, rest: string) => void;
+
+export class RegionTarget implements Target {
+  readonly state: RegionState;
+  readonly flags: RegionFlags;
+  readonly memory: RegionMemory;
+  readonly exits: RegionExits = { refuse: 0, next: 0, leave: 0, pc: 0 };
+  private readonly code: Code;
+  private readonly imports: RegionImports;
+  private readonly operations: Map<string, Operation>;
+
+  constructor(code: Code, state: RegionState, imports: RegionImports) {
+    this.code = code;
+    this.state = state;
+    this.imports = imports;
+    this.memory = new RegionMemory(code, state.wide);
+    this.flags = new RegionFlags(state, () => this.materialiseFlags());
+    this.operations = this.table();
+  }
+
+  machine(e: BodyEmitter, row: number, name: string): void {
+    const operation = this.operations.get(name);
+    if (operation === undefined) throw new Error(`IR operation ${name} cannot stand in a region`);
+    operation(e, row, name);
+  }
+
+  private table(): Map<string, Operation> {
+    const t = new Map<string, Operation>();
+    for (const kind of Object.keys(WIDTHS)) {
+      t.set(`get${kind}`, (e, n) => this.get(e, n, kind));
+      t.set(`put${kind}`, (e, n) => this.put(e, n, kind));
+      t.set(`getAt${kind}`, (e, n) => this.getAt(e, n, kind));
+      t.set(`putAt${kind}`, (e, n) => this.putAt(e, n, kind));
+      t.set(`load${kind}`, (e, n) => this.memory.load(e, n, kind));
+      t.set(`store${kind}`, (e, n) => this.memory.store(e, n, kind));
+    }
+    const m = this.memory;
+    t.set('checkRead', (e, n) => m.check(e, n, Perm.R));
+    t.set('checkWrite', (e, n) => m.check(e, n, Perm.W));
+    t.set('checkReadN', (e, n) => m.checkN(e, n, Perm.R));
+    t.set('checkWriteN', (e, n) => m.checkN(e, n, Perm.W));
+    t.set('span', (e, n) => m.span(e, n, e.ir.imm[n] === Access.write ? Perm.W : Perm.R));
+    t.set('copy', (e, n) => m.copy(e, n));
+    t.set('fill', (e, n) => m.fill(e, n));
+    for (const width of ['32', '64']) {
+      t.set(`rmw${width}`, (e, n) => m.rmw(e, n));
+      t.set(`cmpxchg${width}`, (e, n) => m.cmpxchg(e, n));
+    }
+    t.set('fence', () => {
+      this.code.op('atomic.fence');
+      this.code.out.u8(0);
+    });
+    t.set('setFlags', (e, n) => this.flags.set(e, n, e.nesting > 0));
+    t.set('putStatusFlags', (e, n) => this.flags.putStatus(e, n, e.nesting > 0));
+    t.set('cond', (e, n) => this.flags.condition(e.ir.imm[n]!));
+    t.set('flag', (e, n) => this.flags.flag(FLAG_OF_BIT.get(e.ir.imm[n]!)!));
+    t.set('statusFlags', () => this.flags.allBits());
+    t.set('helper', (e, n) => this.helper(e, n));
+    t.set('next', () => this.code.br(this.exits.next));
+    // What the interpreter has to see: it starts at this instruction again, in which nothing has happened yet (or, for
+    // `again`, in which all that has happened is in the registers).
+    for (const name of ['exit', 'trap', 'fault', 'again', 'leaveNext']) t.set(name, () => this.code.br(this.exits.refuse));
+    for (const name of ['jumpTo', 'ret']) t.set(name, (e, n) => this.leaveTo(e, n));
+    return t;
+  }
+
+  private get(e: BodyEmitter, n: number, kind: string): void {
+    const ref = e.ir.imm[n]!, w = WIDTHS[kind]!;
+    if (inLocal(ref)) this.state.read(ref, w.bytes, w.float);
+    else {
+      this.code.get(this.state.cpu);
+      this.code.mem(w.load, ref);
+    }
+  }
+
+  private put(e: BodyEmitter, n: number, kind: string): void {
+    const ref = e.ir.imm[n]!, w = WIDTHS[kind]!;
+    if (inLocal(ref)) {
+      this.state.write(ref, w.bytes, e, e.ir.a[n]!, w.float);
+      return;
+    }
+    this.code.get(this.state.cpu);
+    e.value(e.ir.a[n]!);
+    this.code.mem(w.store, ref);
+  }
+
+  private getAt(e: BodyEmitter, n: number, kind: string): void {
+    this.place(e, n);
+    this.code.mem(WIDTHS[kind]!.load, e.ir.imm[n]!);
+  }
+
+  private putAt(e: BodyEmitter, n: number, kind: string): void {
+    this.place(e, n);
+    e.value(e.ir.b[n]!);
+    this.code.mem(WIDTHS[kind]!.store, e.ir.imm[n]!);
+  }
+
+  private place(e: BodyEmitter, n: number): void {
+    this.code.get(this.state.cpu);
+    e.value(e.ir.a[n]!);
+    this.code.op('i32.add');
+  }
+
+  /** A helper finds xmm registers in the CPU state and may change them. */
+  private helper(e: BodyEmitter, n: number): void {
+    const { name, result } = e.helperSignature(n);
+    const s = this.state;
+    if (s.hasXmm) s.storeXmms();
+    this.code.get(s.cpu);
+    for (const row of [e.ir.a[n]!, e.ir.b[n]!, e.ir.c[n]!]) if (row >= 0) e.value(row);
+    this.code.call(this.imports.helper(name));
+    if (!s.hasXmm) return;
+    // The result stays on the stack meanwhile.
+    void result;
+    s.loadXmms();
+  }
+
+  private materialiseFlags(): void {
+    this.state.storeFlags();
+    this.code.get(this.state.cpu);
+    this.code.call(this.imports.statusFlags);
+  }
+
+  /** Goes on at a computed address. One with a high half is kept whole in Cpu.rip for the interpreter to fault on. */
+  private leaveTo(e: BodyEmitter, n: number): void {
+    const code = this.code, row = e.ir.a[n]!;
+    this.target(e, row);
+    code.br(this.exits.leave);
+  }
+
+  /** Puts the address of `row` in exits.pc; leaves for the interpreter when it is above 4 GiB. */
+  target(e: BodyEmitter, row: number): void {
+    const code = this.code;
+    e.value(row);
+    if (e.ir.type[row] === 2) {
+      const wide = e.borrow(0x7e);
+      code.tee(wide);
+      code.op('i32.wrap_i64');
+      code.set(this.exits.pc);
+      code.get(wide);
+      code.i64(32, 0);
+      code.op('i64.shr_u');
+      code.op('i32.wrap_i64');
+      code.if();
+      code.get(this.state.cpu);
+      code.get(wide);
+      code.mem('i64.store', Cpu.rip);
+      code.i32(WILD_JUMP);
+      code.set(this.exits.pc);
+      code.br(this.exits.leave);
+      code.end();
+      e.giveBack(0x7e, wide);
+    } else code.set(this.exits.pc);
+  }
+}
+
+/** A region returns this in place of an address when the interpreter shall go on at Cpu.rip, without entering a region there. */
+export const WILD_JUMP = -1;

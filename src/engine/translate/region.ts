@@ -1,0 +1,169 @@
+/**
+ * What a region is made of: the basic blocks reached from a hot entry by direct jumps and branches, without entering the
+ * functions it calls. Discovery only decodes; lifting and emission come after.
+ */
+import { decode } from '../../isa/decode/decode.ts';
+import { Instruction, Kind } from '../../isa/instruction.ts';
+import { rows } from '../../isa/rows.ts';
+
+/** How a block ends. */
+export const End = {
+  /** falls into the next block */
+  fall: 0,
+  /** successors[0] = target */
+  jump: 1,
+  /** successors = [target, next] */
+  branch: 2,
+  /** direct call: `target`; successors[0] = the return address */
+  call: 3,
+  /** indirect call; successors[0] = the return address */
+  callTo: 4,
+  /** ret, indirect jump, system call, anything the dispatcher has to see */
+  leave: 5,
+  /** cannot be translated: the interpreter takes this instruction */
+  interpret: 6,
+} as const;
+
+export class Block {
+  readonly start: number;
+  /** Address behind the last instruction. */
+  end = 0;
+  readonly instructions: Instruction[] = [];
+  readonly addresses: number[] = [];
+  kind: number = End.leave;
+  /** Guest address of a direct call or jump. */
+  target = 0;
+  /** Block numbers; -1 = outside of the region (`outside[k]` is the address). */
+  successors: number[] = [];
+  outside: number[] = [];
+  constructor(start: number) {
+    this.start = start;
+  }
+}
+
+export class Region {
+  readonly entry: number;
+  readonly mode: 32 | 64;
+  readonly blocks: Block[] = [];
+  instructionCount = 0;
+  constructor(entry: number, mode: 32 | 64) {
+    this.entry = entry;
+    this.mode = mode;
+  }
+
+  /** Guest pages the region's code lies in. */
+  pages(): number[] {
+    const pages = new Set<number>();
+    for (const block of this.blocks) for (let page = block.start >>> 12; page <= (block.end - 1) >>> 12; page++) pages.add(page);
+    return [...pages];
+  }
+}
+
+/** Reads guest code; `available` bytes from `address` may be executed (0 = none). */
+export interface CodeReader {
+  readonly bytes: Uint8Array;
+  /** Position of guest address `address` in `bytes`. */
+  position(address: number): number;
+  available(address: number): number;
+}
+
+export interface RegionLimits {
+  instructions: number;
+  blocks: number;
+}
+export const DEFAULT_LIMITS: RegionLimits = { instructions: 1200, blocks: 300 };
+
+interface Decoded {
+  instruction: Instruction;
+  kind: number;
+  target: number;
+}
+
+const BRANCHES = new Set(['loop', 'loopz', 'loopnz', 'jcxz']);
+const LEAVES = new Set(['ret', 'retf', 'iret', 'syscall', 'sysenter', 'int', 'int1', 'int3', 'into', 'jmpf', 'callf', 'hlt', 'ud0', 'ud1', 'ud2']);
+
+function classify(i: Instruction, next: number): { kind: number; target: number } {
+  const row = rows[i.row]!;
+  const relative = i.op0.kind === Kind.rel;
+  const mask = i.mode === 32 && i.operandSize === 2 ? 0xffff : 0xffffffff;
+  const target = relative ? ((next + i.op0.imm) & mask) >>> 0 : 0;
+  const name = row.mnemonic;
+  if (name === 'jmp') return relative ? { kind: End.jump, target } : { kind: End.leave, target };
+  if (name === 'call') return relative ? { kind: End.call, target } : { kind: End.callTo, target };
+  if (relative) return row.cc >= 0 || BRANCHES.has(name) ? { kind: End.branch, target } : { kind: End.leave, target };
+  if (LEAVES.has(name) || row.privileged) return { kind: End.leave, target };
+  return { kind: End.fall, target };
+}
+
+/** Finds the region of `entry`, or null when its first instruction cannot be decoded. Breadth first, so that the code around a loop comes first. */
+export function discover(reader: CodeReader, entry: number, mode: 32 | 64, limits: RegionLimits = DEFAULT_LIMITS): Region | null {
+  const decoded = new Map<number, Decoded>();
+  const leaders = new Set<number>([entry]);
+  const queue: number[] = [entry];
+  let count = 0;
+  for (let q = 0; q < queue.length && leaders.size <= limits.blocks; q++) {
+    let address = queue[q]!;
+    while (!decoded.has(address) && count < limits.instructions) {
+      const available = reader.available(address);
+      const instruction = new Instruction();
+      if (available <= 0 || decode(reader.bytes, reader.position(address), available, mode, instruction) <= 0) break;
+      const next = address + instruction.length;
+      const { kind, target } = classify(instruction, next);
+      decoded.set(address, { instruction, kind, target });
+      count++;
+      if (kind === End.jump || kind === End.branch) follow(target);
+      if (kind === End.branch || kind === End.call || kind === End.callTo) follow(next);
+      if (kind !== End.fall) break;
+      address = next;
+      if (leaders.has(address)) break;
+    }
+  }
+  if (!decoded.has(entry)) return null;
+  return build(entry, mode, decoded, leaders);
+
+  function follow(target: number): void {
+    if (leaders.has(target)) return;
+    leaders.add(target);
+    queue.push(target);
+  }
+}
+
+function build(entry: number, mode: 32 | 64, decoded: Map<number, Decoded>, leaders: Set<number>): Region {
+  const region = new Region(entry, mode);
+  region.instructionCount = decoded.size;
+  const numbers = new Map<number, number>();
+  const starts = [entry, ...[...leaders].filter((a) => a !== entry && decoded.has(a)).sort((a, b) => a - b)];
+  for (const start of starts) {
+    numbers.set(start, region.blocks.length);
+    region.blocks.push(new Block(start));
+  }
+  for (const block of region.blocks) fillBlock(block, decoded, leaders);
+  for (const block of region.blocks) {
+    const link = (address: number): void => {
+      block.successors.push(numbers.get(address) ?? -1);
+      block.outside.push(address);
+    };
+    if (block.kind === End.jump || block.kind === End.branch) link(block.target);
+    if (block.kind !== End.jump && block.kind !== End.leave) link(block.end);
+  }
+  return region;
+}
+
+function fillBlock(block: Block, decoded: Map<number, Decoded>, leaders: Set<number>): void {
+  let address = block.start;
+  block.kind = End.fall;
+  for (;;) {
+    const d = decoded.get(address);
+    if (d === undefined) break;
+    block.instructions.push(d.instruction);
+    block.addresses.push(address);
+    address += d.instruction.length;
+    if (d.kind !== End.fall) {
+      block.kind = d.kind;
+      block.target = d.target;
+      break;
+    }
+    if (leaders.has(address)) break;
+  }
+  block.end = address;
+}

@@ -1,0 +1,139 @@
+/**
+ * Regions -> one WebAssembly module. Pure: bytes in, bytes out; installing the result is the region cache's work.
+ *
+ * The module imports `env.memory`, `engine.enter`, `engine.statusFlags` and the helpers it calls, and exports one function
+ * `r<k>` per region: (cpu, depth) -> guest address to go on at, or -1 (see emit/regionEmitter.ts).
+ */
+import { RegionEmitter, type NodeEnd, type RegionNode } from '../../emit/regionEmitter.ts';
+import { helpersOf } from '../../emit/regionState.ts';
+import { IrBuilder } from '../../ir/builder.ts';
+import { Columns } from '../../ir/columns.ts';
+import { helperSignatures } from '../../ir/helpers.ts';
+import { opId, ops } from '../../ir/ops.ts';
+import { Instruction } from '../../isa/instruction.ts';
+import { rows } from '../../isa/rows.ts';
+import { ConstantSource } from '../../lift/constantSource.ts';
+import { Lift, type Lifter } from '../../lift/context.ts';
+import { ModuleWriter } from '../../wasm/module.ts';
+import { WasmType } from '../../wasm/opcodes.ts';
+import { type Block, End, type Region } from './region.ts';
+
+const LETTERS: Record<string, number> = { i: WasmType.i32, l: WasmType.i64, f: WasmType.f32, d: WasmType.f64, v: WasmType.v128 };
+const IF = opId('if'), LOOP = opId('loop'), BLOCK = opId('block'), END = opId('end');
+const EXPECTED_END: Record<number, number> = {
+  [End.jump]: opId('jump'), [End.branch]: opId('branch'), [End.call]: opId('call'), [End.callTo]: opId('callTo'),
+};
+const LEAVES = new Set([opId('ret'), opId('jumpTo')]);
+
+/** The lifter of a row, or undefined: the interpreter takes such instructions. */
+export type LifterOf = (row: number) => Lifter | undefined;
+
+/** IR of a whole region, a node per block. */
+export interface LiftedRegion {
+  region: Region;
+  ir: Columns;
+  nodes: RegionNode[];
+  successors: number[][];
+}
+
+export function liftRegion(region: Region, lifterOf: LifterOf): LiftedRegion {
+  const ir = new Columns();
+  const builder = new IrBuilder(ir);
+  const source = new ConstantSource(new Instruction());
+  const nodes: RegionNode[] = [];
+  const successors: number[][] = [];
+  for (const block of region.blocks) {
+    const node = liftBlock(block, builder, source, lifterOf);
+    nodes.push(node);
+    const goesOn = node.end.kind !== 'interpret' && node.end.kind !== 'leave';
+    successors.push(goesOn ? [...block.successors] : []);
+    if (!goesOn) node.successorAddresses = [];
+  }
+  return { region, ir, nodes, successors };
+}
+
+function liftBlock(block: Block, builder: IrBuilder, source: ConstantSource, lifterOf: LifterOf): RegionNode {
+  const ir = builder.code;
+  const node: RegionNode = { from: [ir.length], addresses: [], end: { kind: 'fall' }, successorAddresses: block.outside, start: block.start };
+  const count = block.instructions.length;
+  for (let k = 0; k < count; k++) {
+    const i = block.instructions[k]!, address = block.addresses[k]!, isLast = k === count - 1;
+    const lifter = lifterOf(i.row);
+    const start = ir.length;
+    const interpreted = lifter === undefined || (isLast && block.kind === End.interpret);
+    if (!interpreted) lifter(new Lift(builder, i, rows[i.row]!, source.at(i, address)));
+    const end = interpreted ? null : endOf(ir, start, block, isLast);
+    if (end === null) {
+      ir.length = start;
+      builder.depth = 0;
+      node.end = { kind: 'interpret', address };
+      return node;
+    }
+    node.addresses.push(address);
+    node.from.push(ir.length);
+    if (isLast) node.end = end;
+  }
+  return node;
+}
+
+/** What the instruction's IR ends with, if that is what its block expects; null = leave it to the interpreter. */
+function endOf(ir: Columns, from: number, block: Block, isLast: boolean): NodeEnd | null {
+  let depth = 0;
+  const last = ir.length - 1;
+  for (let n = from; n <= last; n++) {
+    const op = ir.op[n]!;
+    if (op === IF || op === LOOP || op === BLOCK) depth++;
+    else if (op === END) depth--;
+    const transfers = op === EXPECTED_END[End.jump] || op === EXPECTED_END[End.branch] || op === EXPECTED_END[End.call] || op === EXPECTED_END[End.callTo];
+    if (transfers && (n !== last || depth !== 0 || !isLast)) return null;
+    if (LEAVES.has(op) && !isLast) return null;
+  }
+  if (!isLast) return { kind: 'fall' };
+  const lastOp = last >= from ? ir.op[last]! : -1;
+  const expected = EXPECTED_END[block.kind];
+  if (expected !== undefined && lastOp !== expected) return null;
+  switch (block.kind) {
+    case End.jump: return { kind: 'jump' };
+    case End.branch: return { kind: 'branch' };
+    case End.call: return { kind: 'call', target: block.target, returnTo: block.end };
+    case End.callTo: return { kind: 'callTo', returnTo: block.end };
+    case End.leave: return lastOp >= 0 && LEAVES.has(lastOp) ? { kind: 'leave' } : null;
+    default: return lastOp >= 0 && ops[lastOp]!.effect === 'exit' && LEAVES.has(lastOp) ? null : { kind: 'fall' };
+  }
+}
+
+/** Writes the module of a batch of regions of one mode. Region k is exported as `r<k>`. */
+export function emitModule(batch: readonly LiftedRegion[]): Uint8Array {
+  const module = new ModuleWriter();
+  const I = WasmType.i32;
+  module.importMemory('env', 'memory', 1, 65536);
+  const enter = module.importFunction('engine', 'enter', module.type([I, I, I], [I]));
+  const statusFlags = module.importFunction('engine', 'statusFlags', module.type([I], [I]));
+  const helpers = new Map<string, number>();
+  for (const { ir } of batch) {
+    for (const name of helpersOf(ir)) {
+      if (helpers.has(name)) continue;
+      const [params, result] = helperSignatures[name]!.split(':') as [string, string];
+      const type = module.type([I, ...[...params].map((c) => LETTERS[c]!)], [...result].map((c) => LETTERS[c]!));
+      helpers.set(name, module.importFunction('helpers', name, type));
+    }
+  }
+  const signature = module.type([I, I], [I]);
+  const numbers = new Map<number, number>();
+  batch.forEach(({ region }, k) => {
+    const number = module.declare(signature);
+    numbers.set(region.entry, number);
+    module.exportFunction(`r${k}`, number);
+  });
+  const imports = {
+    enter,
+    statusFlags,
+    helper: (name: string): number => helpers.get(name)!,
+    local: (target: number): number => numbers.get(target) ?? -1,
+  };
+  batch.forEach(({ region, ir, nodes, successors }) => {
+    const body = new RegionEmitter(ir, nodes, successors, region.mode === 64, imports).emit();
+    module.define(numbers.get(region.entry)!, body);
+  });
+  return module.finish();
+}
