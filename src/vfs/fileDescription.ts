@@ -99,8 +99,8 @@ export abstract class FileDescription {
   ioctl(_t: FileCaller, _cmd: number, _arg: number): number {
     return -ENOTTY;
   }
-  /** Current readiness in EPOLL bits. */
-  poll(): number {
+  /** Current readiness in EPOLL bits. `t` asks, when a task asks: what a signalfd is ready for depends on it. */
+  poll(_t?: FileCaller): number {
     return EPOLLIN | EPOLLOUT | EPOLLRDNORM | EPOLLWRNORM;
   }
   /** Hands entries from the current position on to `sink`; moves the position past those taken. 0 or -errno. */
