@@ -34,6 +34,8 @@ export interface HostDirEntry {
 export interface HostFiles {
   /** False on hosts without Unix modes, owners and symbolic links (Windows). */
   readonly unix: boolean;
+  /** False where 'A' and 'a' are one file (Windows, macOS). */
+  readonly caseSensitive: boolean;
   /** Real, absolute form of a host path the user gave (command line), links resolved; -errno. The result is a byte string for the other methods. */
   resolve(path: string): string | number;
   lstat(path: string): HostStat | number;
