@@ -101,6 +101,8 @@ function liftToMmx(shape: 'f32x4' | 'f64x2', truncate: boolean): Lifter {
     const b = c.b;
     beginMmx(c);
     const x = readVector(c, 1);
+    // Before a possible #XM: the processor does not undo the change to MMX state.
+    c.mmxState();
     const result = toInt32(c, shape, shape === 'f32x4' ? lowOnly(b, x) : x, truncate);
     writeMmx(c, 0, b.lane('i64x2.extract_lane', 0, result));
   };
@@ -109,8 +111,9 @@ function liftToMmx(shape: 'f32x4' | 'f64x2', truncate: boolean): Lifter {
 function liftCvtpi2ps(c: Lift): void {
   const b = c.b;
   beginMmx(c);
-  const converted = int32ToFloat32(c, lowOnly(b, readVector(c, 1)));
+  const v = readVector(c, 1);
   if (!c.isMem(1)) c.mmxState();
+  const converted = int32ToFloat32(c, lowOnly(b, v));
   c.setXmm(0, shuffleLanes(b, converted, c.xmm(0), [0, 3]));
 }
 

@@ -110,16 +110,15 @@ function liftMovntdqa(c: Lift): void {
   c.setXmm(0, loadVector(c, 1, 16, true));
 }
 
-/** maskmovdqu, maskmovq: bytes whose mask has the top bit go to ds:[rDI]; the others are neither written nor tested. */
+/** maskmovdqu, maskmovq: bytes whose mask has the top bit go to ds:[rDI]. The others are not written, but must be writable. */
 function liftMaskMove(c: Lift): void {
   const b = c.b, bytes = c.kind(0) === Kind.mmx ? 8 : 16;
   beginMmx(c);
   const value = readVector(c, 0), mask = b.op('i8x16.bitmask', readVector(c, 1));
   const start = maskAddress(c);
-  for (let i = 0; i < bytes; i++) {
-    b.if(b.op('i32.and', mask, b.i32(1 << i)), () => c.checkWrite(c.offset(start, i), 1));
-  }
+  // The change to MMX state is not undone by a fault of the store.
   if (bytes === 8) c.mmxState();
+  c.checkWrite(start, bytes);
   for (let i = 0; i < bytes; i++) {
     b.if(b.op('i32.and', mask, b.i32(1 << i)), () => c.store(1, c.offset(start, i), b.lane('i8x16.extract_lane_u', i, value), MemFlag.checked));
   }

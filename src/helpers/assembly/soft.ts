@@ -44,6 +44,11 @@ export function finish(cpu: usize): void {
   store<u32>(cpu, u32((f & ~masked) != 0), SCRATCH);
 }
 
+/** Between two steps of one instruction (dpps): whether the first already met an unmasked exception, which ends it. */
+export function interrupted(): bool {
+  return (flags & 0x3f & ~masked) != 0;
+}
+
 let aClass: i32 = 0;
 let aSign: u32 = 0;
 let aExp: i32 = 0;

@@ -3,7 +3,7 @@
 // (then the caller raises #XM and drops the result).
 
 import {
-  arith32, arith64, compare32, compare64, finish, integerTo32, integerTo64, minMax32, minMax64, narrow, OP_ADD, OP_DIV,
+  arith32, arith64, compare32, compare64, finish, integerTo32, interrupted, integerTo64, minMax32, minMax64, narrow, OP_ADD, OP_DIV,
   OP_MUL, OP_SUB, prepare, quiet, relate32, relate64, round32, round64, sqrt32, sqrt64, toInteger32, toInteger64, widen,
 } from './soft';
 import { SCRATCH } from './layout';
@@ -388,7 +388,12 @@ export function f32x4Dot(cpu: usize, a: v128, b: v128, control: i32): v128 {
   const p1: u32 = (control & 0x20) != 0 ? arith32(OP_MUL, s1(a), s1(b)) : 0;
   const p2: u32 = (control & 0x40) != 0 ? arith32(OP_MUL, s2(a), s2(b)) : 0;
   const p3: u32 = (control & 0x80) != 0 ? arith32(OP_MUL, s3(a), s3(b)) : 0;
-  const sum = arith32(OP_ADD, arith32(OP_ADD, p0, p1), arith32(OP_ADD, p2, p3));
+  let sum: u32 = 0;
+  if (!interrupted()) {
+    const low = arith32(OP_ADD, p0, p1);
+    const high = arith32(OP_ADD, p2, p3);
+    if (!interrupted()) sum = arith32(OP_ADD, low, high);
+  }
   finish(cpu);
   return ps(
     (control & 1) != 0 ? sum : 0, (control & 2) != 0 ? sum : 0, (control & 4) != 0 ? sum : 0, (control & 8) != 0 ? sum : 0);
@@ -398,7 +403,7 @@ export function f64x2Dot(cpu: usize, a: v128, b: v128, control: i32): v128 {
   prepare(cpu);
   const p0: u64 = (control & 0x10) != 0 ? arith64(OP_MUL, d(a, 0), d(b, 0)) : 0;
   const p1: u64 = (control & 0x20) != 0 ? arith64(OP_MUL, d(a, 1), d(b, 1)) : 0;
-  const sum = arith64(OP_ADD, p0, p1);
+  const sum: u64 = interrupted() ? 0 : arith64(OP_ADD, p0, p1);
   finish(cpu);
   return pd((control & 1) != 0 ? sum : 0, (control & 2) != 0 ? sum : 0);
 }
