@@ -3,8 +3,9 @@ import { decode } from '../../src/isa/decode/decode.ts';
 import { Instruction } from '../../src/isa/instruction.ts';
 import { printInstruction } from '../../src/isa/print.ts';
 import type { Row } from '../../src/isa/row.ts';
-import { Area, DEFAULT_CODE_OFFSET, type OracleCase, type Patch } from '../oracle/oracle.ts';
+import { Area, DEFAULT_CODE_OFFSET, type OracleCase, type Patch, seededData } from '../oracle/oracle.ts';
 import { aim, pickTarget } from './address.ts';
+import { undefinedFlags } from './compare.ts';
 import { memoryOperand, randomEncoding } from './encoding.ts';
 import type { Random } from './random.ts';
 import { memoryContents, prepare, type Scene } from './special.ts';
@@ -16,7 +17,15 @@ export interface FuzzCase extends OracleCase {
   /** The (first) instruction. */
   instruction: Instruction;
   patches: Patch[];
+  /** Where the code starts. */
+  start: number;
   text: string;
+  /** One instruction; false: a block. */
+  single: boolean;
+  /** Flags undefined at the end. */
+  ignoredFlags: number;
+  /** Memory before the case. */
+  before(addr: number): number;
 }
 
 export const START = Area.code + DEFAULT_CODE_OFFSET;
@@ -39,9 +48,11 @@ export function makeCase(row: Row, mode: 32 | 64, random: Random): FuzzCase | un
     if (!aimMemory(scene)) continue;
     const again = new Instruction();
     if (decode(bytes, 0, bytes.length, mode, again) !== bytes.length || again.row !== row.id) continue;
+    const seed = random.chance(0.3) ? 0 : 1 + random.below(8);
+    const usable = patches.filter(inData);
     return {
-      row, mode, instruction: again, code: bytes, state: s, seed: random.chance(0.3) ? 0 : 1 + random.below(8), patches: patches.filter(inData),
-      text: printInstruction(again, START),
+      row, mode, instruction: again, code: bytes, state: s, seed, patches: usable, start: START, text: printInstruction(again, START), single: true,
+      ignoredFlags: undefinedFlags(again, row.flagsUndefined, row.mnemonic, s), before: (addr) => memoryBefore(seed, usable, addr),
     };
   }
   return undefined;
@@ -56,6 +67,16 @@ function aimMemory(c: Scene): boolean {
   if (!aim(c.bytes, c.i, c.s, target, START)) return false;
   if (size > 0 && size <= 512) c.patches.push({ addr: target, bytes: memoryContents(c, size) });
   return true;
+}
+
+const seeded = new Map<number, Uint8Array>();
+
+function memoryBefore(seed: number, patches: readonly Patch[], addr: number): number {
+  let contents = seeded.get(seed);
+  if (contents === undefined) seeded.set(seed, (contents = seededData(seed)));
+  let value = contents[addr - Area.data] ?? 0;
+  for (const p of patches) if (addr >= p.addr && addr < p.addr + p.bytes.length) value = p.bytes[addr - p.addr]!;
+  return value;
 }
 
 /** The oracle takes patches of the data and readOnly areas only. */

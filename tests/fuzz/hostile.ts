@@ -50,8 +50,8 @@ function makeAttempt(mode: 32 | 64, random: Random): Attempt | undefined {
   const mnemonic = length > 0 ? rows[i.row]!.mnemonic : '';
   if (leaveOut.test(mnemonic) || length === -2) return undefined;
   if (beyond.test(icedName(full, mode))) return undefined;
-  // AMD's processors take lock verr and lock verw.
-  if (full[0] === 0xf0 && full[1] === 0x0f && full[2] === 0) return undefined;
+  // AMD's processors take lock verr and lock verw, and lock mov cr0 as another name of cr8.
+  if (/^f0(4[0-9a-f])?0f(00|2[0-3])/.test(hex(full))) return undefined;
   const state = new OracleState();
   for (let k = 0; k < (mode === 64 ? 16 : 8); k++) state.setGpr(k, Area.data + 0x2000);
   return { full, length, code: length > 0 ? full.slice(0, length) : full, state, text: length > 0 ? printInstruction(i, START) : '#UD', mnemonic };
