@@ -59,7 +59,7 @@ export const Cpu = {
   /**
    * u32. 0: MXCSR is at its reset value as far as the program can tell, SSE arithmetic uses WebAssembly's operators and notes
    * no exception flags. 1: every operation goes through the soft floats of src/helpers, which obey and update MXCSR.
-   * ldmxcsr, fxrstor and xrstor set it; so must the kernel when it puts another MXCSR (sigreturn, ptrace). See docs/floating-point.md.
+   * ldmxcsr sets it; so do fxrstor, xrstor and the kernel (sigreturn, ptrace) when they put another MXCSR. execve clears it. See docs/floating-point.md.
    */
   sseExact: 0x404,
   /** u64, always 0: the register an address without base or index reads. */
