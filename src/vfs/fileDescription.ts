@@ -73,6 +73,11 @@ export abstract class FileDescription {
     return this.refs > 0;
   }
 
+  /** open(2) has to wait before it may give this out: a fifo whose other end is not there yet. Woken through waitQueue. */
+  get openPending(): boolean {
+    return false;
+  }
+
   /** Preconditions of read and write methods: the access mode allows it, the length is > 0 or the file wants to see zero-length calls. */
   read(_buf: Uint8Array, _t: FileCaller): number {
     return -EINVAL;

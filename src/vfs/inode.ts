@@ -4,7 +4,7 @@ import type { Cred } from './cred.ts';
 import type { FileCaller, FileDescription } from './fileDescription.ts';
 import type { FileSystem } from './fileSystem.ts';
 import type { LockTable } from './locks.ts';
-import type { Path } from './path.ts';
+import type { Path, PathContext } from './path.ts';
 import type { AttrChange, Stat } from './stat.ts';
 
 /** An entry of a directory as a file system lists it ("." and ".." are added by the VFS). */
@@ -123,12 +123,12 @@ export abstract class Inode {
 
   // ---- links ----
 
-  /** Target of a symbolic link. */
-  readlink(): string | number {
+  /** Target of a symbolic link. `reader` is who reads it: /proc/self depends on that. */
+  readlink(_reader?: PathContext): string | number {
     return -EINVAL;
   }
   /** Magic links (/proc/self/fd/N): where they lead, without a name being resolved. null = an ordinary link. */
-  followMagic(_caller: Cred): Path | number | null {
+  followMagic(_reader: PathContext): Path | number | null {
     return null;
   }
 

@@ -192,7 +192,7 @@ export class Walker {
   /** The link's target; 1 after a jump through a magic link; -errno. */
   private readLink(link: Inode): string | number {
     if (++this.links > MAX_LINKS || (this.flags & Walk.noSymlinks) !== 0) return -ELOOP;
-    const magic = link.followMagic(this.ctx.cred);
+    const magic = link.followMagic(this.ctx);
     if (magic !== null) {
       if (typeof magic === 'number') return magic;
       if ((this.flags & Walk.noMagicLinks) !== 0) return -ELOOP;
@@ -202,7 +202,7 @@ export class Walker {
       this.dentry = magic.dentry;
       return 1;
     }
-    const target = link.readlink();
+    const target = link.readlink(this.ctx);
     return target === '' ? -ENOENT : target;
   }
 

@@ -1,0 +1,26 @@
+import { S_IFREG } from '../../abi/linux/fileMode.ts';
+import { O_LARGEFILE, O_RDWR } from '../../abi/linux/openFlags.ts';
+import { Dentry } from '../../vfs/dentry.ts';
+import type { FileCaller } from '../../vfs/fileDescription.ts';
+import type { FsEnv } from '../../vfs/fsEnv.ts';
+import { RegularFile } from '../../vfs/inodeFile.ts';
+import { Mount } from '../../vfs/mount.ts';
+import { Path } from '../../vfs/path.ts';
+import { SEAL_SEAL, TmpFs } from './tmpFs.ts';
+
+/** memfd_create(2) (and System V shared memory, anonymous shared mappings) live in a tmpfs that is mounted nowhere. */
+const instances = new WeakMap<FsEnv, { fs: TmpFs; mount: Mount }>();
+
+export function memfd(t: FileCaller, name: string, sealable: boolean): RegularFile {
+  const { env } = t.fs.root.mount.fs;
+  let home = instances.get(env);
+  if (home === undefined) {
+    const fs = new TmpFs(env);
+    instances.set(env, (home = { fs, mount: new Mount(fs, fs.root, 'tmpfs', 0) }));
+  }
+  const inode = home.fs.anonymousFile({ mode: S_IFREG | 0o777, uid: t.cred.fsuid, gid: t.cred.fsgid, rdev: 0 });
+  inode.seals = sealable ? 0 : SEAL_SEAL;
+  const dentry = new Dentry(`/memfd:${name}`, null, inode);
+  dentry.unhashed = true;
+  return new RegularFile(new Path(home.mount, dentry), O_RDWR | O_LARGEFILE, t.cred);
+}
