@@ -56,7 +56,7 @@ export const helperSignatures = {
   f64x2Round: { params: ['i32', 'v128', 'i32'], result: 'v128' },
   f32x4Dot: { params: ['i32', 'v128', 'v128', 'i32'], result: 'v128' },
   f64x2Dot: { params: ['i32', 'v128', 'v128', 'i32'], result: 'v128' },
-  x87ArithReg: { params: ['i32', 'i32', 'i32', 'i32', 'i32'], result: null },
+  x87ArithReg: { params: ['i32', 'i32', 'i32', 'i32'], result: null },
   x87ArithF64: { params: ['i32', 'i32', 'i64'], result: null },
   x87ArithF32: { params: ['i32', 'i32', 'i32'], result: null },
   x87ArithInt: { params: ['i32', 'i32', 'i32'], result: null },
@@ -71,7 +71,7 @@ export const helperSignatures = {
   x87StoreF64: { params: ['i32', 'i32', 'i32'], result: null },
   x87StoreF32: { params: ['i32', 'i32', 'i32'], result: null },
   x87StoreF80: { params: ['i32', 'i32'], result: null },
-  x87StoreInt: { params: ['i32', 'i32', 'i32', 'i32', 'i32'], result: null },
+  x87StoreInt: { params: ['i32', 'i32', 'i32', 'i32'], result: null },
   x87StoreBcd: { params: ['i32', 'i32'], result: null },
   x87StoreReg: { params: ['i32', 'i32', 'i32'], result: null },
   x87Exchange: { params: ['i32', 'i32'], result: null },
@@ -106,5 +106,9 @@ export const helperSignatures = {
   x87FxRestore: { params: ['i32', 'i32', 'i32', 'i32'], result: 'i32' },
   compareStrings: { params: ['i32', 'v128', 'v128', 'i32'], result: 'i32' },
   crc32c: { params: ['i32', 'i32', 'i64', 'i32'], result: 'i32' },
+  mulHighU64: { params: ['i32', 'i64', 'i64'], result: 'i64' },
+  mulHighS64: { params: ['i32', 'i64', 'i64'], result: 'i64' },
+  divU128: { params: ['i32', 'i64', 'i64', 'i64'], result: 'i32' },
+  divS128: { params: ['i32', 'i64', 'i64', 'i64'], result: 'i32' },
 } as const satisfies Record<string, { params: readonly ('i32' | 'i64' | 'f32' | 'f64' | 'v128')[]; result: 'i32' | 'i64' | 'f32' | 'f64' | 'v128' | null }>;
 export type HelperName = keyof typeof helperSignatures;

@@ -8,3 +8,4 @@ export * from './x87partial';
 export * from './x87env';
 export * from './stringCompare';
 export * from './crc';
+export * from './integer';

@@ -13,6 +13,8 @@ export const X87_FDS: usize = 0x170;
 export const X87_REG: usize = 0x180;
 export const XMM: usize = 0x200;
 export const MXCSR: usize = 0x400;
+/** u32, 1 when SSE arithmetic must go through the soft floats. */
+export const SSE_EXACT: usize = 0x404;
 /** Second results of helpers: 16-byte slots. */
 export const SCRATCH: usize = 0x420;
 

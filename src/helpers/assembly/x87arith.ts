@@ -124,8 +124,10 @@ function emptyOperand(cpu: usize, i: u32, pops: i32): void {
   leave(cpu);
 }
 
-/** ST(dst) = ST(dst) op ST(src), then `pops` pops. op is the reg field of opcode D8 (fsub 4, fsubr 5: src - dst). */
-export function x87ArithReg(cpu: usize, op: i32, dst: i32, src: i32, pops: i32): void {
+/** ST(dst) = ST(dst) op ST(src). op is the reg field of opcode D8 (fsub 4, fsubr 5: src - dst), plus 8 to pop. */
+export function x87ArithReg(cpu: usize, op: i32, dst: i32, src: i32): void {
+  const pops = op >>> 3;
+  op &= 7;
   enter(cpu);
   if (isEmpty(cpu, dst) || isEmpty(cpu, src)) return emptyOperand(cpu, dst, pops);
   const a = st(cpu, dst);

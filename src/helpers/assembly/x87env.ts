@@ -1,7 +1,7 @@
 // fninit fldcw fnstsw fnclex, and the images of fnstenv fnsave fxsave. `at` is a linear-memory offset, already checked.
 
 import {
-  BUSY, ES, MXCSR, X87_CONTROL, X87_FDP, X87_FIP, X87_FOP, X87_REG, X87_STATUS, X87_TAG, X87_TOP,
+  BUSY, ES, MXCSR, SSE_EXACT, X87_CONTROL, X87_FDP, X87_FIP, X87_FOP, X87_REG, X87_STATUS, X87_TAG, X87_TOP,
   XMM,
 } from './layout';
 import { classOf, FINITE, isDenormal, ZERO } from './x87number';
@@ -182,6 +182,8 @@ export function x87FxRestore(cpu: usize, at: usize, wide: i32, registers: i32): 
   store<u32>(cpu, load<u16>(at, 6) & 0x7ff, X87_FOP);
   store<u64>(cpu, wide != 0 ? load<u64>(at, 8) : load<u32>(at, 8), X87_FIP);
   store<u64>(cpu, wide != 0 ? load<u64>(at, 16) : load<u32>(at, 16), X87_FDP);
+  // ld.so saves and restores around every lazy binding: the same value again says nothing about the program.
+  if (mxcsr != load<u32>(cpu, MXCSR)) store<u32>(cpu, 1, SSE_EXACT);
   store<u32>(cpu, mxcsr, MXCSR);
   const top = load<u32>(cpu, X87_TOP);
   for (let i: u32 = 0; i < 8; i++) {

@@ -226,10 +226,11 @@ function integerOf(cpu: usize, bits: u32, truncate: bool): i64 {
   raise(IE);
   return <i64>least;
 }
-/** fist, fistp, fisttp (truncate) to 2, 4 or 8 bytes at `at`. */
-export function x87StoreInt(cpu: usize, at: usize, size: i32, pop: i32, truncate: i32): void {
+/** fist (how = 0), fistp (1), fisttp (3) to 2, 4 or 8 bytes at `at`. */
+export function x87StoreInt(cpu: usize, at: usize, size: i32, how: i32): void {
   enter(cpu);
-  const value = integerOf(cpu, size << 3, truncate != 0);
+  const pop = how & 1;
+  const value = integerOf(cpu, size << 3, (how & 2) != 0);
   if (!unmasked(IE)) {
     if (size == 2) store<u16>(at, <u16>value);
     else if (size == 4) store<u32>(at, <u32>value);

@@ -41,23 +41,23 @@ export function executeX87(h: Helpers, view: DataView, code: readonly number[], 
       case 14: call('x87SaveEnv', mem, 0); return;
       case 15: view.setUint16(mem, view.getUint32(CPU + Cpu.x87Control, true), true); return;
       case 24: call('x87LoadInt', BigInt(f32())); return;
-      case 25: call('x87StoreInt', mem, 4, 1, 1); return;
-      case 26: case 27: call('x87StoreInt', mem, 4, reg - 2, 0); return;
+      case 25: call('x87StoreInt', mem, 4, 3); return;
+      case 26: case 27: call('x87StoreInt', mem, 4, reg - 2); return;
       case 29: call('x87LoadF80', f64(), view.getUint16(mem + 8, true)); return;
       case 31: call('x87StoreF80', mem); return;
       case 40: call('x87LoadF64', f64()); return;
-      case 41: call('x87StoreInt', mem, 8, 1, 1); return;
+      case 41: call('x87StoreInt', mem, 8, 3); return;
       case 42: case 43: call('x87StoreF64', mem, reg - 2); return;
       case 44: call('x87Restore', mem, 0); return;
       case 46: call('x87Save', mem, 0); return;
       case 47: view.setUint16(mem, call('x87StatusWord') as number, true); return;
       case 56: call('x87LoadInt', BigInt(i16())); return;
-      case 57: call('x87StoreInt', mem, 2, 1, 1); return;
-      case 58: case 59: call('x87StoreInt', mem, 2, reg - 2, 0); return;
+      case 57: call('x87StoreInt', mem, 2, 3); return;
+      case 58: case 59: call('x87StoreInt', mem, 2, reg - 2); return;
       case 60: call('x87LoadBcd', f64(), view.getUint16(mem + 8, true)); return;
       case 61: call('x87LoadInt', f64()); return;
       case 62: call('x87StoreBcd', mem); return;
-      case 63: call('x87StoreInt', mem, 8, 1, 0); return;
+      case 63: call('x87StoreInt', mem, 8, 1); return;
     }
     throw new Error(`no memory form ${op.toString(16)} /${reg}`);
   }
@@ -67,12 +67,12 @@ export function executeX87(h: Helpers, view: DataView, code: readonly number[], 
   switch (op) {
     case 0xd8:
       if (reg === 2 || reg === 3) call('x87CompareReg', i, reg - 2, 0);
-      else call('x87ArithReg', reg, 0, i, 0);
+      else call('x87ArithReg', reg, 0, i);
       return;
-    case 0xdc: call('x87ArithReg', swapped, i, 0, 0); return;
+    case 0xdc: call('x87ArithReg', swapped, i, 0); return;
     case 0xde:
       if (reg === 3) call('x87CompareReg', 1, 2, 0);
-      else call('x87ArithReg', swapped, i, 0, 1);
+      else call('x87ArithReg', swapped + 8, i, 0);
       return;
     case 0xda:
     case 0xdb:
