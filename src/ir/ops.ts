@@ -115,6 +115,10 @@ const machine: readonly (readonly [name: string, signature: string, effect: Effe
   // address, expected, replacement -> old value; imm = size
   ['cmpxchg32', 'aii:i', 'store'], ['cmpxchg64', 'all:l', 'store'],
   ['fence', ':', 'store'],
+  // around a 16-byte compare and exchange
+  ['lockSplit', ':', 'store'], ['unlockSplit', ':', 'store'],
+  // nanoseconds of a steady clock
+  ['timeStamp', ':l', 'helper'],
   // lazy flags: imm = CcOp kind, imm2 = size; operands dst, src, src2 (i32 for sizes 1, 2, 4; i64 for 8), absent = -1
   ['setFlags', '***:', 'put'],
   // imm = condition code 0..15
@@ -136,12 +140,19 @@ const machine: readonly (readonly [name: string, signature: string, effect: Effe
   ['fault', 'a:', 'exit'],        // page fault at the address; imm = Access
   ['next', ':', 'exit'],          // go on with the following instruction (end of a branch of `if`)
   ['again', ':', 'exit'],         // go on with this instruction (rep with work left: an interrupt may come between)
+  ['leaveNext', ':', 'exit'],     // as next, but through the dispatcher (something it looks at has changed: TF)
   ['jump', ':', 'exit'],          // to the instruction's relative target
   ['jumpTo', 'a:', 'exit'],       // to a computed address
   ['branch', 'i:', 'exit'],       // to the relative target if non-zero, else next
   ['call', ':', 'exit'],          // as jump; the return address (next) has been pushed
   ['callTo', 'a:', 'exit'],
   ['ret', 'a:', 'exit'],
+  // runtime functions only: leaves the function with an i32
+  ['return', 'i:', 'exit'],
+  // parameter imm of a runtime function
+  ['param.i32', ':i', 'pure'], ['param.i64', ':l', 'pure'],
+  // our own memory below the bias: operand = offset, imm = constant added
+  ['raw.load8', 'i:i', 'state'], ['raw.load32', 'i:i', 'state'], ['raw.store32', 'ii:', 'put'],
 ];
 export type Effect = 'pure' | 'state' | 'put' | 'load' | 'store' | 'check' | 'control' | 'var' | 'helper' | 'exit';
 

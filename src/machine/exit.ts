@@ -13,6 +13,12 @@ export const Exit = {
   trap: 5,
   /** Cpu.interrupt was non-zero at a poll; rip is at the next instruction. */
   interrupt: 6,
+  /**
+   * A segment register is to be loaded with a selector that is neither null nor the flat user data segment. exitCode = segment
+   * number | instruction length << 8, exitAddr = selector; rip is after the instruction. The kernel sets Cpu.segSelector and
+   * Cpu.segBase from its descriptors, or takes the length off rip and raises #GP.
+   */
+  loadSegment: 7,
 } as const;
 export type ExitReason = (typeof Exit)[keyof typeof Exit];
 

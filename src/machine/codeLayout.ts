@@ -1,0 +1,80 @@
+/**
+ * How decoded code lies in a process's memory. Shared by its threads; made by the engine, dropped by either side.
+ *
+ * CODE_PAGE_TABLE[page] -> page header (32 bytes): u32 first run; at 16: 128 bits, one per 32 guest bytes that hold decoded code.
+ * A run is a straight line of instructions of one page: a header of 32 bytes, then one record of 32 bytes each, then an end record.
+ * An instruction that reaches into the next page is a run of its own (in the page where it begins) and a watch in the next page's list.
+ * Dropping a run sets the case of its records to 0 (stale); the memory is used again only after all code has been dropped.
+ */
+export const RECORD_SIZE = 32;
+export const RECORD_SHIFT = 5;
+
+/** Fields of a run header. */
+export const Run = {
+  next: 0,
+  /** Guest addresses covered: [first, end). */
+  first: 4,
+  end: 8,
+  /** Records, without the end record. */
+  count: 12,
+  /** Offset of the first record. */
+  records: 16,
+} as const;
+
+export const PAGE_HEADER_BITMAP = 16;
+
+/** Words of the engine's that all threads of a process share, below the CPU states. */
+export const Globals = {
+  /** Held while runs are made or dropped. */
+  lock: 0x400,
+  /** Next free byte of the record arena (0 = not initialised). */
+  arenaTop: 0x404,
+  /** Incremented when all code is dropped. */
+  generation: 0x408,
+  /** Held during an unaligned atomic operation. */
+  splitLock: 0x40c,
+  /** 1 while a thread empties the arena: nobody enters the interpreter. */
+  flushing: 0x410,
+} as const;
+
+/** Engine-private fields of a CPU state (relative to Cpu.engine's own offset 0x500). */
+export const EngineField = {
+  /** An `EngineExit`. */
+  exitKind: 0x500,
+  /** Record that left. */
+  exitRecord: 0x504,
+  /** u64, result of an address record. */
+  ea: 0x508,
+  /** 1 = writes into pages with code are let through (single step after the code has been dropped). */
+  allowWrite: 0x510,
+  /** 1 while the thread is inside the interpreter. */
+  inside: 0x514,
+  /** Length of the write refused by EngineExit.codeWrite (its address is in Cpu.exitAddr). */
+  writeLength: 0x518,
+} as const;
+
+/** Why the interpreter returned to the dispatcher. */
+export const EngineExit = {
+  /** To the kernel; Cpu.exitReason says why. */
+  kernel: 0,
+  /** Cpu.rip has no record yet (or a stale one). */
+  lookup: 1,
+  /** As lookup; the direct jump in exitRecord wants its link. */
+  link: 2,
+  /** A write into a page with decoded code. */
+  codeWrite: 3,
+  /** Nothing is wrong; gives a better compiled version of the interpreter the chance to take over. */
+  fuel: 4,
+} as const;
+
+/** Case numbers with a fixed meaning. */
+export const Case = {
+  /** Dropped: look rip up again. */
+  stale: 0,
+  /** Continue at the record `link` (imm = its guest address). */
+  goto: 1,
+  /** #UD at rip. */
+  invalid: 2,
+  /** #GP(0) at rip: longer than 15 bytes. */
+  tooLong: 3,
+} as const;
