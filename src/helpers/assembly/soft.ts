@@ -28,11 +28,18 @@ export function prepare(cpu: usize): void {
   daz = (mx & MXCSR_DAZ) != 0;
 }
 
-/** Whether MXCSR is at its default but for PE already being set: then plain operations have nothing to report. */
+/** Whether everything is masked and rounding is to nearest: then plain operations on normal numbers have at most PE to report. */
 // @ts-ignore: decorator
 @inline
 export function quiet(cpu: usize): bool {
-  return (load<u32>(cpu, MXCSR) & 0xffe0) == 0x1fa0;
+  return (load<u32>(cpu, MXCSR) & 0x7f80) == 0x1f80;
+}
+
+/** Whether PE is set already. */
+// @ts-ignore: decorator
+@inline
+export function inexactNoted(cpu: usize): bool {
+  return (load<u32>(cpu, MXCSR) & PE) != 0;
 }
 
 /** Adds the flags to MXCSR; scratch word 0 becomes 1 when one of them is unmasked, else 0. */

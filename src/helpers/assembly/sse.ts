@@ -3,7 +3,7 @@
 // (then the caller raises #XM and drops the result).
 
 import {
-  arith32, arith64, compare32, compare64, finish, integerTo32, interrupted, integerTo64, minMax32, minMax64, narrow, OP_ADD, OP_DIV,
+  arith32, arith64, compare32, compare64, finish, inexactNoted, integerTo32, interrupted, integerTo64, minMax32, minMax64, narrow, OP_ADD, OP_DIV,
   OP_MUL, OP_SUB, prepare, quiet, relate32, relate64, round32, round64, sqrt32, sqrt64, toInteger32, toInteger64, widen,
 } from './soft';
 import { SCRATCH } from './layout';
@@ -44,7 +44,9 @@ function ps(a: u32, b: u32, c: u32, e: u32): v128 {
   return v128.replace_lane<u32>(v128.replace_lane<u32>(v128.replace_lane<u32>(i32x4.splat(a), 1, b), 2, c), 3, e);
 }
 
-/** True when the plain result r of a and b has nothing to report: all three normal, r not at an edge. */
+// The plain operator serves while exceptions are masked and rounding is to nearest, for normal operands and results: then only
+// PE can be missing, and DAZ and FTZ do not matter. (A result at the lower edge may have been tiny before rounding.)
+
 // @ts-ignore: decorator
 @inline
 function plain64(a: u64, b: u64, r: u64): bool {
@@ -55,6 +57,48 @@ function plain64(a: u64, b: u64, r: u64): bool {
 function plain32(a: u32, b: u32, r: u32): bool {
   return ((a >>> 23) & 0xff) - 1 < 0xfe && ((b >>> 23) & 0xff) - 1 < 0xfe && ((r >>> 23) & 0xff) - 2 < 0xfd;
 }
+// @ts-ignore: decorator
+@inline
+function normals64(v: v128): v128 {
+  const e = v128.and(v128.shr<u64>(v, 52), i64x2.splat(0x7ff));
+  return v128.and(v128.gt<i64>(e, i64x2.splat(0)), v128.lt<i64>(e, i64x2.splat(0x7ff)));
+}
+// @ts-ignore: decorator
+@inline
+function normals32(v: v128): v128 {
+  const e = v128.sub<u32>(v128.and(v128.shr<u32>(v, 23), i32x4.splat(0xff)), i32x4.splat(1));
+  return v128.lt<u32>(e, i32x4.splat(0xfe));
+}
+
+/** Whether the plain, normal result r of normal operands is exact; false also when that is not cheap to say. */
+// @ts-ignore: decorator
+@inline
+function known64(op: i32, a: u64, b: u64, r: u64): bool {
+  const x = reinterpret<f64>(a);
+  const z = reinterpret<f64>(r);
+  if (op <= OP_SUB) {
+    // Knuth's TwoSum: the rounding error is a number itself.
+    const y = op == OP_SUB ? -reinterpret<f64>(b) : reinterpret<f64>(b);
+    const w = z - x;
+    return (x - (z - w)) + (y - w) == 0;
+  }
+  // 26 significant bits each: the product fits.
+  if (op == OP_MUL) return ((a | b) & 0x7ffffff) == 0;
+  return ((r | b) & 0x7ffffff) == 0 && z * reinterpret<f64>(b) == x;
+}
+// @ts-ignore: decorator
+@inline
+function known32(op: i32, a: u32, b: u32, r: u32): bool {
+  const x = <f64>reinterpret<f32>(a);
+  const y = <f64>reinterpret<f32>(b);
+  const z = <f64>reinterpret<f32>(r);
+  // Products of binary32 are exact in binary64; so is a sum that equals the rounded one when nothing was lost on the way.
+  if (op == OP_MUL) return x * y == z;
+  if (op == OP_DIV) return z * y == x;
+  const w = z - x;
+  const d = op == OP_SUB ? -y : y;
+  return (x - (z - w)) + (d - w) == 0;
+}
 
 // @ts-ignore: decorator
 @inline
@@ -63,7 +107,7 @@ function scalar64(cpu: usize, op: i32, a: u64, b: u64): u64 {
     const x = reinterpret<f64>(a);
     const y = reinterpret<f64>(b);
     const r = reinterpret<u64>(op == OP_ADD ? x + y : op == OP_SUB ? x - y : op == OP_MUL ? x * y : x / y);
-    if (plain64(a, b, r)) {
+    if (plain64(a, b, r) && (inexactNoted(cpu) || known64(op, a, b, r))) {
       store<u32>(cpu, 0, SCRATCH);
       return r;
     }
@@ -80,7 +124,7 @@ function scalar32(cpu: usize, op: i32, a: u32, b: u32): u32 {
     const x = reinterpret<f32>(a);
     const y = reinterpret<f32>(b);
     const r = reinterpret<u32>(op == OP_ADD ? x + y : op == OP_SUB ? x - y : op == OP_MUL ? x * y : x / y);
-    if (plain32(a, b, r)) {
+    if (plain32(a, b, r) && (inexactNoted(cpu) || known32(op, a, b, r))) {
       store<u32>(cpu, 0, SCRATCH);
       return r;
     }
@@ -90,13 +134,39 @@ function scalar32(cpu: usize, op: i32, a: u32, b: u32): u32 {
   finish(cpu);
   return r;
 }
+// @ts-ignore: decorator
+@inline
 function packed64(cpu: usize, op: i32, a: v128, b: v128): v128 {
+  if (quiet(cpu) && inexactNoted(cpu)) {
+    const r = op == OP_ADD ? v128.add<f64>(a, b) : op == OP_SUB ? v128.sub<f64>(a, b) : op == OP_MUL ? v128.mul<f64>(a, b) : v128.div<f64>(a, b);
+    const edge = v128.gt<i64>(v128.and(v128.shr<u64>(r, 52), i64x2.splat(0x7ff)), i64x2.splat(1));
+    if (v128.all_true<u64>(v128.and(v128.and(normals64(a), normals64(b)), v128.and(normals64(r), edge)))) {
+      store<u32>(cpu, 0, SCRATCH);
+      return r;
+    }
+  }
+  return slowPacked64(cpu, op, a, b);
+}
+function slowPacked64(cpu: usize, op: i32, a: v128, b: v128): v128 {
   prepare(cpu);
   const r = pd(arith64(op, d(a, 0), d(b, 0)), arith64(op, d(a, 1), d(b, 1)));
   finish(cpu);
   return r;
 }
+// @ts-ignore: decorator
+@inline
 function packed32(cpu: usize, op: i32, a: v128, b: v128): v128 {
+  if (quiet(cpu) && inexactNoted(cpu)) {
+    const r = op == OP_ADD ? v128.add<f32>(a, b) : op == OP_SUB ? v128.sub<f32>(a, b) : op == OP_MUL ? v128.mul<f32>(a, b) : v128.div<f32>(a, b);
+    const edge = v128.gt<i32>(v128.and(v128.shr<u32>(r, 23), i32x4.splat(0xff)), i32x4.splat(1));
+    if (v128.all_true<u32>(v128.and(v128.and(normals32(a), normals32(b)), v128.and(normals32(r), edge)))) {
+      store<u32>(cpu, 0, SCRATCH);
+      return r;
+    }
+  }
+  return slowPacked32(cpu, op, a, b);
+}
+function slowPacked32(cpu: usize, op: i32, a: v128, b: v128): v128 {
   prepare(cpu);
   const r = ps(arith32(op, s0(a), s0(b)), arith32(op, s1(a), s1(b)), arith32(op, s2(a), s2(b)), arith32(op, s3(a), s3(b)));
   finish(cpu);
@@ -158,12 +228,21 @@ export function f32x4HorizontalAdd(cpu: usize, a: v128, b: v128): v128 { return 
 export function f32x4HorizontalSub(cpu: usize, a: v128, b: v128): v128 { return horizontal32(cpu, OP_SUB, a, b); }
 
 export function f64Sqrt(cpu: usize, a: u64): u64 {
+  // A positive normal number: its root is normal.
+  if (quiet(cpu) && inexactNoted(cpu) && (a >>> 52) - 1 < 0x7fe) {
+    store<u32>(cpu, 0, SCRATCH);
+    return reinterpret<u64>(sqrt<f64>(reinterpret<f64>(a)));
+  }
   prepare(cpu);
   const r = sqrt64(a);
   finish(cpu);
   return r;
 }
 export function f32Sqrt(cpu: usize, a: u32): u32 {
+  if (quiet(cpu) && inexactNoted(cpu) && (a >>> 23) - 1 < 0xfe) {
+    store<u32>(cpu, 0, SCRATCH);
+    return reinterpret<u32>(sqrt<f32>(reinterpret<f32>(a)));
+  }
   prepare(cpu);
   const r = sqrt32(a);
   finish(cpu);
