@@ -71,7 +71,7 @@ function aimMemory(c: Scene): boolean {
 
 const seeded = new Map<number, Uint8Array>();
 
-function memoryBefore(seed: number, patches: readonly Patch[], addr: number): number {
+export function memoryBefore(seed: number, patches: readonly Patch[], addr: number): number {
   let contents = seeded.get(seed);
   if (contents === undefined) seeded.set(seed, (contents = seededData(seed)));
   let value = contents[addr - Area.data] ?? 0;

@@ -75,3 +75,32 @@ export function hostile(mode: 32 | 64, count: number, seed: number): string[] {
   });
   return problems;
 }
+
+/** Code that ends with the last executable page: a fetch fault exactly when the decoder asks for more bytes. */
+export function truncated(mode: 32 | 64, count: number, seed: number): string[] {
+  const random = new Random(seed);
+  const cases: (OracleCase & { length: number; text: string })[] = [];
+  const end = Area.code + Area.codeSize;
+  while (cases.length < count) {
+    const attempt = makeAttempt(mode, random);
+    if (attempt === undefined) continue;
+    const kept = attempt.length > 0 ? 1 + random.below(attempt.length) : 1 + random.below(6);
+    const code = attempt.full.slice(0, kept);
+    const length = decode(code, 0, kept, mode, new Instruction());
+    if (length > 0) continue;
+    cases.push({ code, codeOffset: Area.codeSize - kept, state: attempt.state, length, text: hex(code) });
+  }
+  const results = new Oracle(mode).run(cases);
+  const problems: string[] = [];
+  results.forEach((r, k) => {
+    const c = cases[k]!;
+    // ud0 and ud1 have no ModRM byte on AMD's processors.
+    if (/0f(ff|b9)/.test(c.text)) return;
+    // Processors find the length even of what they refuse; we refuse as soon as we know.
+    if (c.length === -1 && r.trapno === 14) return;
+    const wanted = c.length === 0 ? `14 ${end}` : c.length === -1 ? '6' : '13';
+    const got = r.trapno === 14 ? `14 ${r.siAddr}` : String(r.trapno);
+    if (wanted !== got) problems.push(`${c.text}: processor ${got}, decoder ${wanted}`);
+  });
+  return problems;
+}
