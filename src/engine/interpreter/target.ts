@@ -100,7 +100,7 @@ export class InterpreterTarget implements Target {
    * Tests an access; leaves if it is refused. Afterwards the returned local holds the guest address as i32.
    * The local belongs to the caller (giveBack).
    */
-  check(e: BodyEmitter, addr: number, bytes: number, access: number): number {
+  check(e: BodyEmitter, addr: number, bytes: number, access: number, aligned = false): number {
     const { code, ir } = e;
     const a = e.borrow(WasmType.i32);
     const long = ir.type[addr] === Type.i64;
@@ -111,7 +111,10 @@ export class InterpreterTarget implements Target {
       code.tee(wide);
       code.op('i32.wrap_i64');
     }
-    code.tee(a);
+    code.set(a);
+    // #GP of a misaligned operand comes before any page fault.
+    if (aligned) this.aligned(e, a);
+    code.get(a);
     code.i32(12);
     code.op('i32.shr_u');
     code.mem('i32.load8_u', PERMISSION_TABLE);
@@ -126,7 +129,7 @@ export class InterpreterTarget implements Target {
       code.op('i32.wrap_i64');
       code.op('i32.or');
     }
-    if (bytes > 1) {
+    if (bytes > 1 && !aligned) {
       code.get(a);
       code.i32(0xfff);
       code.op('i32.and');
@@ -182,8 +185,7 @@ export class InterpreterTarget implements Target {
       code.mem(op, BIAS);
       return;
     }
-    const a = this.check(e, addr, bytes, flags & MemFlag.forWrite ? Access.read | Access.write : Access.read);
-    if (flags & MemFlag.aligned16) this.aligned(e, a);
+    const a = this.check(e, addr, bytes, flags & MemFlag.forWrite ? Access.read | Access.write : Access.read, (flags & MemFlag.aligned16) !== 0);
     code.get(a);
     code.mem(op, BIAS);
     e.giveBack(WasmType.i32, a);
@@ -198,8 +200,7 @@ export class InterpreterTarget implements Target {
       code.mem(op, BIAS);
       return;
     }
-    const a = this.check(e, addr, bytes, Access.write);
-    if (flags & MemFlag.aligned16) this.aligned(e, a);
+    const a = this.check(e, addr, bytes, Access.write, (flags & MemFlag.aligned16) !== 0);
     code.get(a);
     e.value(ir.b[row]!);
     code.mem(op, BIAS);
