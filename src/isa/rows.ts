@@ -34,8 +34,11 @@ function build(): readonly Row[] {
 /** Indexed by Instruction.row and Row.id. */
 export const rows: readonly Row[] = build();
 
+const numbers = new Map<string, number>();
+for (const row of rows) if (!numbers.has(row.mnemonic)) numbers.set(row.mnemonic, numbers.size);
+
 /** Indexed by Instruction.mnemonic. */
-export const mnemonics: readonly Mnemonic[] = [...new Set(rows.map((row) => row.mnemonic))] as Mnemonic[];
+export const mnemonics: readonly Mnemonic[] = [...numbers.keys()] as Mnemonic[];
 
 /** Mnemonic index of each row. */
-export const mnemonicOfRow: Uint16Array = Uint16Array.from(rows, (row) => mnemonics.indexOf(row.mnemonic as Mnemonic));
+export const mnemonicOfRow: Uint16Array = Uint16Array.from(rows, (row) => numbers.get(row.mnemonic)!);

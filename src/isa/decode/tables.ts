@@ -41,16 +41,8 @@ export let rmTables: Uint16Array = new Uint16Array(0);
 /** xchg Zv,rAX, which opcode 90 is with REX.B; nop, which it is without. */
 export const XCHG_ROW: number = rows.findIndex((row) => row.encoding === '90+r');
 
-function prefixMatches(row: Row, p: number): boolean {
-  switch (row.prefix) {
-    case Prefix.np: return p === 0;
-    case Prefix.nfx: return p <= 1;
-    case Prefix.p66: return p === 1;
-    case Prefix.f3: return p === 2;
-    case Prefix.f2: return p === 3;
-    default: return true;
-  }
-}
+/** Bits: which of no prefix, 66, F3, F2 a row takes. */
+const prefixSets = [15, 1, 3, 2, 4, 8] as const;
 
 /** A row that asks for more wins over one that asks for less. */
 function specificity(row: Row): number {
@@ -58,40 +50,16 @@ function specificity(row: Row): number {
     (rowMod[row.id] !== Mod.any ? 2 : 0) + (row.plusReg ? 0 : 1);
 }
 
-function fits(row: Row, p: number, w: number, l: number, reg: number, direct: number): boolean {
-  if (!prefixMatches(row, p) || (row.w >= 0 && row.w !== w) || (row.vex && row.l >= 0 && row.l !== l)) return false;
-  if (row.reg >= 0 && row.reg !== reg) return false;
-  const mod = rowMod[row.id];
-  return !(mod === Mod.memOnly && direct === 1) && !(mod === Mod.regOnly && direct === 0);
-}
+const slotRows: Row[][] = [];
 
-function fitsByte(row: Row, reg: number, rm: number): boolean {
-  if (row.modrmByte < 0) return true;
-  const byte = 0xc0 | (reg << 3) | rm;
-  return row.plusI ? (byte & 0xf8) === row.modrmByte : byte === row.modrmByte;
-}
-
-function buildTables(): void {
-  const groupList: number[] = [], rmList: number[] = [];
-  for (let slot = 0; slot < 2 * SLOTS_PER_MODE; slot++) {
-    const candidates = candidatesBySlot.get(slot);
-    if (candidates === undefined) continue;
-    candidates.sort((a, b) => specificity(b) - specificity(a));
-    const first = candidates[0]!;
-    if (candidates.some((row) => row.modrm)) slotHasModrm[slot] = 1;
-    if (candidates.length === 1 && simple(first)) {
-      slots[slot] = first.id + 1;
-      continue;
-    }
-    slots[slot] = GROUP | (groupList.length / GROUP_ENTRIES);
-    for (let k = 0; k < GROUP_ENTRIES; k++) {
-      const p = k >> 6, w = (k >> 5) & 1, l = (k >> 4) & 1, direct = (k >> 3) & 1, reg = k & 7;
-      const fitting = candidates.filter((row) => fits(row, p, w, l, reg, direct));
-      groupList.push(direct === 1 && fitting.some((row) => row.modrmByte >= 0) ? GROUP | addRmTable(rmList, fitting, reg) : fitting.length === 0 ? 0 : fitting[0]!.id + 1);
+function collect(): void {
+  for (const row of rows) {
+    const at = (row.vex ? 1024 : 0) + row.map * 256 + row.opcode;
+    for (let k = row.plusReg ? 7 : 0; k >= 0; k--) {
+      if (row.valid32) (slotRows[at + k] ??= []).push(row);
+      if (row.valid64) (slotRows[SLOTS_PER_MODE + at + k] ??= []).push(row);
     }
   }
-  groups = Uint16Array.from(groupList);
-  rmTables = Uint16Array.from(rmList);
 }
 
 /** True when the opcode alone decides. */
@@ -99,25 +67,70 @@ function simple(row: Row): boolean {
   return row.prefix === Prefix.any && row.w < 0 && !row.vex && row.reg < 0 && row.modrmByte < 0 && rowMod[row.id] === Mod.any;
 }
 
-function addRmTable(list: number[], fitting: readonly Row[], reg: number): number {
-  const number = list.length / 8;
-  for (let rm = 0; rm < 8; rm++) {
-    const row = fitting.find((r) => fitsByte(r, reg, rm));
-    list.push(row === undefined ? 0 : row.id + 1);
-  }
-  return number;
-}
-
-const candidatesBySlot = new Map<number, Row[]>();
-for (const row of rows) {
-  for (let k = 0; k < (row.plusReg ? 8 : 1); k++) {
-    for (let long = 0; long < 2; long++) {
-      if (long === 1 ? !row.valid64 : !row.valid32) continue;
-      const slot = long * SLOTS_PER_MODE + (row.vex ? 1024 : 0) + row.map * 256 + row.opcode + k;
-      const list = candidatesBySlot.get(slot);
-      if (list === undefined) candidatesBySlot.set(slot, [row]);
-      else list.push(row);
+/** Enters a row wherever it fits; called from the least specific row to the most, so that the latter stays. */
+function enter(row: Row, group: Uint16Array, groupAt: number, rmList: number[]): void {
+  const set = prefixSets[row.prefix]!, mod = rowMod[row.id]!;
+  for (let p = 0; p < 4; p++) {
+    if (((set >> p) & 1) === 0) continue;
+    for (let w = 0; w < 2; w++) {
+      if (row.w >= 0 && row.w !== w) continue;
+      for (let l = 0; l < 2; l++) {
+        if (row.vex ? row.l >= 0 && row.l !== l : l === 1) continue;
+        const at = groupAt + (p << 6) + (w << 5) + (l << 4);
+        if (row.modrmByte >= 0) enterByte(row, group, at + 8 + ((row.modrmByte >> 3) & 7), rmList);
+        else {
+          const first = row.reg >= 0 ? row.reg : 0, last = row.reg >= 0 ? row.reg : 7;
+          for (let reg = first; reg <= last; reg++) {
+            if (mod !== Mod.regOnly) group[at + reg] = row.id + 1;
+            if (mod !== Mod.memOnly) group[at + 8 + reg] = row.id + 1;
+          }
+        }
+      }
     }
   }
 }
+
+/** A row of one whole ModRM byte (or eight): its entry becomes a table by rm. */
+function enterByte(row: Row, group: Uint16Array, at: number, rmList: number[]): void {
+  let entry = group[at]!;
+  if ((entry & GROUP) === 0) {
+    const number = rmList.length / 8;
+    for (let rm = 0; rm < 8; rm++) rmList.push(entry);
+    entry = group[at] = GROUP | number;
+  }
+  const table = (entry & ~GROUP) * 8;
+  const rm = row.modrmByte & 7;
+  if (row.plusI) for (let k = 0; k < 8; k++) rmList[table + k] = row.id + 1;
+  else rmList[table + rm] = row.id + 1;
+}
+
+function buildTables(): void {
+  collect();
+  const rmList: number[] = [];
+  let groupCount = 0;
+  const all = new Uint16Array(1024 * GROUP_ENTRIES);
+  /** Both modes share a group when they have the same rows. */
+  for (let slot = 0; slot < 2 * SLOTS_PER_MODE; slot++) {
+    const candidates = slotRows[slot];
+    if (candidates === undefined) continue;
+    const first = candidates[0]!;
+    slotHasModrm[slot] = first.modrm ? 1 : 0;
+    if (candidates.length === 1 && simple(first)) {
+      slots[slot] = first.id + 1;
+      continue;
+    }
+    const twin = slot >= SLOTS_PER_MODE ? slotRows[slot - SLOTS_PER_MODE] : undefined;
+    if (twin !== undefined && twin.length === candidates.length && twin.every((row, k) => row === candidates[k])) {
+      slots[slot] = slots[slot - SLOTS_PER_MODE]!;
+      continue;
+    }
+    slots[slot] = GROUP | groupCount;
+    if (candidates.length > 1) candidates.sort((x, y) => specificity(x) - specificity(y) || y.id - x.id);
+    for (const row of candidates) enter(row, all, groupCount * GROUP_ENTRIES, rmList);
+    groupCount++;
+  }
+  groups = all.slice(0, groupCount * GROUP_ENTRIES);
+  rmTables = Uint16Array.from(rmList);
+}
+
 buildTables();
