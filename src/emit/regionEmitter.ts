@@ -16,7 +16,8 @@ import { Cpu } from '../machine/cpuState.ts';
 import { Code } from '../wasm/code.ts';
 import { WasmType } from '../wasm/opcodes.ts';
 import { BodyEmitter } from './body.ts';
-import { type FlagState, flagsAfter, minuendRow, sameFlags } from './regionFlags.ts';
+import { planChecks } from './checkGroups.ts';
+import { flagFields, type FlagState, flagsAfter, minuendRow, sameFlags } from './regionFlags.ts';
 import { RegionState, RegisterUse } from './regionState.ts';
 import { type RegionImports, RegionTarget, WILD_JUMP } from './regionTarget.ts';
 import { analyseFlow, emitStructured, type FlowGraph, type StructureSink } from './structure.ts';
@@ -103,6 +104,7 @@ export class RegionEmitter implements StructureSink {
       if (row >= 0) this.body.keep(row);
     }
     this.body.prepare();
+    for (const n of this.nodes) planChecks(this.ir, n.from[0]!, n.from[n.from.length - 1]!, this.state.wide, this.target.memory.plans);
     this.state.loadAll();
     wasm.i32(LOOP_BUDGET);
     wasm.set(this.budget);
@@ -221,7 +223,8 @@ export class RegionEmitter implements StructureSink {
       wasm.set(pc);
     } else return;
     this.body.recycle();
-    this.state.storeAll();
+    const known = this.target.flags.known;
+    this.state.storeAll(known === null ? null : flagFields(known));
     wasm.get(DEPTH);
     wasm.i32(MAX_DEPTH);
     wasm.op('i32.ge_u');

@@ -56,6 +56,11 @@ export function flagsSetBy(ir: Columns, n: number): FlagState {
   return { kind: ir.imm[n]!, size: ir.imm2[n]!, minuend: minuendRow(ir, n) >= 0 };
 }
 
+/** Which lazy operands the kind uses besides the result. */
+export function flagFields(f: FlagState): { src: boolean; src2: boolean } {
+  return { src: f.kind !== CcOp.logic, src2: f.kind === CcOp.adc || f.kind === CcOp.sbb };
+}
+
 export class RegionFlags {
   private readonly state: RegionState;
   /** Knowledge at the point of emission. */

@@ -7,6 +7,7 @@ import { Perm, PERMISSION_TABLE, BIAS } from '../machine/memoryLayout.ts';
 import type { Code } from '../wasm/code.ts';
 import { WasmType } from '../wasm/opcodes.ts';
 import type { BodyEmitter } from './body.ts';
+import type { CheckPlan } from './checkGroups.ts';
 
 const SIZES: Record<string, { bytes: number; load: string; store: string }> = {
   '8': { bytes: 1, load: 'i32.load8_u', store: 'i32.store8' },
@@ -24,6 +25,8 @@ export class RegionMemory {
   private readonly code: Code;
   /** Label of the exit before the instruction. */
   refuse = 0;
+  /** Shared tests, by row of the access. */
+  readonly plans = new Map<number, CheckPlan>();
   private readonly long: number;
   private readonly addr: number;
   private readonly length: number;
@@ -37,16 +40,19 @@ export class RegionMemory {
 
   /** Puts the address of row `row` in a local as i32; leaves the region when its high half is not zero. Returns the local. */
   private address(e: BodyEmitter, row: number): number {
-    const code = this.code;
     e.value(row);
-    if (e.ir.type[row] === 2) {
+    return this.split(e.ir.type[row] === 2);
+  }
+
+  private split(wide: boolean): number {
+    const code = this.code;
+    if (wide) {
       code.tee(this.long);
       code.op('i32.wrap_i64');
       code.set(this.addr);
       code.get(this.long);
-      code.i64(32, 0);
-      code.op('i64.shr_u');
-      code.op('i32.wrap_i64');
+      code.i64(-1, 0);
+      code.op('i64.gt_u');
       code.brIf(this.refuse);
     } else code.set(this.addr);
     return this.addr;
@@ -57,6 +63,7 @@ export class RegionMemory {
     const code = this.code;
     this.permission(addr, 0);
     if (bytes > 1) {
+      // Cheaper than asking whether the access crosses into the next page.
       this.permission(addr, bytes - 1);
       code.op('i32.and');
     }
@@ -87,11 +94,39 @@ export class RegionMemory {
   }
 
   private checked(e: BodyEmitter, n: number, bytes: number, store: boolean): number {
-    const flags = e.ir.imm[n]!;
+    const flags = e.ir.imm[n]!, plan = this.plans.get(n);
     if ((flags & MemFlag.checked) !== 0) return this.addressOnly(e, e.ir.a[n]!);
+    if (plan !== undefined && plan.bytes === 0) {
+      const covered = this.addressOnly(e, e.ir.a[n]!);
+      if ((flags & MemFlag.aligned16) !== 0) this.aligned(covered, 16);
+      return covered;
+    }
+    if (plan !== undefined && plan.delta !== 0) return this.groupTest(e, n, plan);
     const addr = this.address(e, e.ir.a[n]!);
     if ((flags & MemFlag.aligned16) !== 0) this.aligned(addr, 16);
-    this.test(addr, bytes, store || (flags & MemFlag.forWrite) !== 0 ? Perm.W : Perm.R);
+    if (plan !== undefined) this.test(addr, plan.bytes, plan.write ? Perm.W : Perm.R);
+    else this.test(addr, bytes, store || (flags & MemFlag.forWrite) !== 0 ? Perm.W : Perm.R);
+    return addr;
+  }
+
+  /** The first access of a group whose range begins below it. */
+  private groupTest(e: BodyEmitter, n: number, plan: CheckPlan): number {
+    const code = this.code, wide = e.ir.type[e.ir.a[n]!] === 2;
+    e.value(e.ir.a[n]!);
+    if (wide) {
+      code.i64(plan.delta, plan.delta < 0 ? -1 : 0);
+      code.op('i64.add');
+    } else {
+      code.i32(plan.delta);
+      code.op('i32.add');
+    }
+    const addr = this.split(wide);
+    this.test(addr, plan.bytes, plan.write ? Perm.W : Perm.R);
+    code.get(addr);
+    code.i32(-plan.delta);
+    code.op('i32.add');
+    code.set(addr);
+    if ((e.ir.imm[n]! & MemFlag.aligned16) !== 0) this.aligned(addr, 16);
     return addr;
   }
 

@@ -15,6 +15,9 @@ const XMM_END = Cpu.xmm + 16 * 16;
 const HELPER = opId('helper'), SET_FLAGS = opId('setFlags'), PUT_STATUS = opId('putStatusFlags');
 const FLAG_READERS = new Set([opId('cond'), opId('flag'), opId('statusFlags')]);
 
+/** Value of the ccOp local while the flags are where they were at the region's entry: in the CPU state. */
+const IN_MEMORY = -1;
+
 /** Which registers a stretch of IR reads or writes, as bit masks. */
 export class RegisterUse {
   gprRead = 0;
@@ -88,7 +91,7 @@ export class RegionState {
   loadAll(): void {
     this.loadGprs();
     this.loadXmms();
-    this.loadFlags();
+    this.flagsInMemory();
   }
 
   private loadGprs(): void {
@@ -104,23 +107,21 @@ export class RegionState {
     });
   }
 
-  loadFlags(): void {
+  /** The flags are in the CPU state, not in the locals. */
+  flagsInMemory(): void {
     if (this.ccOp < 0) return;
-    const load = this.wide ? 'i64.load' : 'i32.load';
-    this.load('i32.load', Cpu.ccOp, this.ccOp);
-    this.load(load, Cpu.ccDst, this.ccDst);
-    this.load(load, Cpu.ccSrc, this.ccSrc);
-    this.load(load, Cpu.ccSrc2, this.ccSrc2);
+    this.code.i32(IN_MEMORY);
+    this.code.set(this.ccOp);
   }
 
-  /** Everything the region may have changed, to the CPU state. */
-  storeAll(): void {
+  /** Everything the region may have changed, to the CPU state. `flags` as for storeFlags. */
+  storeAll(flags: { src: boolean; src2: boolean } | null = null): void {
     const store = this.wide ? 'i64.store' : 'i32.store';
     this.gprLocals.forEach((local, r) => {
       if ((this.use.gprWritten >> r) & 1) this.store(store, Cpu.gpr + 8 * r, local);
     });
     this.storeXmms();
-    if (this.use.flagsWritten) this.storeFlags();
+    if (this.use.flagsWritten) this.storeFlags(flags);
   }
 
   storeXmms(): void {
@@ -129,12 +130,20 @@ export class RegionState {
     });
   }
 
-  storeFlags(): void {
-    const store = this.wide ? 'i64.store' : 'i32.store';
+  /** `stored` tells which fields mean anything, when that is known. */
+  storeFlags(stored: { src: boolean; src2: boolean } | null = null): void {
+    const store = this.wide ? 'i64.store' : 'i32.store', code = this.code;
+    if (stored === null) {
+      code.get(this.ccOp);
+      code.i32(IN_MEMORY);
+      code.op('i32.ne');
+      code.if();
+    }
     this.store('i32.store', Cpu.ccOp, this.ccOp);
     this.store(store, Cpu.ccDst, this.ccDst);
-    this.store(store, Cpu.ccSrc, this.ccSrc);
-    this.store(store, Cpu.ccSrc2, this.ccSrc2);
+    if (stored?.src !== false) this.store(store, Cpu.ccSrc, this.ccSrc);
+    if (stored?.src2 !== false) this.store(store, Cpu.ccSrc2, this.ccSrc2);
+    if (stored === null) code.end();
   }
 
   private load(name: string, offset: number, local: number): void {

@@ -1,0 +1,119 @@
+/**
+ * Shares permission tests inside a basic block: accesses whose addresses differ by a constant from one common base make a
+ * group, the first of them tests the whole range for all. When that fails the interpreter takes over before the first
+ * access, so nothing can be observed; a group spans at most a page, so the pages of its two ends are all its pages.
+ */
+import type { Columns } from '../ir/columns.ts';
+import { MemFlag, opId, ops } from '../ir/ops.ts';
+import { Cpu } from '../machine/cpuState.ts';
+
+/** The test the row has to make: `bytes` from its address + `delta`. bytes 0 = covered by an earlier one. */
+export interface CheckPlan {
+  delta: number;
+  bytes: number;
+  write: boolean;
+}
+
+interface Symbol {
+  root: string;
+  offset: number;
+}
+
+interface Group {
+  first: number;
+  firstOffset: number;
+  low: number;
+  high: number;
+  write: boolean;
+}
+
+const MAX_SPAN = 4096;
+const GPR_END = Cpu.gpr + 16 * 8;
+const id = (name: string): number => opId(name);
+const IF = id('if'), LOOP = id('loop'), BLOCK = id('block'), END = id('end');
+const ADD = new Set([id('i32.add'), id('i64.add')]), SUB = new Set([id('i32.sub'), id('i64.sub')]), SHL = new Set([id('i32.shl'), id('i64.shl')]);
+const I32_CONST = id('i32.const'), I64_CONST = id('i64.const');
+const BYTES = new Map<number, number>();
+for (const [suffix, bytes] of [['8', 1], ['16', 2], ['32', 4], ['64', 8], ['.f32', 4], ['.f64', 8], ['128', 16]] as const) {
+  BYTES.set(id(`load${suffix}`), bytes);
+  BYTES.set(id(`store${suffix}`), bytes);
+}
+
+/** Symbolic values of registers and rows through one block. */
+class Symbols {
+  private readonly ir: Columns;
+  private readonly wide: boolean;
+  private readonly registers: Symbol[] = [];
+  private readonly rows = new Map<number, Symbol>();
+  private version = 0;
+
+  constructor(ir: Columns, wide: boolean) {
+    this.ir = ir;
+    this.wide = wide;
+    for (let r = 0; r < 16; r++) this.registers.push({ root: `r${r}`, offset: 0 });
+  }
+
+  of(row: number): Symbol {
+    return this.rows.get(row) ?? { root: `v${row}`, offset: 0 };
+  }
+
+  /** Notes what row `n` computes or changes. */
+  step(n: number, nested: boolean): void {
+    const ir = this.ir, op = ir.op[n]!, info = ops[op]!;
+    if (info.effect === 'state' && ir.imm[n]! < GPR_END && info.name === (this.wide ? 'get64' : 'get32') && (ir.imm[n]! & 7) === 0) {
+      this.rows.set(n, this.registers[ir.imm[n]! >> 3]!);
+    } else if (info.effect === 'put' && info.name.startsWith('put') && !info.name.startsWith('putAt') && ir.imm[n]! >= 0 && ir.imm[n]! < GPR_END) {
+      const whole = info.name === (this.wide ? 'put64' : 'put32') && (ir.imm[n]! & 7) === 0 && !nested;
+      this.registers[ir.imm[n]! >> 3] = whole ? this.of(ir.a[n]!) : { root: `n${this.version++}`, offset: 0 };
+    } else if (info.effect === 'pure') this.pure(n, op);
+  }
+
+  private pure(n: number, op: number): void {
+    const ir = this.ir;
+    if (op === I32_CONST) this.rows.set(n, { root: 'c', offset: ir.imm[n]! });
+    else if (op === I64_CONST) this.rows.set(n, { root: 'c', offset: ir.imm2[n]! * 0x1_0000_0000 + (ir.imm[n]! >>> 0) });
+    else if (ADD.has(op) || SUB.has(op)) {
+      const a = this.of(ir.a[n]!), b = this.of(ir.b[n]!), sign = ADD.has(op) ? 1 : -1;
+      if (b.root === 'c') this.rows.set(n, { root: a.root, offset: a.offset + sign * b.offset });
+      else if (sign > 0 && a.root === 'c') this.rows.set(n, { root: b.root, offset: a.offset + b.offset });
+      else if (sign > 0) this.rows.set(n, { root: `(${a.root}+${b.root})`, offset: a.offset + b.offset });
+    } else if (SHL.has(op)) {
+      const a = this.of(ir.a[n]!), b = this.of(ir.b[n]!);
+      if (b.root === 'c' && b.offset >= 0 && b.offset <= 3) this.rows.set(n, { root: `(${a.root}<<${b.offset})`, offset: a.offset * (1 << b.offset) });
+    }
+  }
+}
+
+/** Plans the tests of rows from..to-1, one block. Rows without a plan test for themselves. */
+export function planChecks(ir: Columns, from: number, to: number, wide: boolean, plans: Map<number, CheckPlan>): void {
+  const symbols = new Symbols(ir, wide);
+  const groups = new Map<string, Group>();
+  let depth = 0;
+  for (let n = from; n < to; n++) {
+    const op = ir.op[n]!;
+    if (op === IF || op === LOOP || op === BLOCK) depth++;
+    else if (op === END) depth--;
+    const bytes = BYTES.get(op);
+    if (bytes !== undefined && depth === 0 && (ir.imm[n]! & MemFlag.checked) === 0) {
+      const symbol = symbols.of(ir.a[n]!);
+      if (Math.abs(symbol.offset) < 0x4000_0000 || symbol.root === 'c') join(n, symbol, bytes, ops[op]!.effect === 'store' || (ir.imm[n]! & MemFlag.forWrite) !== 0);
+    }
+    symbols.step(n, depth > 0);
+  }
+
+  function join(n: number, symbol: Symbol, bytes: number, write: boolean): void {
+    const group = groups.get(symbol.root);
+    if (group !== undefined) {
+      const low = Math.min(group.low, symbol.offset), high = Math.max(group.high, symbol.offset + bytes);
+      if (high - low <= MAX_SPAN) {
+        group.low = low;
+        group.high = high;
+        group.write ||= write;
+        plans.set(n, { delta: 0, bytes: 0, write });
+        plans.set(group.first, { delta: low - group.firstOffset, bytes: high - low, write: group.write });
+        return;
+      }
+    }
+    groups.set(symbol.root, { first: n, firstOffset: symbol.offset, low: symbol.offset, high: symbol.offset + bytes, write });
+  }
+}
