@@ -1,0 +1,70 @@
+import { EACCES, EINVAL, EIO } from '../../abi/linux/errno.ts';
+import type { Task } from '../../kernel/task/task.ts';
+import { GUEST_END } from '../../machine/memoryLayout.ts';
+import { S_IFREG } from '../../abi/linux/fileMode.ts';
+import { Cap } from '../../vfs/cred.ts';
+import { FileDescription, type FileCaller } from '../../vfs/fileDescription.ts';
+import type { FileSystem } from '../../vfs/fileSystem.ts';
+import type { Path } from '../../vfs/path.ts';
+import { InfoNode, type Owner } from './nodes.ts';
+import { hasMemory } from './pidStatus.ts';
+
+/** /proc/PID/mem: the file position is an address. */
+export class MemFile extends InfoNode {
+  readonly task: () => Task;
+
+  constructor(fs: FileSystem, owner: Owner, task: () => Task) {
+    super(fs, S_IFREG | 0o600, owner);
+    this.task = task;
+  }
+
+  override open(flags: number, path: Path, caller: FileCaller): FileDescription | number {
+    const t = this.task();
+    const reader = caller as Task;
+    if (reader.process !== t.process && reader.cred.fsuid !== t.cred.euid && !reader.cred.has(Cap.SYS_PTRACE)) return -EACCES;
+    return new MemDescription(t, path, flags, caller);
+  }
+}
+
+class MemDescription extends FileDescription {
+  private readonly target: Task;
+
+  constructor(target: Task, path: Path, flags: number, caller: FileCaller) {
+    super(path, flags, caller.cred);
+    this.target = target;
+  }
+  override get seekable(): boolean {
+    return true;
+  }
+  override pread(buf: Uint8Array, offset: number): number {
+    if (!hasMemory(this.target)) return 0;
+    if (offset >= GUEST_END) return -EIO;
+    const bytes = this.target.memory.readablePrefix(offset, buf.length);
+    if (bytes === null) return -EIO;
+    buf.set(bytes);
+    return bytes.length;
+  }
+  override pwrite(buf: Uint8Array, offset: number): number {
+    if (!hasMemory(this.target)) return 0;
+    if (offset >= GUEST_END) return -EIO;
+    const bytes = this.target.memory.writablePrefix(offset, buf.length);
+    if (bytes === null) return -EIO;
+    bytes.set(buf.subarray(0, bytes.length));
+    return bytes.length;
+  }
+  override read(buf: Uint8Array): number {
+    const n = this.pread(buf, this.pos);
+    if (n > 0) this.pos += n;
+    return n;
+  }
+  override write(buf: Uint8Array): number {
+    const n = this.pwrite(buf, this.pos);
+    if (n > 0) this.pos += n;
+    return n;
+  }
+  override seek(offset: number, whence: number): number {
+    if (whence > 1) return -EINVAL;
+    this.pos = whence === 1 ? this.pos + offset : offset;
+    return this.pos;
+  }
+}

@@ -1,0 +1,47 @@
+import type { Task } from '../../kernel/task/task.ts';
+import { MS_NOATIME, MS_NODEV, MS_NODIRATIME, MS_NOEXEC, MS_NOSUID, MS_RDONLY, type Mount } from '../../vfs/mount.ts';
+import { Path, pathName } from '../../vfs/path.ts';
+import { majorOf, minorOf } from '../../vfs/stat.ts';
+import { escapePath } from './format.ts';
+
+/** The mounts that `t` can see, parents first, with the name each has from its root. */
+function visible(t: Task): { mount: Mount; place: string }[] {
+  let top = t.fs.root.mount;
+  while (top.parent !== null) top = top.parent;
+  const out: { mount: Mount; place: string }[] = [];
+  const visit = (mount: Mount): void => {
+    const place = pathName(new Path(mount, mount.root), t.fs.root);
+    if (!place.startsWith('(')) out.push({ mount, place });
+    mount.children.forEach(visit);
+  };
+  visit(top);
+  return out;
+}
+
+function mountOptions(mount: Mount): string {
+  const { flags } = mount;
+  const has = (bit: number, name: string): string => ((flags & bit) !== 0 ? `,${name}` : '');
+  const atime = (flags & MS_NOATIME) !== 0 ? ',noatime' : ',relatime';
+  return ((flags & MS_RDONLY) !== 0 ? 'ro' : 'rw') + has(MS_NOSUID, 'nosuid') + has(MS_NODEV, 'nodev') + has(MS_NOEXEC, 'noexec') + atime + has(MS_NODIRATIME, 'nodiratime');
+}
+const superOptions = (mount: Mount): string => (mount.fs.readOnly ? 'ro' : 'rw') + mount.fs.optionsText();
+
+export function mountsText(t: Task): string {
+  return visible(t).map(({ mount, place }) => {
+    const options = mount.readOnly && (mount.flags & MS_RDONLY) === 0 ? mountOptions(mount).replace(/^rw/, 'ro') : mountOptions(mount);
+    return `${escapePath(mount.source || 'none', ' \t\n\\#')} ${escapePath(place)} ${mount.fs.typeName} ${options}${mount.fs.optionsText()} 0 0\n`;
+  }).join('');
+}
+
+export function mountinfoText(t: Task): string {
+  return visible(t).map(({ mount, place }) => {
+    const root = pathName(new Path(mount, mount.root), new Path(mount, mount.fs.root));
+    const { dev } = mount.fs;
+    return `${mount.id} ${mount.parent?.id ?? 0} ${majorOf(dev)}:${minorOf(dev)} ${escapePath(root)} ${escapePath(place)} ${mountOptions(mount)} - ` +
+      `${mount.fs.typeName} ${escapePath(mount.source || 'none', ' \t\n\\#')} ${superOptions(mount)}\n`;
+  }).join('');
+}
+
+export function mountstatsText(t: Task): string {
+  return visible(t).map(({ mount, place }) => `device ${mount.source || 'none'} mounted on ${escapePath(place)} with fstype ${mount.fs.typeName}\n`).join('');
+}

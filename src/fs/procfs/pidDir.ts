@@ -1,0 +1,252 @@
+import { EACCES, EINVAL, ENOENT, EPERM } from '../../abi/linux/errno.ts';
+import type { Kernel } from '../../kernel/kernel.ts';
+import type { Process } from '../../kernel/task/process.ts';
+import type { Task } from '../../kernel/task/task.ts';
+import { GUEST_END } from '../../machine/memoryLayout.ts';
+import { Cap } from '../../vfs/cred.ts';
+import type { FileSystem } from '../../vfs/fileSystem.ts';
+import type { Path } from '../../vfs/path.ts';
+import { FdDir, FdInfoDir } from './fdDir.ts';
+import { hex, placeName } from './format.ts';
+import { MemFile } from './memFile.ts';
+import { mapsText, smapsRollupText, smapsText } from './pidMaps.ts';
+import { hasMemory, limitsText, statmText, statText, statusText } from './pidStatus.ts';
+import { mountinfoText, mountstatsText, mountsText } from './mounts.ts';
+import { InfoDir, InfoFile, InfoLink, type InfoNode, type MakeNode, type Owner, TableDir } from './nodes.ts';
+import { netTable } from './net.ts';
+
+/** Whether `reader` may look into `target` (PTRACE_MODE_READ): same identity, or CAP_SYS_PTRACE. 0 or -EACCES. */
+export function mayInspect(reader: Task, target: Task): number {
+  if (reader.process === target.process) return 0;
+  const r = reader.cred;
+  const c = target.cred;
+  const same = r.fsuid === c.uid && r.fsuid === c.euid && r.fsuid === c.suid && r.fsgid === c.gid && r.fsgid === c.egid && r.fsgid === c.sgid;
+  return (same && target.mm.dumpable === 1) || r.has(Cap.SYS_PTRACE) ? 0 : -EACCES;
+}
+
+/** Bytes [start, end) of the target's memory, as far as they can be read. */
+function memoryText(t: Task, start: number, end: number): string {
+  if (!hasMemory(t) || !(end > start) || end > GUEST_END) return '';
+  const bytes = t.memory.readablePrefix(start, end - start);
+  let out = '';
+  if (bytes !== null) for (const b of bytes) out += String.fromCharCode(b);
+  return out;
+}
+
+/** Arguments as the program left them: setproctitle may have overwritten their end, and then the environment follows. */
+function cmdline(t: Task): string {
+  if (!hasMemory(t)) return '';
+  const { argStart, argEnd, envEnd } = t.mm.layout;
+  const text = memoryText(t, argStart, argEnd);
+  if (text === '' || text.endsWith('\0')) return text;
+  const more = memoryText(t, argStart, Math.max(argEnd, envEnd));
+  const nul = more.indexOf('\0');
+  return nul < 0 ? more : more.slice(0, nul + 1);
+}
+
+function auxv(t: Task): string {
+  let out = '';
+  for (const b of t.mm.layout.auxv) out += String.fromCharCode(b);
+  return out;
+}
+
+function ioText(process: Process): string {
+  const use = process.ownUsage;
+  return `rchar: 0\nwchar: 0\nsyscr: 0\nsyscw: 0\nread_bytes: ${use.inBlocks * 512}\nwrite_bytes: ${use.outBlocks * 512}\ncancelled_write_bytes: 0\n`;
+}
+
+function schedText(t: Task): string {
+  const line = (name: string, value: string | number): string => `${name.padEnd(45)}:${String(value).padStart(21)}\n`;
+  const run = (t.kernel.cpuClock.userNs(t) + t.usage.systemNs) / 1e6;
+  return `${t.comm} (${t.tid}, #threads: ${t.process.tasks.size})\n${'-'.repeat(67)}\n` +
+    line('se.exec_start', (t.kernel.nowNs() / 1e6).toFixed(6)) + line('se.vruntime', run.toFixed(6)) + line('se.sum_exec_runtime', run.toFixed(6)) +
+    line('se.nr_migrations', 0) + line('nr_switches', t.usage.voluntarySwitches + t.usage.involuntarySwitches) +
+    line('nr_voluntary_switches', t.usage.voluntarySwitches) + line('nr_involuntary_switches', t.usage.involuntarySwitches) +
+    line('policy', t.schedPolicy) + line('prio', 120 + t.nice);
+}
+
+/** Of a pair of tables, one for /proc/PID, one for /proc/PID/task/TID. */
+export class TaskNodes {
+  private readonly task: () => Task;
+
+  constructor(task: () => Task) {
+    this.task = task;
+  }
+
+  /** A file about the task; `secret` ones only for who may trace it. */
+  private file(show: (t: Task, reader: Task) => string | number, permissions = 0o444, secret = false, store: ((text: string, t: Task, writer: Task) => number) | null = null): MakeNode {
+    const guard = secret ? (reader: Task): number => mayInspect(reader, this.task()) : null;
+    const put = store === null ? null : (text: string, writer: Task): number => store(text, this.task(), writer);
+    return (fs, owner) => new InfoFile(fs, permissions, owner, (reader) => show(this.task(), reader), put, guard);
+  }
+
+  /** A link to a place the task has open. */
+  private link(place: (t: Task) => Path | null): MakeNode {
+    const jump = (reader: Task): Path | number => {
+      const t = this.task();
+      if (mayInspect(reader, t) < 0) return -EACCES;
+      if (t.state === 'dead') return -ENOENT;
+      return place(t) ?? -ENOENT;
+    };
+    const target = (reader: Task): string | number => {
+      const path = jump(reader);
+      return typeof path === 'number' ? path : placeName(path, reader.fs.root);
+    };
+    return (fs, owner) => new InfoLink(fs, target, jump, owner);
+  }
+
+  private withMemory(show: (t: Task) => string): (t: Task) => string {
+    return (t) => (hasMemory(t) ? show(t) : '');
+  }
+
+  common(): Record<string, MakeNode> {
+    const { task } = this;
+    const kept = (initial: string): MakeNode => {
+      let value = initial;
+      return this.file(() => value, 0o644, false, (text) => {
+        value = text.endsWith('\n') ? text : `${text}\n`;
+        return text.length;
+      });
+    };
+    return {
+      attr: (fs, owner) => new TableDir(fs, {}, owner),
+      auxv: this.file(auxv, 0o400, true),
+      cgroup: this.file(() => '0::/\n'),
+      clear_refs: this.file(() => -EINVAL, 0o200, false, (text) => text.length),
+      cmdline: this.file(cmdline),
+      comm: this.file((t) => `${t.comm}\n`, 0o644, false, (text, t, writer) => {
+        if (writer.process !== t.process) return -EINVAL;
+        t.comm = text.slice(0, 15).replace(/[\0\n].*$/s, '');
+        return text.length;
+      }),
+      cpuset: this.file(() => '/\n'),
+      cwd: this.link((t) => t.fs.cwd),
+      environ: this.file((t) => memoryText(t, t.mm.layout.envStart, t.mm.layout.envEnd), 0o400, true),
+      exe: this.link((t) => t.mm.exe?.path ?? null),
+      fd: (fs, owner) => new FdDir(fs, owner, task),
+      fdinfo: (fs, owner) => new FdInfoDir(fs, owner, task),
+      gid_map: this.file(() => '         0          0 4294967295\n', 0o644, false, () => -EPERM),
+      io: this.file((t) => ioText(t.process), 0o400, true),
+      limits: this.file((t) => limitsText(t.process)),
+      loginuid: kept('4294967295'),
+      maps: this.file(this.withMemory(mapsText), 0o444, true),
+      mem: (fs, owner) => new MemFile(fs, owner, task),
+      mountinfo: this.file(mountinfoText),
+      mounts: this.file(mountsText),
+      net: (fs, owner) => new TableDir(fs, netTable(), owner),
+      ns: (fs, owner) => new TableDir(fs, namespaces(), owner, 0o511),
+      oom_adj: this.file((t) => `${Math.trunc((t.process.oomScoreAdj * 17) / 1000)}\n`, 0o644, false, (text, t) => this.setOom(text, t, 1000 / 17)),
+      oom_score: this.file((t) => `${Math.max(0, 666 + Math.trunc((t.process.oomScoreAdj * 2) / 3))}\n`),
+      oom_score_adj: this.file((t) => `${t.process.oomScoreAdj}\n`, 0o644, false, (text, t) => this.setOom(text, t, 1)),
+      pagemap: this.file(() => '', 0o400, true),
+      personality: this.file((t) => `${hex(t.personality, 8)}\n`, 0o400, true),
+      projid_map: this.file(() => '         0          0 4294967295\n', 0o644, false, () => -EPERM),
+      root: this.link((t) => t.fs.root),
+      sched: this.file(schedText, 0o644),
+      schedstat: this.file((t) => `${t.kernel.cpuClock.userNs(t) + t.usage.systemNs} 0 ${t.usage.voluntarySwitches}\n`),
+      sessionid: this.file(() => '4294967295'),
+      setgroups: this.file(() => 'allow\n', 0o644),
+      smaps: this.file(this.withMemory(smapsText), 0o444, true),
+      smaps_rollup: this.file(this.withMemory(smapsRollupText), 0o444, true),
+      stack: this.file(() => '', 0o400, true),
+      statm: this.file(statmText),
+      status: this.file(statusText),
+      syscall: this.file((t) => (t.state === 'running' ? 'running\n' : `${t.syscallNumber} 0x0 0x0 0x0 0x0 0x0 0x0 0x0 0x0\n`), 0o400, true),
+      uid_map: this.file(() => '         0          0 4294967295\n', 0o644, false, () => -EPERM),
+      wchan: this.file((t) => (t.state === 'parked' ? 'do_wait' : '0')),
+    };
+  }
+
+  private setOom(text: string, t: Task, scale: number): number {
+    const trimmed = text.trim();
+    const value = Math.trunc(Number(trimmed) * scale);
+    if (!/^-?\d+$/.test(trimmed) || value < -1000 || value > 1000) return -EINVAL;
+    t.process.oomScoreAdj = value;
+    return text.length;
+  }
+
+  /** What only the process's own directory has. */
+  processOnly(process: Process): Record<string, MakeNode> {
+    return {
+      autogroup: this.file((t) => `/autogroup-${t.process.sid} nice ${t.nice}\n`, 0o644),
+      coredump_filter: this.file(() => '00000033\n', 0o644, false, (text) => (/^\s*(0x[0-9a-f]+|\d+)\s*$/i.test(text) ? text.length : -EINVAL)),
+      mountstats: this.file(mountstatsText, 0o400),
+      stat: this.file((t) => statText(t, true)),
+      task: (fs, owner) => new TaskDir(fs, process, owner),
+      timers: this.file(() => ''),
+      timerslack_ns: this.file((t) => `${t.timerSlackNs}\n`, 0o666, false, (text, t) => {
+        if (!/^\s*\d+\s*$/.test(text)) return -EINVAL;
+        t.timerSlackNs = Number(text);
+        return text.length;
+      }),
+    };
+  }
+
+  taskOnly(): Record<string, MakeNode> {
+    return {
+      children: this.file((t) => [...t.process.children].filter((c) => c.state !== 'reaped').map((c) => `${c.pid} `).join('')),
+      stat: this.file((t) => statText(t, false)),
+    };
+  }
+}
+
+const NAMESPACES = { cgroup: 4026531835, ipc: 4026531839, mnt: 4026531841, net: 4026531840, pid: 4026531836, time: 4026531834, user: 4026531837, uts: 4026531838 };
+
+function namespaces(): Record<string, MakeNode> {
+  const out: Record<string, MakeNode> = {};
+  const one = (name: string, kind: keyof typeof NAMESPACES): void => {
+    // There is one namespace of each kind, and it cannot be entered.
+    out[name] = (fs, owner) => new InfoLink(fs, () => `${kind}:[${NAMESPACES[kind]}]`, () => -EACCES, owner);
+  };
+  for (const kind of Object.keys(NAMESPACES) as (keyof typeof NAMESPACES)[]) {
+    one(kind, kind);
+    if (kind === 'pid' || kind === 'time') one(`${kind}_for_children`, kind);
+  }
+  return out;
+}
+
+/** Files of a process belong to its effective user, unless it is not dumpable. */
+function ownerOf(task: () => Task): Owner {
+  return {
+    uid: () => (task().mm.dumpable === 1 ? task().cred.euid : 0),
+    gid: () => (task().mm.dumpable === 1 ? task().cred.egid : 0),
+  };
+}
+
+/** Directories whose table is sorted by name, as Linux lists them nearly. */
+export function processDir(fs: FileSystem, _kernel: Kernel, process: Process): InfoNode {
+  const nodes = new TaskNodes(() => process.leader);
+  return new TableDir(fs, { ...nodes.common(), ...nodes.processOnly(process) }, ownerOf(() => process.leader));
+}
+
+class TaskDir extends InfoDir {
+  private readonly process: Process;
+  private readonly nodes = new WeakMap<Task, InfoNode>();
+
+  constructor(fs: FileSystem, process: Process, owner: Owner) {
+    super(fs, owner);
+    this.process = process;
+  }
+  private tasks(): Task[] {
+    const all = [...this.process.tasks];
+    return all.length > 0 ? all : [this.process.leader];
+  }
+  override names(): string[] {
+    return this.tasks().map((t) => t.tid).sort((a, b) => a - b).map(String);
+  }
+  override child(name: string): InfoNode | null {
+    const task = this.tasks().find((t) => String(t.tid) === name);
+    if (task === undefined) return null;
+    let node = this.nodes.get(task);
+    if (node === undefined) {
+      const nodes = new TaskNodes(() => task);
+      node = new TableDir(this.fs, { ...nodes.common(), ...nodes.taskOnly() }, ownerOf(() => task));
+      this.nodes.set(task, node);
+    }
+    return node;
+  }
+  protected override links(): number {
+    return 2 + this.tasks().length;
+  }
+}
+

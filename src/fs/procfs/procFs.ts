@@ -1,0 +1,74 @@
+import { PROC_SUPER_MAGIC } from '../../abi/linux/fs.ts';
+import type { Kernel } from '../../kernel/kernel.ts';
+import type { Process } from '../../kernel/task/process.ts';
+import { Dentry } from '../../vfs/dentry.ts';
+import { FileSystem } from '../../vfs/fileSystem.ts';
+import type { FsEnv } from '../../vfs/fsEnv.ts';
+import type { StatFs } from '../../vfs/stat.ts';
+import type { SystemFacts } from '../systemFacts.ts';
+import { InfoDir, InfoLink, type InfoNode, type MakeNode } from './nodes.ts';
+import { processDir } from './pidDir.ts';
+import { systemTable } from './system.ts';
+
+/** /proc of one kernel. */
+export class ProcFs extends FileSystem {
+  override readonly typeName = 'proc';
+  override readonly nameCache = 'never';
+
+  constructor(env: FsEnv, kernel: Kernel, facts: SystemFacts) {
+    super(env);
+    this.root = new Dentry('/', null, new ProcRoot(this, kernel, systemTable(kernel, facts)));
+  }
+
+  override statfs(): StatFs {
+    return { type: PROC_SUPER_MAGIC, bsize: 4096, blocks: 0, bfree: 0, bavail: 0, files: 0, ffree: 0, fsid: [0, 0], namelen: 255, frsize: 4096, flags: 0 };
+  }
+}
+
+class ProcRoot extends InfoDir {
+  private readonly kernel: Kernel;
+  private readonly table: Readonly<Record<string, MakeNode>>;
+  private readonly made = new Map<string, InfoNode>();
+  private readonly processes = new WeakMap<Process, InfoNode>();
+  private readonly self: InfoNode;
+  private readonly threadSelf: InfoNode;
+
+  constructor(fs: FileSystem, kernel: Kernel, table: Readonly<Record<string, MakeNode>>) {
+    super(fs);
+    this.kernel = kernel;
+    this.table = table;
+    this.self = new InfoLink(fs, (t) => String(t.tgid));
+    this.threadSelf = new InfoLink(fs, (t) => `${t.tgid}/task/${t.tid}`);
+  }
+
+  override names(): string[] {
+    const pids = [...this.kernel.pids.processes.keys()].sort((a, b) => a - b).map(String);
+    return [...Object.keys(this.table), 'self', 'thread-self', ...pids];
+  }
+
+  override child(name: string): InfoNode | null {
+    if (name === 'self') return this.self;
+    if (name === 'thread-self') return this.threadSelf;
+    if (/^[1-9]\d*$/.test(name)) return this.process(Number(name));
+    let node = this.made.get(name);
+    if (node === undefined) {
+      if (!Object.hasOwn(this.table, name)) return null;
+      node = this.table[name]!(this.fs, this.owner);
+      this.made.set(name, node);
+    }
+    return node;
+  }
+
+  private process(id: number): InfoNode | null {
+    // A thread's id is a name too, though not a listed one.
+    const process = this.kernel.pids.processes.get(id) ?? this.kernel.pids.tasks.get(id)?.process;
+    if (process === undefined) return null;
+    let node = this.processes.get(process);
+    if (node === undefined) this.processes.set(process, (node = processDir(this.fs, this.kernel, process)));
+    return node;
+  }
+
+  protected override links(): number {
+    return 2 + this.kernel.pids.processes.size;
+  }
+}

@@ -1,0 +1,344 @@
+import { ENOSYS } from '../abi/linux/errno.ts';
+import { Cpu } from '../machine/cpuState.ts';
+import { Exit } from '../machine/exit.ts';
+import { MAILBOX_SLOTS, Reply } from '../machine/mailbox.ts';
+import type { DropCode } from '../machine/addressSpace.ts';
+import { loadSegment } from './arch/segments.ts';
+import { FutexTable } from './ipc/futex.ts';
+import type { AddressSpace, AddressSpaceHost } from './mm/addressSpace.ts';
+import { noHooks, type KernelHooks, type KernelParts } from './ports.ts';
+import { deliverSignals } from './signal/deliver.ts';
+import { raiseFault, raiseTrap } from './signal/trap.ts';
+import { CpuClock } from './time/cpuClock.ts';
+import { TimerHeap } from './time/timerHeap.ts';
+import { WaitQueue } from '../vfs/waitQueue.ts';
+import { PARKED } from './task/block.ts';
+import { exitTask } from './task/exit.ts';
+import { resumeParked, type Parked } from './task/park.ts';
+import type { Process } from './task/process.ts';
+import { PidTable } from './task/pidTable.ts';
+import type { SyscallEntry } from './task/syscallTable.ts';
+import type { Task } from './task/task.ts';
+
+/** The host's event loop gets a turn at least this often, however busy the guests are. */
+const EVENT_LOOP_EVERY_NS = 4_000_000;
+
+/**
+ * One Linux system: all tasks, and the loop on the kernel thread that serves them. No state outside of it, so a host process may
+ * run several.
+ */
+export class Kernel implements AddressSpaceHost {
+  readonly parts: KernelParts;
+  readonly hooks: KernelHooks = noHooks();
+  readonly timers = new TimerHeap();
+  /** Parked calls that were woken and not yet looked at. */
+  ready: Parked[] = [];
+  readonly pids = new PidTable();
+  readonly futexes = new FutexTable();
+  /** Woken whenever a signal is queued for anybody: signalfds listen (signal/send.ts wakes). */
+  readonly signalQueue = new WaitQueue();
+  readonly cpuClock: CpuClock;
+  readonly bootNs: number;
+  hostname: string;
+  domainname = '(none)';
+  /** Adopts orphans; null: they are reaped on their end. */
+  init: Process | null = null;
+  /** Makes a pidfd for a process (or one thread) in t's table; ipc/pidfd sets it through boot. */
+  openPidfd: ((t: Task, process: Process, thread: Task | null) => number) | null = null;
+  /** Wall clock minus the host's, set by clock_settime. */
+  realtimeOffsetNs = 0;
+  /** Work queued by host callbacks and by handlers, to run outside of any system call. */
+  private deferred: (() => void)[] = [];
+  /** Tasks by mailbox slot. */
+  private readonly slots: (Task | null)[] = [];
+  private readonly args: number[] = [0, 0, 0, 0, 0, 0, 0];
+  private stopped = false;
+  /** Counters for /proc/stat. */
+  forks = 0;
+  contextSwitches = 0;
+
+  constructor(parts: KernelParts) {
+    this.parts = parts;
+    this.hostname = parts.hostname;
+    this.bootNs = parts.clock.monotonicNs();
+    this.cpuClock = new CpuClock(this);
+  }
+
+  get dropCode(): DropCode {
+    return this.parts.dropCode;
+  }
+  /** CLOCK_MONOTONIC. */
+  nowNs(): number {
+    return this.parts.clock.monotonicNs();
+  }
+  /** CLOCK_REALTIME. */
+  realtime(): { sec: number; nsec: number } {
+    const now = this.parts.clock.realtime();
+    if (this.realtimeOffsetNs === 0) return now;
+    const nsec = now.nsec + (this.realtimeOffsetNs % 1e9);
+    const carry = Math.floor(nsec / 1e9);
+    return { sec: now.sec + Math.trunc(this.realtimeOffsetNs / 1e9) + carry, nsec: nsec - carry * 1e9 };
+  }
+
+  /** Runs `work` on the kernel loop, soon. Host callbacks come in through this. */
+  defer(work: () => void): void {
+    this.deferred.push(work);
+    this.parts.mailbox.ring();
+  }
+
+  /** Ends run(). */
+  stop(): void {
+    this.stopped = true;
+    this.parts.mailbox.ring();
+  }
+
+  /** Serves guests until stop(). */
+  async run(): Promise<void> {
+    const { mailbox, clock, spinNs } = this.parts;
+    let lastWork = clock.monotonicNs();
+    let lastYield = lastWork;
+    while (!this.stopped) {
+      const seen = mailbox.bell();
+      const worked = this.turn();
+      const now = clock.monotonicNs();
+      if (worked) {
+        lastWork = now;
+        if (now - lastYield > EVENT_LOOP_EVERY_NS) {
+          await this.parts.yieldTurn();
+          lastYield = clock.monotonicNs();
+        }
+        continue;
+      }
+      if (now - lastWork < spinNs) continue;
+      const wait = (this.timers.nextNs - now) / 1e6;
+      // A wait shorter than the host's timer can do is spent spinning (with turns for the event loop).
+      if (wait < 0.2) await this.parts.yieldTurn();
+      else await mailbox.sleep(seen, Math.min(wait, 1e6));
+      lastYield = lastWork = clock.monotonicNs();
+    }
+  }
+
+  /** Everything that can be done now; whether anything was. */
+  private turn(): boolean {
+    let worked = this.parts.mailbox.drain(this.serveSlot) > 0;
+    if (this.timers.nextNs !== Infinity && this.timers.run(this.nowNs()) > 0) worked = true;
+    if (this.deferred.length > 0) {
+      const list = this.deferred;
+      this.deferred = [];
+      for (const work of list) work();
+      worked = true;
+    }
+    while (this.ready.length > 0) {
+      const list = this.ready;
+      this.ready = [];
+      for (const parked of list) resumeParked(parked);
+      worked = true;
+    }
+    return worked;
+  }
+
+  private readonly serveSlot = (slot: number): void => {
+    const t = this.slots[slot] ?? null;
+    // A task may have been ended, and its slot given to another, after it posted.
+    if (t === null || t.state !== 'running' || !this.parts.mailbox.isPosted(slot)) return;
+    this.serve(t);
+  };
+
+  /** Why the guest stopped, and what is done about it: the one place that interprets exits. */
+  private serve(t: Task): void {
+    const regs = t.regs;
+    const reason = regs.u32(Cpu.exitReason);
+    Atomics.store(regs.words, Cpu.interrupt >>> 2, 0);
+    this.cpuClock.left(t);
+    t.state = 'served';
+    switch (reason) {
+      case Exit.syscall64:
+        t.arch = this.parts.archs.x86_64;
+        t.abi = t.arch.abi;
+        return this.call(t);
+      case Exit.int80:
+      case Exit.sysenter:
+        t.arch = this.parts.archs.i386;
+        t.abi = t.arch.abi;
+        if (reason === Exit.sysenter && !t.arch.enterBySysenter(t)) break;
+        return this.call(t);
+      case Exit.fault:
+        raiseFault(t, regs.u64(Cpu.exitAddr), regs.u32(Cpu.exitCode), regs.u32(Cpu.exitAddr + 4));
+        break;
+      case Exit.trap:
+        raiseTrap(t, regs.u32(Cpu.exitCode));
+        break;
+      case Exit.loadSegment:
+        loadSegment(t, regs.u32(Cpu.exitCode), regs.u32(Cpu.exitAddr));
+        break;
+      default:
+        break;
+    }
+    this.leave(t);
+  }
+
+  private call(t: Task): void {
+    const regs = t.regs;
+    const number = t.arch.syscallNumber(regs);
+    t.syscallNumber = number;
+    const table = this.parts.tables[t.arch.name];
+    const entry = number >= 0 && number < table.length ? table[number]! : null;
+    if (entry === null) {
+      this.hooks.syscallUnknown?.(t, number);
+      return this.finishCall(t, -ENOSYS);
+    }
+    const args = this.args;
+    t.arch.args(t, entry.kinds, args);
+    let result: number;
+    if (this.hooks.syscallEnter === null) result = entry.handler(t, args[0]!, args[1]!, args[2]!, args[3]!, args[4]!, args[5]!);
+    else {
+      const kept = args.slice(0, entry.kinds.length);
+      this.hooks.syscallEnter(t, entry, kept);
+      t.tracedArgs = kept;
+      result = entry.handler(t, args[0]!, args[1]!, args[2]!, args[3]!, args[4]!, args[5]!);
+    }
+    if (result === PARKED) {
+      this.contextSwitches++;
+      return;
+    }
+    this.finishCall(t, result);
+  }
+
+  /** A call has its result: into the registers, and back to the guest by way of signals. */
+  finishCall(t: Task, result: number): void {
+    if (t.state === 'dead') return;
+    t.state = 'served';
+    if (this.hooks.syscallExit !== null) this.traceExit(t, result);
+    t.arch.setResult(t.regs, result);
+    this.leave(t);
+  }
+
+  /** A call that set the registers itself (sigreturn, execve): no result is stored. */
+  finishWithoutResult(t: Task): number {
+    t.syscallNumber = -1;
+    this.leave(t);
+    return PARKED;
+  }
+
+  private traceExit(t: Task, result: number): void {
+    const entry: SyscallEntry | null | undefined = this.parts.tables[t.arch.name][t.syscallNumber];
+    if (entry) this.hooks.syscallExit!(t, entry, t.tracedArgs, result);
+  }
+
+  /** The way back to the guest: signals, stops and the end of the process come first. */
+  leave(t: Task): void {
+    if (t.state === 'dead') return;
+    if (t.process.exiting && !t.exiting) {
+      exitTask(t, t.process.exitStatus);
+      return;
+    }
+    if (t.signalPending || t.process.stopSignal !== 0 || t.savedMask !== null || t.syscallNumber >= 0) {
+      if (!deliverSignals(t)) return;
+    }
+    t.syscallNumber = -1;
+    this.resume(t);
+  }
+
+  resume(t: Task): void {
+    t.state = 'running';
+    this.cpuClock.entered(t);
+    this.parts.mailbox.reply(t.slot, Reply.resume);
+  }
+
+  /** Asks a running guest to leave its code at the next poll. */
+  interrupt(t: Task): void {
+    Atomics.store(t.regs.words, Cpu.interrupt >>> 2, 1);
+  }
+
+  /** A stopped task is looked at again: SIGCONT or SIGKILL came. */
+  wakeStopped(t: Task): void {
+    this.defer(() => {
+      if (t.state !== 'stopped') return;
+      t.state = 'served';
+      this.leave(t);
+    });
+  }
+
+  /** See AddressSpaceHost. The threads post their slots; the loop serves them when the current call is over. */
+  quiesce(mm: AddressSpace): void {
+    const { mailbox } = this.parts;
+    for (const t of mm.tasks) {
+      if (t.state !== 'running' || !mailbox.isRunning(t.slot)) continue;
+      this.interrupt(t);
+    }
+    for (const t of mm.tasks) {
+      // Microseconds: the guest polls its interrupt word at every taken jump.
+      while (t.state === 'running' && mailbox.isRunning(t.slot));
+    }
+  }
+
+  // ---- slots and workers ----
+
+  /** Gives `t` a mailbox slot and a CPU state in its memory. False: too many threads. */
+  attachCpu(t: Task, registers: (memory: WebAssembly.Memory, cpu: number) => import('./arch/registers.ts').Registers): boolean {
+    const cpu = t.mm.allocateCpu();
+    if (cpu < 0) return false;
+    t.cpu = cpu;
+    t.regs = registers(t.memory.memory, cpu);
+    t.mm.tasks.add(t);
+    t.slot = this.allocateSlot(t);
+    if (t.slot < 0) {
+      this.detachCpu(t);
+      return false;
+    }
+    t.regs.setU32(Cpu.mailboxSlot, t.slot);
+    t.regs.setU32(Cpu.cpuNumber, t.tid % this.parts.cpus);
+    return true;
+  }
+
+  private allocateSlot(t: Task): number {
+    for (let slot = 0; slot < MAILBOX_SLOTS; slot++) {
+      if (this.slots[slot] || this.parts.mailbox.isLeaving(slot)) continue;
+      this.slots[slot] = t;
+      return slot;
+    }
+    return -1;
+  }
+
+  detachCpu(t: Task): void {
+    t.mm.tasks.delete(t);
+    t.mm.freeCpu(t.cpu);
+  }
+
+  /** Starts the task's guest in a worker. Its registers are ready. */
+  start(t: Task): void {
+    this.parts.mailbox.prepare(t.slot);
+    t.worker = this.parts.workers.start({ memory: t.memory.memory, cpu: t.cpu, slot: t.slot }, (reason) => this.workerDied(t, reason));
+    t.state = 'running';
+    this.cpuClock.entered(t);
+  }
+
+  /** The task's worker leaves its present guest, whose slot and registers are free afterwards (see attachCpu). */
+  dismiss(slot: number): void {
+    this.slots[slot] = null;
+    this.parts.mailbox.reply(slot, Reply.leave);
+  }
+
+  /** A slot whose worker never began or is gone. */
+  dropSlot(slot: number): void {
+    this.slots[slot] = null;
+  }
+
+  /** The task's worker, dismissed before, gets its new program (execve). */
+  restart(t: Task): void {
+    this.parts.mailbox.prepare(t.slot);
+    t.worker!.run({ memory: t.memory.memory, cpu: t.cpu, slot: t.slot });
+    t.state = 'running';
+    this.cpuClock.entered(t);
+  }
+
+  private workerDied(t: Task, reason: string): void {
+    this.hooks.workerDied?.(t, reason);
+    t.worker = null;
+    if (t.state === 'dead') return;
+    this.defer(() => {
+      if (t.state === 'dead') return;
+      exitTask(t, 9, true);
+    });
+  }
+}
