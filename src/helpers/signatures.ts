@@ -110,5 +110,12 @@ export const helperSignatures = {
   mulHighS64: { params: ['i32', 'i64', 'i64'], result: 'i64' },
   divU128: { params: ['i32', 'i64', 'i64', 'i64'], result: 'i32' },
   divS128: { params: ['i32', 'i64', 'i64', 'i64'], result: 'i32' },
+  x87Sine: { params: ['i32', 'i32'], result: null },
+  x87SineCosine: { params: ['i32'], result: null },
+  x87Tangent: { params: ['i32'], result: null },
+  x87Arctangent: { params: ['i32'], result: null },
+  x87Exp2Minus1: { params: ['i32'], result: null },
+  x87YLog2X: { params: ['i32'], result: null },
+  x87YLog2XPlus1: { params: ['i32'], result: null },
 } as const satisfies Record<string, { params: readonly ('i32' | 'i64' | 'f32' | 'f64' | 'v128')[]; result: 'i32' | 'i64' | 'f32' | 'f64' | 'v128' | null }>;
 export type HelperName = keyof typeof helperSignatures;

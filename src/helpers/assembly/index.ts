@@ -9,3 +9,5 @@ export * from './x87env';
 export * from './stringCompare';
 export * from './crc';
 export * from './integer';
+export * from './x87trig';
+export * from './x87log';
