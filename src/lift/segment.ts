@@ -96,7 +96,7 @@ function liftArpl(c: Lift): void {
 
 export const segmentLifters = {
   les: farLoad(Seg.es), lds: farLoad(Seg.ds), lss: farLoad(Seg.ss), lfs: farLoad(Seg.fs), lgs: farLoad(Seg.gs),
-  lar: (c) => describe(c, 0xa0fb00, 0xcffb00, 0xcff300), lsl: (c) => describe(c, -1, -1, -1),
+  lar: (c) => describe(c, 0xaffb00, 0xcffb00, 0xcff300), lsl: (c) => describe(c, -1, -1, -1),
   verr: verify(false), verw: verify(true), sldt: systemWord(0), str: systemWord(0x40), smsw: systemWord(0x80050033 | 0),
   sgdt: tableRegister(-0x1ff0000, -1), sidt: tableRegister(-0x2000000, -1), arpl: liftArpl,
 } satisfies Record<string, Lifter>;

@@ -1,6 +1,7 @@
 // x87 arithmetic, moves and comparisons. The work is done in src/helpers/assembly/x87*.ts, exactly in 80 bits.
 
 import type { Value, Width } from '../ir/builder.ts';
+import { Cpu } from '../machine/cpuState.ts';
 import type { Lift, Lifter } from './context.ts';
 import { linearOffset, notePointers, useHelpers, waitForX87 } from './x87Common.ts';
 
@@ -139,6 +140,13 @@ function liftStore(pops: number): Lifter {
     else c.callHelper(size === 4 ? 'x87StoreF32' : 'x87StoreF64', at, b.i32(pops));
   };
 }
+/** fstpnce: fstp, but an empty ST(0) is only popped, without a stack fault. */
+function liftStoreNoUnderflow(c: Lift): void {
+  const b = c.b;
+  waitForX87(c);
+  notePointers(c);
+  b.if(b.getAt(1, b.get(4, Cpu.x87Top), Cpu.x87Tag), () => void c.callHelper('x87Turn', b.i32(1)), () => void c.callHelper('x87StoreReg', c.number(0), b.i32(1)));
+}
 /** fist (0), fistp (1), fisttp (3). */
 function liftStoreInt(how: number): Lifter {
   return (c) => {
@@ -173,7 +181,7 @@ export const x87Lifters = {
   ftst: plain((c) => c.callHelper('x87CompareInt', c.b.i32(0), c.b.i32(0))), fxam: plain((c) => c.callHelper('x87Examine')),
   fld: liftLoad, fild: liftLoadInt, fbld: liftLoadBcd,
   fld1: liftConstant(0), fldl2t: liftConstant(1), fldl2e: liftConstant(2), fldpi: liftConstant(3), fldlg2: liftConstant(4), fldln2: liftConstant(5), fldz: liftConstant(6),
-  fst: liftStore(0), fstp: liftStore(1), fstpnce: liftStore(1), fist: liftStoreInt(0), fistp: liftStoreInt(1), fisttp: liftStoreInt(3), fbstp: liftStoreBcd,
+  fst: liftStore(0), fstp: liftStore(1), fstpnce: liftStoreNoUnderflow, fist: liftStoreInt(0), fistp: liftStoreInt(1), fisttp: liftStoreInt(3), fbstp: liftStoreBcd,
   fxch: plain((c) => c.callHelper('x87Exchange', c.number(0))),
   fcmovb: liftConditionalMove(2), fcmovnb: liftConditionalMove(3), fcmove: liftConditionalMove(4), fcmovne: liftConditionalMove(5),
   fcmovbe: liftConditionalMove(6), fcmovnbe: liftConditionalMove(7), fcmovu: liftConditionalMove(10), fcmovnu: liftConditionalMove(11),

@@ -75,6 +75,6 @@ export function makeBlock(mode: 32 | 64, length: number, random: Random): FuzzCa
   const seed = 1 + random.below(8);
   return {
     row: firstRow, mode, instruction: first, code: Uint8Array.from(code), state, seed, patches: [], start: START, text: text.join('; '), single: false,
-    ignoredFlags: undef, before: (addr) => memoryBefore(seed, [], addr),
+    ignoredFlags: undef, exactSse: text.some((line) => line.includes('stmxcsr')) || random.chance(0.5), before: (addr) => memoryBefore(seed, [], addr),
   };
 }

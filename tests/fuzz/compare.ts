@@ -153,6 +153,16 @@ function stopText(r: OracleResult): string {
   return `trap ${r.trapno} at ${hex(r.state.rip)}${r.trapno === 14 ? ` (address ${hex(r.siAddr)}, ${(r.err & 2) !== 0 ? 'write' : 'read'})` : ''}`;
 }
 
+/** Cases whose result the manual leaves open, or that the host's kernel answers in the processor's place. */
+function open(c: FuzzCase, native: OracleResult): boolean {
+  const exponent = c.state.u16[(St.fx + 40) >> 1]! & 0x7fff;
+  switch (c.row.mnemonic) {
+    case 'f2xm1': case 'fyl2xp1': return exponent >= (c.row.mnemonic === 'f2xm1' ? 0x3fff : 0x3ffd) && exponent < 0x7fff;
+    case 'sldt': case 'str': case 'smsw': case 'sgdt': case 'sidt': return native.signo !== 0;
+    default: return false;
+  }
+}
+
 /** Differences, native first; empty when all is well. */
 export function compareResults(c: FuzzCase, native: OracleResult, ours: OracleResult): string[] {
   const out: string[] = [];
@@ -160,6 +170,7 @@ export function compareResults(c: FuzzCase, native: OracleResult, ours: OracleRe
   const t = c.single ? (Object.hasOwn(tolerances, mnemonic) ? tolerances[mnemonic]! : {}) : {};
   const a = stopText(native), b = stopText(ours);
   if (a !== b) out.push(`${a} / ${b}`);
+  if (c.single && open(c, native)) return [];
   if (native.lost) return ['the case killed the oracle'];
   for (let k = 0; k < (c.mode === 64 ? 16 : 8); k++) {
     if (((t.gpr ?? 0) >> k) & 1) continue;
@@ -170,8 +181,11 @@ export function compareResults(c: FuzzCase, native: OracleResult, ours: OracleRe
   const ignored = native.signo !== 0 && native.trapno !== 1 && native.trapno !== 3 && native.trapno !== 4 ? 0 : c.ignoredFlags;
   const flagsA = native.state.eflags & VISIBLE & ~ignored, flagsB = ours.state.eflags & VISIBLE & ~ignored;
   if (flagsA !== flagsB) out.push(`flags ${flagLetters(flagsA) || '-'} / ${flagLetters(flagsB) || '-'} (of ${flagLetters(VISIBLE & ~ignored)})`);
-  if (native.state.mxcsr !== ours.state.mxcsr) out.push(`mxcsr ${hex(native.state.mxcsr)} / ${hex(ours.state.mxcsr)}`);
-  for (const [name, at] of [['fsbase', St.fsBase], ['gsbase', St.gsBase]] as const) {
+  // The fast path of SSE arithmetic notes no exceptions (see docs/floating-point.md).
+  const mxcsrMask = c.exactSse || c.state.mxcsr !== 0x1f80 ? -1 : ~63;
+  if (((native.state.mxcsr ^ ours.state.mxcsr) & mxcsrMask) !== 0) out.push(`mxcsr ${hex(native.state.mxcsr)} / ${hex(ours.state.mxcsr)}`);
+  // The 32-bit oracle cannot see the bases.
+  if (c.mode === 64) for (const [name, at] of [['fsbase', St.fsBase], ['gsbase', St.gsBase]] as const) {
     const x = native.state.u64[at >> 3]!, y = ours.state.u64[at >> 3]!;
     if (x !== y) out.push(`${name} ${hex(x)} / ${hex(y)}`);
   }

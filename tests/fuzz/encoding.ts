@@ -18,10 +18,10 @@ function legacyPrefixes(row: Row, mode: 32 | 64, random: Random, direct: boolean
   const out: number[] = [];
   const byte = prefixBytes[row.prefix];
   const opsizeAllowed = row.prefix === Prefix.any || row.prefix === Prefix.nfx || row.prefix === Prefix.f2 || row.prefix === Prefix.f3;
-  // With near branches processors disagree about 66.
+  // With near branches processors disagree about 66. Nobody writes through cs: it is #GP, which we leave out.
   if (opsizeAllowed && row.size64 !== 'f64' && random.chance(0.22)) out.push(0x66);
   if (random.chance(direct ? 0.03 : 0.1)) out.push(0x67);
-  if (!direct && random.chance(0.2)) out.push(random.pick(mode === 64 ? [0x64, 0x65, 0x64, 0x65, 0x2e, 0x3e] : [0x64, 0x65, 0x64, 0x65, 0x26, 0x2e, 0x36, 0x3e]));
+  if (!direct && random.chance(0.2)) out.push(random.pick(mode === 64 ? [0x64, 0x65, 0x64, 0x65, 0x2e, 0x3e] : [0x64, 0x65, 0x64, 0x65, 0x26, 0x36, 0x3e]));
   if (row.rep !== '' && random.chance(0.6)) out.push(random.pick([0xf3, 0xf3, 0xf2]));
   if (row.lock && !direct && random.chance(0.25)) out.push(0xf0);
   if (byte !== undefined) out.push(byte);
@@ -62,7 +62,8 @@ function attempt(row: Row, mode: 32 | 64, random: Random): Encoded | undefined {
     if (mode === 64) {
       let rex = random.chance(0.5) ? 0x40 | random.below(16) : 0;
       if (row.w === 1) rex = 0x48 | random.below(8);
-      if (row.w === 0) rex &= ~8;
+      // AMD's processors take far pointers of 16:64 for 16:32.
+      if (row.w === 0 || row.operands.includes('Mp')) rex &= ~8;
       if (rex !== 0) out.push(rex);
     }
     if (row.map > 0) out.push(0x0f);

@@ -24,6 +24,8 @@ export interface FuzzCase extends OracleCase {
   single: boolean;
   /** Flags undefined at the end. */
   ignoredFlags: number;
+  /** SSE arithmetic by the exact path of ours. */
+  exactSse: boolean;
   /** Memory before the case. */
   before(addr: number): number;
 }
@@ -52,7 +54,7 @@ export function makeCase(row: Row, mode: 32 | 64, random: Random): FuzzCase | un
     const usable = patches.filter(inData);
     return {
       row, mode, instruction: again, code: bytes, state: s, seed, patches: usable, start: START, text: printInstruction(again, START), single: true,
-      ignoredFlags: undefinedFlags(again, row.flagsUndefined, row.mnemonic, s), before: (addr) => memoryBefore(seed, usable, addr),
+      ignoredFlags: undefinedFlags(again, row.flagsUndefined, row.mnemonic, s), exactSse: random.chance(0.5), before: (addr) => memoryBefore(seed, usable, addr),
     };
   }
   return undefined;

@@ -1,0 +1,42 @@
+/** Runs a case in the interpreter. */
+import { readFileSync } from 'node:fs';
+import { GuestThread } from '../../src/engine/guestThread.ts';
+import { generateInterpreter } from '../../src/engine/interpreter/generate.ts';
+import { CodePages } from '../../src/machine/codePages.ts';
+import { Cpu } from '../../src/machine/cpuState.ts';
+import { Reply } from '../../src/machine/mailbox.ts';
+import { PAGE_SHIFT } from '../../src/machine/memoryLayout.ts';
+import { Area, type OracleResult } from '../oracle/oracle.ts';
+import type { Executor } from './fuzz.ts';
+import type { FuzzCase } from './fuzzCase.ts';
+import { Guest } from './guest.ts';
+
+let module: WebAssembly.Module | null = null;
+
+function interpreter(): WebAssembly.Module {
+  return (module ??= new WebAssembly.Module(generateInterpreter()));
+}
+
+export class InterpreterExecutor implements Executor {
+  readonly mode: 32 | 64;
+  private readonly guest: Guest;
+  private readonly thread: GuestThread;
+
+  constructor(mode: 32 | 64, helperPath: string) {
+    this.mode = mode;
+    this.guest = new Guest(mode);
+    this.thread = new GuestThread({
+      interpreterModule: interpreter(),
+      helpersModule: new WebAssembly.Module(readFileSync(helperPath)),
+      mailbox: { call: () => Reply.leave },
+    });
+  }
+
+  run(c: FuzzCase): OracleResult {
+    const guest = this.guest;
+    new CodePages(guest.memory.buffer).dropPages(Area.code >>> PAGE_SHIFT, (Area.code + Area.codeSize - 1) >>> PAGE_SHIFT);
+    guest.load(c, c.exactSse);
+    this.thread.run(guest.memory, guest.cpu, 0);
+    return guest.result(c, guest.view.getUint32(guest.cpu + Cpu.ccSrc, true));
+  }
+}
