@@ -148,7 +148,8 @@ export class Kernel implements AddressSpaceHost {
   private serve(t: Task): void {
     const regs = t.regs;
     const reason = regs.u32(Cpu.exitReason);
-    Atomics.store(regs.words, Cpu.interrupt >>> 2, 0);
+    // The engine has bits of its own in the word.
+    Atomics.and(regs.words, Cpu.interrupt >>> 2, ~1);
     this.cpuClock.left(t);
     t.state = 'served';
     switch (reason) {
@@ -247,7 +248,7 @@ export class Kernel implements AddressSpaceHost {
 
   /** Asks a running guest to leave its code at the next poll. */
   interrupt(t: Task): void {
-    Atomics.store(t.regs.words, Cpu.interrupt >>> 2, 1);
+    Atomics.or(t.regs.words, Cpu.interrupt >>> 2, 1);
   }
 
   /** A stopped task is looked at again: SIGCONT or SIGKILL came. */

@@ -23,6 +23,8 @@ export const SlotState = {
   posted: 1,
   /** posted, the worker sleeps on the word */
   postedAsleep: 2,
+  /** given to a worker that has not begun yet: it begins by posting (begin), so that the kernel decides when guest code runs */
+  starting: 3,
 } as const;
 
 /** The kernel's answer, stored in the slot's state word plus 16; the worker turns it into `running`. */
@@ -38,6 +40,11 @@ export class MailboxGuest {
   readonly words: Int32Array;
   constructor(buffer: SharedArrayBuffer, readonly spin = 2000) {
     this.words = new Int32Array(buffer);
+  }
+
+  /** First thing a worker does with a thread (Cpu.exitReason is Exit.none then): waits for the kernel's leave to run it. */
+  begin(slot: number): ReplyCode {
+    return this.call(slot);
   }
 
   /** Posts `slot` and blocks until the kernel has answered. */
@@ -95,6 +102,28 @@ export class MailboxKernel {
   reply(slot: number, code: ReplyCode): void {
     const before = Atomics.exchange(this.words, STATES + slot, code);
     if (before === SlotState.postedAsleep) Atomics.notify(this.words, STATES + slot, 1);
+  }
+
+  /** Before a worker is given the slot. */
+  prepare(slot: number): void {
+    Atomics.store(this.words, STATES + slot, SlotState.starting);
+  }
+
+  /** Whether the worker may be in guest code: it was answered and has not posted since. */
+  isRunning(slot: number): boolean {
+    const state = Atomics.load(this.words, STATES + slot);
+    return state === SlotState.running || state === Reply.resume;
+  }
+
+  /** Whether the slot's worker waits for an answer. */
+  isPosted(slot: number): boolean {
+    const state = Atomics.load(this.words, STATES + slot);
+    return state === SlotState.posted || state === SlotState.postedAsleep;
+  }
+
+  /** Whether the worker has not yet read a Reply.leave: the slot cannot be given to another. */
+  isLeaving(slot: number): boolean {
+    return Atomics.load(this.words, STATES + slot) === Reply.leave;
   }
 
   bell(): number {

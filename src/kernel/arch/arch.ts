@@ -1,7 +1,7 @@
 import type { Abi } from '../../abi/abi.ts';
 import type { Siginfo } from '../signal/siginfo.ts';
+import type { SigSet } from '../signal/sigset.ts';
 import type { SigAction } from '../signal/handlers.ts';
-import type { ConvertKind } from '../task/syscallTable.ts';
 import type { Task } from '../task/task.ts';
 import type { Registers } from './registers.ts';
 
@@ -21,17 +21,17 @@ export interface Arch {
   result(regs: Registers): number;
   /** Makes the registers execute the call again: ip back by 2, number back in rax. */
   restart(regs: Registers, number: number): void;
-  /** Makes the registers call restart_syscall. */
-  restartBlock(regs: Registers): void;
+  readonly restartSyscallNumber: number;
+  /** Exit.sysenter: takes the sixth argument from the stack and sets the return address. False: SIGSEGV was forced. */
+  enterBySysenter(t: Task): boolean;
   /** Registers at the start of a program. */
   start(regs: Registers, entry: number, stack: number): void;
-  /** Child registers after clone: result 0, new stack (0: the same), TLS as CLONE_SETTLS gives it. 0 or -errno. */
-  cloneRegisters(t: Task, child: Registers, stack: number): void;
+  /** Child registers after clone, a copy of the parent's: result 0 and the new stack (0: the same). */
+  childResult(child: Registers, stack: number): void;
+  /** CLONE_SETTLS: sets the child's TLS. 0 or -errno. */
   setTls(t: Task, regs: Registers, tls: number): number;
   /** Writes a signal frame and points the registers at the handler. False: the stack cannot be written. */
-  pushSignal(t: Task, info: Siginfo, action: SigAction, oldMask: { lo: number; hi: number }): boolean;
+  pushSignal(t: Task, info: Siginfo, action: SigAction, oldMask: SigSet): boolean;
   /** sigreturn (rt: rt_sigreturn). False: the frame is bad. */
   popSignal(t: Task, rt: boolean): boolean;
 }
-
-export type ArgConverter = (kind: ConvertKind) => number;

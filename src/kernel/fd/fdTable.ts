@@ -3,7 +3,7 @@ import { EBADF, EMFILE } from '../../abi/linux/errno.ts';
 
 /**
  * The descriptors of one or more tasks (files_struct): shared by CLONE_FILES, copied by fork. A slot holds one reference
- * to its file description (`ref` and `release` of FileDescription count them).
+ * to its file description (`acquire` and `release` of FileDescription count them).
  */
 export class FdTable {
   private readonly files: (FileDescription | null)[] = [];
@@ -13,7 +13,7 @@ export class FdTable {
   /** Tasks that share this table. */
   private users = 1;
 
-  /** The open file, or null (EBADF). Borrowed: ref() it to keep it. */
+  /** The open file, or null (EBADF). Borrowed: acquire() it to keep it. */
   get(fd: number): FileDescription | null {
     return this.files[fd] ?? null;
   }
@@ -54,7 +54,7 @@ export class FdTable {
   }
 
   private drop(file: FileDescription): number {
-    const result = file.flush();
+    const result = file.closedIn(this);
     file.release();
     return result;
   }
@@ -91,7 +91,7 @@ export class FdTable {
     const copy = new FdTable();
     for (let fd = 0; fd < this.files.length; fd++) {
       const file = this.files[fd] ?? null;
-      file?.ref();
+      file?.acquire();
       copy.files.push(file);
       copy.cloexec.push(this.cloexec[fd]!);
     }

@@ -14,8 +14,9 @@ export interface Siginfo {
   /** si_value: both halves of the word */
   valueLo: number;
   valueHi: number;
-  /** SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP */
-  addr: number;
+  /** SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP: both halves of the address */
+  addrLo: number;
+  addrHi: number;
   /** SI_TIMER */
   timerId: number;
   overrun: number;
@@ -28,7 +29,7 @@ export interface Siginfo {
 
 export function siginfo(signo: number, code: number, fields: Partial<Siginfo> = {}): Siginfo {
   return {
-    signo, errno: 0, code, pid: 0, uid: 0, status: 0, utime: 0, stime: 0, valueLo: 0, valueHi: 0, addr: 0, timerId: 0, overrun: 0,
+    signo, errno: 0, code, pid: 0, uid: 0, status: 0, utime: 0, stime: 0, valueLo: 0, valueHi: 0, addrLo: 0, addrHi: 0, timerId: 0, overrun: 0,
     band: 0, fd: 0, raw: null, ...fields,
   };
 }

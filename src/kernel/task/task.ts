@@ -5,7 +5,8 @@ import type { FileCaller } from '../../vfs/fileDescription.ts';
 import type { FsContext } from '../../vfs/path.ts';
 import type { Abi } from '../../abi/abi.ts';
 import type { Arch } from '../arch/arch.ts';
-import { Registers } from '../arch/registers.ts';
+import type { Registers } from '../arch/registers.ts';
+import type { Descriptor } from '../arch/segments.ts';
 import type { FdTable } from '../fd/fdTable.ts';
 import type { Rlimits } from '../fd/rlimits.ts';
 import type { Kernel } from '../kernel.ts';
@@ -45,6 +46,8 @@ export interface TaskParts {
 export class Task implements FileCaller {
   readonly kernel: Kernel;
   tid: number;
+  /** tid before an execve made it the leader. */
+  readonly tidAtStart: number;
   readonly process: Process;
   state: TaskStateName = TaskState.served;
 
@@ -73,14 +76,24 @@ export class Task implements FileCaller {
   parked: Parked | null = null;
   /** Number of the call being served (for restart and /proc/PID/syscall), -1 outside of calls. */
   syscallNumber = -1;
-  /** The raw exit was sysenter: it returns to the vDSO's landing pad. */
+  /** Arguments of the call being served, kept only while it is traced. */
+  tracedArgs: readonly number[] = [];
+  /** What restart_syscall goes on with. */
+  restartBlock: (() => number) | null = null;
 
   handlers: SignalHandlers;
   readonly pending = new PendingSignals();
   readonly blocked = new SigSet();
   /** The mask to go back to after sigsuspend, ppoll, pselect, epoll_pwait: put into the handler's frame. */
   savedMask: SigSet | null = null;
+  /** The last processor exception: trapno, err and cr2 of signal frames. */
+  trap = { number: 0, error: 0, cr2Lo: 0, cr2Hi: 0 };
+  /** A debugger steps it (TF is not the program's own). */
+  singleStep = false;
   altStack = { sp: 0, size: 0, flags: 2 };
+
+  /** Thread-local storage descriptors (set_thread_area). */
+  tls: (Descriptor | null)[] = [null, null, null];
 
   /** Thread name, 15 bytes. */
   comm = '';
@@ -98,6 +111,10 @@ export class Task implements FileCaller {
   schedPolicy = 0;
   schedPriority = 0;
   ioPriority = 0;
+  /** SCHED_RESET_ON_FORK */
+  resetOnFork = false;
+  /** CPUs it may run on, as a bit mask of the first 32; only remembered. */
+  affinity = 0xffffffff;
   /** Exit status of this thread once it has begun to exit. */
   exitStatus = 0;
   exiting = false;
@@ -109,6 +126,7 @@ export class Task implements FileCaller {
   constructor(kernel: Kernel, tid: number, parts: TaskParts) {
     this.kernel = kernel;
     this.tid = tid;
+    this.tidAtStart = tid;
     this.process = parts.process;
     this.mm = parts.mm;
     this.memory = parts.mm.memory;

@@ -1,0 +1,136 @@
+import { FUTEX_OWNER_DIED, FUTEX_WAITERS } from '../../abi/linux/futex.ts';
+import { EPOLLIN } from '../../abi/linux/poll.ts';
+import { WaitQueue } from '../../vfs/waitQueue.ts';
+import type { Task } from '../task/task.ts';
+
+/** What a futex word is known by: private ones by address space and address, shared ones by object and offset. */
+export interface FutexKey {
+  readonly owner: object;
+  readonly offset: number;
+}
+
+/** A task (or one entry of futex_waitv) that waits on a word. */
+export class FutexWaiter {
+  readonly task: Task;
+  readonly bitset: number;
+  key: FutexKey;
+  woken = false;
+  readonly queue: WaitQueue;
+  /** PI: waits for ownership, and its rank among the waiters. */
+  readonly pi: boolean;
+  /** FUTEX_WAIT_REQUEUE_PI: the PI futex it may be moved to. */
+  requeueTarget: FutexKey | null = null;
+  /** Address of the word in the waiter's memory. */
+  addr: number;
+  constructor(task: Task, key: FutexKey, addr: number, bitset: number, pi: boolean, queue = new WaitQueue()) {
+    this.task = task;
+    this.key = key;
+    this.addr = addr;
+    this.bitset = bitset;
+    this.pi = pi;
+    this.queue = queue;
+  }
+}
+
+export const sameKey = (a: FutexKey, b: FutexKey): boolean => a.owner === b.owner && a.offset === b.offset;
+
+/** All waiting of futex(2). Everything here happens on the kernel thread, so comparing a word and queueing are one step. */
+export class FutexTable {
+  private readonly buckets = new Map<object, Map<number, FutexWaiter[]>>();
+
+  /** Key of the word at addr. `shared`: without FUTEX_PRIVATE_FLAG. Precondition: the word can be read. */
+  keyOf(t: Task, addr: number, shared: boolean): FutexKey {
+    if (shared) {
+      const vma = t.mm.areas.find(addr);
+      if (vma !== null && vma.object !== null) return { owner: vma.object, offset: addr - vma.start + vma.offset };
+    }
+    return { owner: t.mm, offset: addr };
+  }
+
+  waiters(key: FutexKey): readonly FutexWaiter[] {
+    return this.buckets.get(key.owner)?.get(key.offset) ?? [];
+  }
+
+  add(waiter: FutexWaiter): void {
+    const { key } = waiter;
+    let bucket = this.buckets.get(key.owner);
+    if (bucket === undefined) {
+      bucket = new Map();
+      this.buckets.set(key.owner, bucket);
+    }
+    const list = bucket.get(key.offset);
+    if (list === undefined) bucket.set(key.offset, [waiter]);
+    else list.push(waiter);
+  }
+
+  remove(waiter: FutexWaiter): void {
+    const { key } = waiter;
+    const bucket = this.buckets.get(key.owner);
+    const list = bucket?.get(key.offset);
+    const index = list?.indexOf(waiter) ?? -1;
+    if (index < 0) return;
+    list!.splice(index, 1);
+    if (list!.length > 0) return;
+    bucket!.delete(key.offset);
+    if (bucket!.size === 0) this.buckets.delete(key.owner);
+  }
+
+  wakeOne(waiter: FutexWaiter): void {
+    this.remove(waiter);
+    waiter.woken = true;
+    waiter.queue.wake(EPOLLIN);
+  }
+
+  /** Wakes up to `count` that wait with one of `bitset`; how many. */
+  wake(key: FutexKey, count: number, bitset = 0xffffffff): number {
+    let woken = 0;
+    for (const waiter of [...this.waiters(key)]) {
+      if (woken >= count) break;
+      if (waiter.pi || (waiter.bitset & bitset) === 0) continue;
+      this.wakeOne(waiter);
+      woken++;
+    }
+    return woken;
+  }
+
+  /** Wakes waiters of a word whether they wait privately or shared (thread exit). */
+  wakeAddress(t: Task, addr: number, count: number): void {
+    const woken = this.wake(this.keyOf(t, addr, true), count);
+    if (woken < count) this.wake(this.keyOf(t, addr, false), count - woken);
+  }
+
+  /** Moves up to `count` waiters to another word. */
+  requeue(from: FutexKey, to: FutexKey, toAddr: number, count: number): number {
+    if (sameKey(from, to)) return Math.min(count, this.waiters(from).length);
+    let moved = 0;
+    for (const waiter of [...this.waiters(from)]) {
+      if (moved >= count) break;
+      this.remove(waiter);
+      waiter.key = to;
+      waiter.addr = toAddr;
+      this.add(waiter);
+      moved++;
+    }
+    return moved;
+  }
+
+  /** Gives a PI futex to its first waiter (its word says so), or frees it. `keep`: bits the word keeps (FUTEX_OWNER_DIED). */
+  handOver(t: Task, key: FutexKey, addr: number, keep: number): void {
+    const next = this.waiters(key).find((waiter) => waiter.pi);
+    if (next === undefined) {
+      t.memory.setU32(addr, keep);
+      return;
+    }
+    this.remove(next);
+    const more = this.waiters(key).some((waiter) => waiter.pi);
+    next.task.memory.setU32(next.addr, next.task.tid | keep | (more ? FUTEX_WAITERS : 0));
+    next.woken = true;
+    next.queue.wake(EPOLLIN);
+  }
+
+  /** The owner of a robust PI futex has died. */
+  passPi(t: Task, addr: number): void {
+    const shared = this.keyOf(t, addr, true);
+    this.handOver(t, this.waiters(shared).length > 0 ? shared : this.keyOf(t, addr, false), addr, FUTEX_OWNER_DIED);
+  }
+}

@@ -1,0 +1,133 @@
+import { Access } from '../../machine/exit.ts';
+import { BIAS, GUEST_END, PAGE_SIZE, Perm } from '../../machine/memoryLayout.ts';
+import type { AddressSpace } from './addressSpace.ts';
+import { growStack } from './mapping.ts';
+import { Page } from './page.ts';
+import { Prot, type Vma } from './vma.ts';
+
+/** What becomes of a refused access. */
+export const FaultResult = {
+  /** The page can be used now. */
+  ok: 0,
+  /** SIGSEGV, SEGV_MAPERR. */
+  mapError: 1,
+  /** SIGSEGV, SEGV_ACCERR. */
+  accessError: 2,
+  /** SIGBUS, BUS_ADRERR: beyond the end of a mapped file. */
+  busError: 3,
+  /** The host has no more memory: SIGKILL. */
+  noMemory: 4,
+} as const;
+export type FaultCode = (typeof FaultResult)[keyof typeof FaultResult];
+
+/** Pages filled around one touched: of files, of big anonymous areas, of forked memory. */
+const FILE_AROUND = 16;
+const ANONYMOUS_AROUND = 32;
+const ANONYMOUS_EXACT_PAGES = 64;
+const COPY_AROUND = 8;
+
+/** Makes the page at addr usable for `access` (`Access` bit), or says which signal. */
+export function faultPage(mm: AddressSpace, addr: number, access: number): FaultCode {
+  let vma = mm.areas.above(addr);
+  if (vma === null) return FaultResult.mapError;
+  if (vma.start > addr) {
+    if (!vma.growsDown || !growStack(mm, vma, addr)) return FaultResult.mapError;
+    vma = mm.areas.find(addr)!;
+  }
+  const wanted = access === Access.write ? Prot.W : access === Access.execute ? Prot.X : Prot.R | Prot.W | Prot.X;
+  if ((vma.prot & wanted) === 0) return FaultResult.accessError;
+  const page = Math.floor(addr / PAGE_SIZE);
+  mm.minorFaults++;
+  const code = vma.object !== null ? shareIn(mm, vma, page, access) : pageIn(mm, vma, page, access);
+  if (code !== FaultResult.ok) return code;
+  // The kernel's own writes and the guest's both need W itself, not CODE_W.
+  if (access === Access.write && (mm.permissions.bytes[page]! & Perm.CODE) !== 0) mm.permissions.forgetCode(page);
+  return FaultResult.ok;
+}
+
+function shareIn(mm: AddressSpace, vma: Vma, page: number, access: number): FaultCode {
+  const write = access === Access.write;
+  const index = (page * PAGE_SIZE - vma.start + vma.offset) / PAGE_SIZE;
+  if (!mm.reserve((page + 1) * PAGE_SIZE)) return FaultResult.noMemory;
+  const state = mm.pages[page]!;
+  if ((state & Page.shared) === 0 || (write && (state & Page.readOnly) !== 0)) {
+    if (!vma.object!.acquire(mm, page, index, write)) return FaultResult.busError;
+    mm.pages[page] = (mm.pages[page]! & Page.stale) | Page.shared | (write ? 0 : Page.readOnly);
+  }
+  mm.updatePermission(vma, page);
+  return FaultResult.ok;
+}
+
+function pageIn(mm: AddressSpace, vma: Vma, page: number, access: number): FaultCode {
+  const state = mm.pages[page]!;
+  if ((state & Page.present) !== 0) {
+    if (access === Access.write && (state & Page.needed) !== 0) mm.lineage.copyOut(page);
+    mm.updatePermission(vma, page);
+    return FaultResult.ok;
+  }
+  if ((state & Page.lazy) !== 0) return copyAround(mm, vma, page);
+  return vma.file !== null ? fillFile(mm, vma, page) : fillZero(mm, vma, page);
+}
+
+/** Copies this lazy page and its lazy neighbours after it. */
+function copyAround(mm: AddressSpace, vma: Vma, page: number): FaultCode {
+  const end = Math.min(page + COPY_AROUND, vma.end / PAGE_SIZE);
+  if (!mm.reserve(end * PAGE_SIZE)) return FaultResult.noMemory;
+  for (let p = page; p < end && (mm.pages[p]! & Page.lazy) !== 0; p++) {
+    mm.lineage.copyIn(p);
+    mm.updatePermission(vma, p);
+  }
+  return FaultResult.ok;
+}
+
+function fillZero(mm: AddressSpace, vma: Vma, page: number): FaultCode {
+  let from = page;
+  let to = page + 1;
+  if (vma.pages > ANONYMOUS_EXACT_PAGES) {
+    from = Math.max(page - (page % ANONYMOUS_AROUND), vma.start / PAGE_SIZE);
+    to = Math.min(page - (page % ANONYMOUS_AROUND) + ANONYMOUS_AROUND, vma.end / PAGE_SIZE);
+  }
+  if (!mm.reserve(to * PAGE_SIZE)) return FaultResult.noMemory;
+  for (let p = from; p < to; p++) {
+    const state = mm.pages[p]!;
+    if ((state & (Page.present | Page.lazy)) !== 0) continue;
+    if ((state & Page.stale) !== 0) mm.pageBytes(p).fill(0);
+    mm.pages[p] = Page.present;
+    mm.updatePermission(vma, p);
+  }
+  return FaultResult.ok;
+}
+
+function fillFile(mm: AddressSpace, vma: Vma, page: number): FaultCode {
+  const inode = vma.file!.inode;
+  const size = inode.stat().size;
+  const offsetOf = (p: number): number => p * PAGE_SIZE - vma.start + vma.offset;
+  if (offsetOf(page) >= size) return FaultResult.busError;
+  const base = page - (page % FILE_AROUND);
+  let from = page;
+  let to = page + 1;
+  const absent = (p: number): boolean => (mm.pages[p]! & (Page.present | Page.lazy)) === 0;
+  while (from > Math.max(base, vma.start / PAGE_SIZE) && absent(from - 1)) from--;
+  while (to < Math.min(base + FILE_AROUND, vma.end / PAGE_SIZE) && absent(to) && offsetOf(to) < size) to++;
+  if (!mm.reserve(to * PAGE_SIZE)) return FaultResult.noMemory;
+  const buffer = mm.memory.bytes.subarray(from * PAGE_SIZE + BIAS, to * PAGE_SIZE + BIAS);
+  inode.mappings?.beforeRead(offsetOf(from), buffer.length);
+  let done = 0;
+  while (done < buffer.length) {
+    const n = inode.readAt(buffer.subarray(done), offsetOf(from) + done);
+    if (n < 0) return FaultResult.busError;
+    if (n === 0) break;
+    done += n;
+  }
+  buffer.fill(0, done);
+  for (let p = from; p < to; p++) {
+    mm.pages[p] = Page.present;
+    mm.updatePermission(vma, p);
+  }
+  return FaultResult.ok;
+}
+
+/** Whether [addr, addr + length) lies in guest space. */
+export function inGuest(addr: number, length: number): boolean {
+  return addr >= 0 && addr + length <= GUEST_END;
+}

@@ -1,0 +1,33 @@
+import { PAGE_SIZE, Perm } from '../../machine/memoryLayout.ts';
+import { AddressSpace } from './addressSpace.ts';
+import { Lineage } from './lineage.ts';
+
+/** fork's copy of an address space: areas at once, private pages when touched. */
+export function forkAddressSpace(parent: AddressSpace): AddressSpace {
+  parent.quiesce();
+  const child = new AddressSpace(parent.host);
+  child.layout = { ...parent.layout };
+  child.mmapBase = parent.mmapBase;
+  child.reserved = parent.reserved;
+  child.stackLimit = parent.stackLimit;
+  child.dumpable = parent.dumpable;
+  child.exe = parent.exe?.acquire() ?? null;
+  for (const vma of parent.areas.items) {
+    if (vma.dontFork) continue;
+    const copy = vma.slice(vma.start, vma.end);
+    if (copy.locked) copy.locked = false;
+    child.areas.items.push(copy);
+    child.totalPages += copy.pages;
+    if (!copy.shared && (copy.prot & 2) !== 0 && !copy.growsDown) child.dataPages += copy.pages;
+    const first = vma.start / PAGE_SIZE;
+    const last = vma.end / PAGE_SIZE;
+    if (vma.prot !== 0) child.permissions.bytes.fill(Perm.ASK, first, last);
+    if (vma.object !== null || vma.wipeOnFork) continue;
+    Lineage.forkPages(parent, child, first, last);
+    const permissions = parent.permissions.bytes;
+    for (let page = first; page < last; page++) {
+      if ((permissions[page]! & (Perm.W | Perm.CODE_W)) !== 0) permissions[page] = (permissions[page]! & ~(Perm.W | Perm.CODE_W)) | Perm.ASK;
+    }
+  }
+  return child;
+}

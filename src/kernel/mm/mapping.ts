@@ -1,0 +1,231 @@
+import { EACCES, EAGAIN, EBADF, EEXIST, EINVAL, ENODEV, ENOMEM, EOVERFLOW, EPERM } from '../../abi/linux/errno.ts';
+import {
+  MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_GROWSDOWN, MAP_HUGETLB, MAP_LOCKED, MAP_NORESERVE, MAP_POPULATE, MAP_PRIVATE, MAP_SHARED,
+  MAP_SHARED_VALIDATE, MAP_STACK, MAP_SYNC, MAP_TYPE,
+} from '../../abi/linux/mman.ts';
+import { GUEST_END, GUEST_MIN, PAGE_SIZE } from '../../machine/memoryLayout.ts';
+import { Access } from '../../machine/exit.ts';
+import { MS_NOEXEC } from '../../vfs/mount.ts';
+import type { FileDescription } from '../../vfs/fileDescription.ts';
+import { Rlimit, type Rlimits } from '../fd/rlimits.ts';
+import type { AddressSpace } from './addressSpace.ts';
+import { Page } from './page.ts';
+import { SharedObject } from './sharedObject.ts';
+import { Prot, Vma } from './vma.ts';
+
+export const pageUp = (n: number): number => Math.ceil(n / PAGE_SIZE) * PAGE_SIZE;
+export const pageDown = (n: number): number => n - (n % PAGE_SIZE);
+/** vm.max_map_count. */
+const MAX_AREAS = 65530;
+/** Linux keeps this much free below a growing stack. */
+const STACK_GUARD = 256 * PAGE_SIZE;
+
+export interface MapRequest {
+  addr: number;
+  length: number;
+  prot: number;
+  flags: number;
+  file: FileDescription | null;
+  offset: number;
+}
+
+/** mmap(2). Answers the address or -errno. `limits` null: the loader, which no limit stops but memory itself. */
+export function mapMemory(mm: AddressSpace, request: MapRequest, limits: Rlimits | null, mayLock = true): number {
+  const { prot, flags, file, offset } = request;
+  if (request.length <= 0) return -EINVAL;
+  const length = pageUp(request.length);
+  if (length > GUEST_END) return -ENOMEM;
+  if (offset + length > Number.MAX_SAFE_INTEGER) return -EOVERFLOW;
+  let type = flags & MAP_TYPE;
+  if (type === MAP_SHARED_VALIDATE && file !== null) {
+    if ((flags & MAP_SYNC) !== 0) return -95;
+    type = MAP_SHARED;
+  }
+  if (type !== MAP_SHARED && type !== MAP_PRIVATE) return -EINVAL;
+  const shared = type === MAP_SHARED;
+  if ((flags & MAP_HUGETLB) !== 0) return -ENOMEM;
+  if (file !== null) {
+    const error = checkFile(file, prot, shared, flags);
+    if (error !== 0) return error;
+  }
+  const addr = placeFor(mm, request.addr, length, flags);
+  if (addr < 0) return addr;
+  const replaced = (flags & MAP_FIXED) !== 0 ? mappedPages(mm, addr, addr + length) : 0;
+  if (limits !== null) {
+    const error = checkLimits(mm, limits, length / PAGE_SIZE - replaced, !shared && (prot & Prot.W) !== 0 && (flags & (MAP_GROWSDOWN | MAP_STACK)) === 0);
+    if (error !== 0) return error;
+    if (((flags & MAP_LOCKED) !== 0 || mm.lockFuture) && !mayLock && (mm.lockedPages * PAGE_SIZE + length) > limits.cur[Rlimit.MEMLOCK]!) return -EAGAIN;
+  }
+  if (mm.areas.items.length >= MAX_AREAS) return -ENOMEM;
+  const inode = file?.inode ?? null;
+  if (replaced > 0) unmapMemory(mm, addr, length);
+  const object = shared ? (inode === null ? SharedObject.anonymous() : SharedObject.ofInode(inode)) : null;
+  const vma = new Vma(addr, addr + length, prot & 7, shared, file, offset, object);
+  file?.acquire();
+  object?.addArea(vma);
+  vma.mayWrite = !shared || file === null || file.writable;
+  vma.mayExec = file === null || (file.path.mount.flags & MS_NOEXEC) === 0;
+  vma.growsDown = (flags & MAP_GROWSDOWN) !== 0;
+  vma.noReserve = (flags & MAP_NORESERVE) !== 0;
+  vma.locked = (flags & MAP_LOCKED) !== 0 || mm.lockFuture;
+  addArea(mm, vma);
+  if ((flags & MAP_POPULATE) !== 0 || vma.locked) populate(mm, addr, addr + length);
+  return addr;
+}
+
+function checkFile(file: FileDescription, prot: number, shared: boolean, flags: number): number {
+  if ((flags & MAP_GROWSDOWN) !== 0) return -EINVAL;
+  if (!file.readable) return (file.flags & 0o10000000) !== 0 ? -EBADF : -EACCES;
+  if (shared && (prot & Prot.W) !== 0 && !file.writable) return -EACCES;
+  if ((prot & Prot.X) !== 0 && (file.path.mount.flags & MS_NOEXEC) !== 0) return -EPERM;
+  return 0;
+}
+
+/** Where a mapping goes, or -errno. */
+function placeFor(mm: AddressSpace, hint: number, length: number, flags: number): number {
+  if ((flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) !== 0) {
+    if (hint % PAGE_SIZE !== 0) return -EINVAL;
+    if (!(hint + length <= GUEST_END)) return -ENOMEM;
+    if (hint < GUEST_MIN) return -EPERM;
+    if ((flags & MAP_FIXED_NOREPLACE) !== 0 && mm.areas.overlaps(hint, hint + length)) return -EEXIST;
+    return hint;
+  }
+  const wanted = pageUp(hint);
+  if (wanted >= GUEST_MIN && wanted + length <= GUEST_END && !mm.areas.overlaps(wanted, wanted + length) && !nearStack(mm, wanted, wanted + length)) return wanted;
+  return findFree(mm, length);
+}
+
+/** A hint must not eat the room in which a stack grows. */
+function nearStack(mm: AddressSpace, start: number, end: number): boolean {
+  const above = mm.areas.above(start);
+  return above !== null && above.growsDown && end > above.start - STACK_GUARD;
+}
+
+export function findFree(mm: AddressSpace, length: number): number {
+  let at = mm.areas.findFree(length, mm.mmapBase, GUEST_END, mm.reserved);
+  if (at < 0) at = mm.areas.findFree(length, mm.mmapBase, GUEST_END);
+  if (at < 0) at = mm.areas.findFree(length, GUEST_MIN, GUEST_END);
+  return at < 0 ? -ENOMEM : at;
+}
+
+function mappedPages(mm: AddressSpace, start: number, end: number): number {
+  let pages = 0;
+  for (let i = mm.areas.indexAbove(start); i < mm.areas.items.length; i++) {
+    const vma = mm.areas.items[i]!;
+    if (vma.start >= end) break;
+    pages += (Math.min(vma.end, end) - Math.max(vma.start, start)) / PAGE_SIZE;
+  }
+  return pages;
+}
+
+export function checkLimits(mm: AddressSpace, limits: Rlimits, morePages: number, data: boolean): number {
+  if ((mm.totalPages + morePages) * PAGE_SIZE > limits.cur[Rlimit.AS]!) return -ENOMEM;
+  if (data && (mm.dataPages + morePages) * PAGE_SIZE > limits.cur[Rlimit.DATA]!) return -ENOMEM;
+  return 0;
+}
+
+/** Private and writable, but not a stack: counts for RLIMIT_DATA. */
+export const isData = (vma: Vma): boolean => !vma.shared && (vma.prot & Prot.W) !== 0 && !vma.growsDown;
+
+/** Puts an area into a free range and counts it. */
+export function addArea(mm: AddressSpace, vma: Vma): void {
+  mm.areas.insert(vma);
+  mm.totalPages += vma.pages;
+  if (isData(vma)) mm.dataPages += vma.pages;
+  if (vma.locked) mm.lockedPages += vma.pages;
+  const first = vma.start / PAGE_SIZE;
+  const last = vma.end / PAGE_SIZE;
+  if (vma.prot !== 0) mm.permissions.bytes.fill(0x20, first, last);
+  mm.areas.mergeAround(vma.start, vma.end);
+}
+
+/** munmap(2). Precondition of the bounds: checked here. */
+export function unmapMemory(mm: AddressSpace, addr: number, length: number): number {
+  if (addr % PAGE_SIZE !== 0 || !(addr + length <= GUEST_END) || length <= 0) return -EINVAL;
+  const end = addr + pageUp(length);
+  if (!mm.areas.overlaps(addr, end)) return 0;
+  mm.quiesce();
+  const areas = mm.areas.carve(addr, end);
+  mm.areas.remove(areas);
+  for (const vma of areas) {
+    uncount(mm, vma);
+    clearPages(mm, vma, vma.start, vma.end);
+    vma.drop();
+  }
+  return 0;
+}
+
+function uncount(mm: AddressSpace, vma: Vma): void {
+  mm.totalPages -= vma.pages;
+  if (isData(vma)) mm.dataPages -= vma.pages;
+  if (vma.locked) mm.lockedPages -= vma.pages;
+}
+
+/** Drops the contents of pages of `vma`: they are as never touched. Precondition: quiesced. */
+export function clearPages(mm: AddressSpace, vma: Vma, start: number, end: number): void {
+  if (vma.object !== null) mm.releaseShared(vma, start, end);
+  const pages = mm.pages;
+  const permissions = mm.permissions;
+  const last = end / PAGE_SIZE;
+  for (let page = start / PAGE_SIZE; page < last; page++) {
+    const state = pages[page]!;
+    if (permissions.bytes[page] !== 0) {
+      permissions.forgetCode(page);
+      permissions.bytes[page] = 0;
+    }
+    if (state === 0) continue;
+    if ((state & (Page.needed | Page.lazy)) !== 0) mm.lineage.forget(page);
+    pages[page] = (state & (Page.present | Page.shared | Page.stale)) !== 0 ? Page.stale : 0;
+  }
+}
+
+/** Touches every page, as MAP_POPULATE and mlock do; stops silently where it cannot. */
+export function populate(mm: AddressSpace, start: number, end: number): boolean {
+  for (let at = start; at < end; at += PAGE_SIZE) {
+    const vma = mm.areas.find(at);
+    if (vma === null) return false;
+    if (vma.prot === 0) continue;
+    const write = (vma.prot & Prot.W) !== 0 && !vma.shared;
+    if (mm.prepare(at, 1, write ? Access.write : Access.read) === 0) return false;
+  }
+  return true;
+}
+
+/** An access below a stack: grows it when the limits allow. */
+export function growStack(mm: AddressSpace, vma: Vma, addr: number): boolean {
+  const start = pageDown(addr);
+  if (start < GUEST_MIN || vma.end - start > mm.stackLimit) return false;
+  const below = mm.areas.items[mm.areas.indexAbove(vma.start) - 1];
+  if (below !== undefined && !below.growsDown && below.prot !== 0 && below.end > start - STACK_GUARD) return false;
+  if (below !== undefined && below.end > start) return false;
+  const grown = (vma.start - start) / PAGE_SIZE;
+  mm.totalPages += grown;
+  if (vma.locked) mm.lockedPages += grown;
+  vma.start = start;
+  vma.offset -= grown * PAGE_SIZE;
+  return true;
+}
+
+/** brk(2): the new or the unchanged break. */
+export function setBreak(mm: AddressSpace, brk: number, limits: Rlimits): number {
+  const layout = mm.layout;
+  const old = layout.brk;
+  if (brk < layout.brkStart || brk > GUEST_END) return old;
+  if (brk - layout.brkStart + (layout.dataEnd - layout.dataStart) > limits.cur[Rlimit.DATA]!) return old;
+  const from = pageUp(old);
+  const to = pageUp(brk);
+  if (to < from) unmapMemory(mm, to, from - to);
+  else if (to > from) {
+    if (mm.areas.overlaps(from, to + PAGE_SIZE) || nearStack(mm, from, to)) return old;
+    if (checkLimits(mm, limits, (to - from) / PAGE_SIZE, true) !== 0) return old;
+    const vma = new Vma(from, to, Prot.R | Prot.W, false, null, 0, null);
+    vma.name = '[heap]';
+    vma.locked = mm.lockFuture;
+    addArea(mm, vma);
+    if (vma.locked) populate(mm, from, to);
+  }
+  layout.brk = brk;
+  return brk;
+}
+
+export const isMappable = (result: number): number => (result < 0 ? -ENODEV : 0);

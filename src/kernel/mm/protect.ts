@@ -1,0 +1,275 @@
+import { EACCES, EAGAIN, EBADF, EINVAL, EIO, ENOMEM, EPERM } from '../../abi/linux/errno.ts';
+import * as M from '../../abi/linux/mman.ts';
+import { GUEST_END, PAGE_SIZE, Perm } from '../../machine/memoryLayout.ts';
+import { Rlimit, type Rlimits } from '../fd/rlimits.ts';
+import type { AddressSpace } from './addressSpace.ts';
+import { addArea, checkLimits, clearPages, findFree, isData, pageUp, populate, unmapMemory } from './mapping.ts';
+import { Page } from './page.ts';
+import { Prot, type Vma } from './vma.ts';
+
+/** mprotect(2) of a checked range. `prot` is PROT_R/W/X, after READ_IMPLIES_EXEC. */
+export function protectMemory(mm: AddressSpace, start: number, length: number, prot: number, limits: Rlimits): number {
+  if (start % PAGE_SIZE !== 0) return -EINVAL;
+  const growsDown = (prot & M.PROT_GROWSDOWN) !== 0;
+  if (growsDown && (prot & M.PROT_GROWSUP) !== 0) return -EINVAL;
+  if ((prot & ~(Prot.R | Prot.W | Prot.X | M.PROT_SEM | M.PROT_GROWSDOWN | M.PROT_GROWSUP)) !== 0) return -EINVAL;
+  if (length === 0) return 0;
+  const end = start + pageUp(length);
+  if (!(end <= GUEST_END)) return -ENOMEM;
+  const want = prot & 7;
+  let from = start;
+  if (growsDown) {
+    const vma = mm.areas.find(start);
+    if (vma === null) return -ENOMEM;
+    if (!vma.growsDown) return -EINVAL;
+    from = vma.start;
+  }
+  // Linux changes what comes before the first hole or refusal, and only then fails.
+  let limit = from;
+  let error = 0;
+  for (let i = mm.areas.indexAbove(from); limit < end; i++) {
+    const vma = mm.areas.items[i];
+    if (vma === undefined || vma.start > limit) {
+      error = -ENOMEM;
+      break;
+    }
+    if (((want & Prot.W) !== 0 && !vma.mayWrite) || ((want & Prot.X) !== 0 && !vma.mayExec)) {
+      error = -EACCES;
+      break;
+    }
+    if ((want & Prot.W) !== 0 && !isData(vma) && !vma.shared && checkLimits(mm, limits, 0, false) === 0 &&
+      (mm.dataPages + vma.pages) * PAGE_SIZE > limits.cur[Rlimit.DATA]!) {
+      error = -ENOMEM;
+      break;
+    }
+    limit = Math.min(vma.end, end);
+  }
+  if (limit > from) changeProtection(mm, from, limit, want);
+  return error;
+}
+
+function changeProtection(mm: AddressSpace, start: number, end: number, prot: number): void {
+  mm.quiesce();
+  for (const vma of mm.areas.carve(start, end)) {
+    if (vma.prot === prot) continue;
+    if (isData(vma)) mm.dataPages -= vma.pages;
+    vma.prot = prot;
+    if (isData(vma)) mm.dataPages += vma.pages;
+    const last = vma.end / PAGE_SIZE;
+    for (let page = vma.start / PAGE_SIZE; page < last; page++) mm.updatePermission(vma, page);
+  }
+  mm.areas.mergeAround(start, end);
+}
+
+/** mremap(2). */
+export function remapMemory(mm: AddressSpace, old: number, oldLength: number, newLength: number, flags: number, to: number, limits: Rlimits): number {
+  if ((flags & ~(M.MREMAP_MAYMOVE | M.MREMAP_FIXED | M.MREMAP_DONTUNMAP)) !== 0) return -EINVAL;
+  if ((flags & M.MREMAP_FIXED) !== 0 && (flags & M.MREMAP_MAYMOVE) === 0) return -EINVAL;
+  const keep = (flags & M.MREMAP_DONTUNMAP) !== 0;
+  if (keep && ((flags & M.MREMAP_MAYMOVE) === 0 || oldLength !== newLength)) return -EINVAL;
+  if (old % PAGE_SIZE !== 0) return -EINVAL;
+  const oldSize = pageUp(oldLength);
+  const newSize = pageUp(newLength);
+  if (!(newSize > 0)) return -EINVAL;
+  const fixed = (flags & M.MREMAP_FIXED) !== 0;
+  if (fixed) {
+    if (to % PAGE_SIZE !== 0 || !(to + newSize <= GUEST_END)) return -EINVAL;
+    if (to < old + oldSize && old < to + newSize) return -EINVAL;
+  }
+  const vma = mm.areas.find(old);
+  if (vma === null) return -14;
+  if (oldSize === 0 && !vma.shared) return -EINVAL;
+  if (fixed) unmapMemory(mm, to, newSize);
+  if (oldSize > newSize && !keep) {
+    if (!fixed) {
+      unmapMemory(mm, old + newSize, oldSize - newSize);
+      return old;
+    }
+    unmapMemory(mm, old + newSize, oldSize - newSize);
+  }
+  const size = Math.min(oldSize, newSize);
+  if (old + size > vma.end && !mm.areas.covered(old, old + size)) return -14;
+  if (old + size > vma.end) return -14;
+  if (newSize === oldSize && !fixed && !keep) return old;
+  const grown = newSize - size;
+  if (grown > 0) {
+    const error = checkLimits(mm, limits, grown / PAGE_SIZE, isData(vma));
+    if (error !== 0) return error;
+    if (vma.locked && (mm.lockedPages * PAGE_SIZE + grown) > limits.cur[Rlimit.MEMLOCK]!) return -EAGAIN;
+  }
+  if (!fixed && !keep && old + oldSize === vma.end && old + newSize <= GUEST_END && !mm.areas.overlaps(vma.end, old + newSize)) {
+    const tail = vma.slice(vma.start, vma.end);
+    tail.offset = vma.offset + (vma.end - vma.start);
+    tail.start = vma.end;
+    tail.end = old + newSize;
+    addArea(mm, tail);
+    if (tail.locked) populate(mm, tail.start, tail.end);
+    return old;
+  }
+  if ((flags & M.MREMAP_MAYMOVE) === 0) return -ENOMEM;
+  const target = fixed ? to : findFree(mm, newSize);
+  if (target < 0) return target;
+  moveArea(mm, old, size, target, newSize, keep);
+  return target;
+}
+
+/** Moves (or with `keep`: empties) the pages of [old, old + size), which lie in one area, to a free range. */
+function moveArea(mm: AddressSpace, old: number, size: number, target: number, newSize: number, keep: boolean): void {
+  mm.quiesce();
+  const [source] = size > 0 ? mm.areas.carve(old, old + size) : [mm.areas.find(old)!];
+  const moved = source!.slice(source!.start, source!.end);
+  moved.offset = source!.offset + (old - source!.start);
+  moved.start = target;
+  moved.end = target + newSize;
+  addArea(mm, moved);
+  const area = mm.areas.find(target)!;
+  if (moved.object === null) {
+    for (let i = 0; i < size / PAGE_SIZE; i++) {
+      const from = old / PAGE_SIZE + i;
+      const to = target / PAGE_SIZE + i;
+      if ((mm.pages[from]! & Page.lazy) !== 0) mm.lineage.copyIn(from);
+      if ((mm.pages[from]! & Page.present) === 0) continue;
+      mm.reserve((to + 1) * PAGE_SIZE);
+      mm.pageBytes(to).set(mm.pageBytes(from));
+      mm.pages[to] = Page.present;
+      mm.updatePermission(area, to);
+    }
+  }
+  if (size === 0) return;
+  if (!keep) unmapMemory(mm, old, size);
+  else {
+    clearPages(mm, source!, old, old + size);
+    askAgain(mm, source!, old, old + size);
+  }
+}
+
+function askAgain(mm: AddressSpace, vma: Vma, start: number, end: number): void {
+  if (vma.prot !== 0) mm.permissions.bytes.fill(Perm.ASK, start / PAGE_SIZE, end / PAGE_SIZE);
+}
+
+/** madvise(2). */
+export function adviseMemory(mm: AddressSpace, start: number, length: number, advice: number): number {
+  if (start % PAGE_SIZE !== 0) return -EINVAL;
+  if (!KNOWN_ADVICE.has(advice)) return -EINVAL;
+  const end = start + pageUp(length);
+  if (!(end <= GUEST_END) || length < 0) return -EINVAL;
+  if (end === start) return 0;
+  let unmapped = 0;
+  for (const vma of [...mm.areas.items]) {
+    if (vma.end <= start || vma.start >= end) continue;
+    const error = adviseArea(mm, vma, Math.max(start, vma.start), Math.min(end, vma.end), advice);
+    if (error !== 0) return error;
+  }
+  if (!mm.areas.covered(start, end)) unmapped = -ENOMEM;
+  return unmapped;
+}
+
+const KNOWN_ADVICE = new Set<number>([
+  M.MADV_NORMAL, M.MADV_RANDOM, M.MADV_SEQUENTIAL, M.MADV_WILLNEED, M.MADV_DONTNEED, M.MADV_FREE, M.MADV_REMOVE, M.MADV_DONTFORK, M.MADV_DOFORK,
+  M.MADV_MERGEABLE, M.MADV_UNMERGEABLE, M.MADV_HUGEPAGE, M.MADV_NOHUGEPAGE, M.MADV_DONTDUMP, M.MADV_DODUMP, M.MADV_WIPEONFORK,
+  M.MADV_KEEPONFORK, M.MADV_COLD, M.MADV_PAGEOUT, M.MADV_POPULATE_READ, M.MADV_POPULATE_WRITE, M.MADV_DONTNEED_LOCKED, M.MADV_COLLAPSE,
+]);
+
+function adviseArea(mm: AddressSpace, vma: Vma, start: number, end: number, advice: number): number {
+  switch (advice) {
+    case M.MADV_FREE:
+      if (!vma.anonymous) return -EINVAL;
+      return vma.locked ? -EINVAL : 0;
+    case M.MADV_DONTNEED:
+    case M.MADV_DONTNEED_LOCKED:
+      if (vma.locked && advice === M.MADV_DONTNEED) return -EINVAL;
+      mm.quiesce();
+      clearPages(mm, vma, start, end);
+      askAgain(mm, vma, start, end);
+      return 0;
+    case M.MADV_REMOVE: {
+      if (vma.locked || vma.object === null) return -EINVAL;
+      if (!vma.mayWrite) return -EACCES;
+      mm.quiesce();
+      return vma.object.punch(start - vma.start + vma.offset, end - start);
+    }
+    case M.MADV_WIPEONFORK:
+      if (!vma.anonymous || vma.shared) return -EINVAL;
+      return mark(mm, start, end, (area) => (area.wipeOnFork = true));
+    case M.MADV_KEEPONFORK: return mark(mm, start, end, (area) => (area.wipeOnFork = false));
+    case M.MADV_DONTFORK: return mark(mm, start, end, (area) => (area.dontFork = true));
+    case M.MADV_DOFORK: return mark(mm, start, end, (area) => (area.dontFork = false));
+    case M.MADV_DONTDUMP: return mark(mm, start, end, (area) => (area.dontDump = true));
+    case M.MADV_DODUMP: return mark(mm, start, end, (area) => (area.dontDump = false));
+    case M.MADV_WILLNEED: return 0;
+    case M.MADV_POPULATE_READ: return populateFor(mm, start, end, 1, vma);
+    case M.MADV_POPULATE_WRITE: return populateFor(mm, start, end, 2, vma);
+    default: return 0;
+  }
+}
+
+function populateFor(mm: AddressSpace, start: number, end: number, access: number, vma: Vma): number {
+  if ((vma.prot & (access === 2 ? Prot.W : 7)) === 0) return -EINVAL;
+  return mm.prepare(start, end - start, access) === end - start ? 0 : -14;
+}
+
+function mark(mm: AddressSpace, start: number, end: number, change: (vma: Vma) => void): number {
+  mm.areas.carve(start, end).forEach(change);
+  mm.areas.mergeAround(start, end);
+  return 0;
+}
+
+/** mincore(2): one byte a page, bit 0 = in memory. */
+export function residentPages(mm: AddressSpace, start: number, length: number): Uint8Array | number {
+  if (start % PAGE_SIZE !== 0) return -EINVAL;
+  const end = start + pageUp(length);
+  if (!(end <= GUEST_END)) return -ENOMEM;
+  if (!mm.areas.covered(start, end)) return -ENOMEM;
+  const out = new Uint8Array((end - start) / PAGE_SIZE);
+  for (let i = 0; i < out.length; i++) {
+    const at = start + i * PAGE_SIZE;
+    const vma = mm.areas.find(at)!;
+    const here = (mm.pages[at / PAGE_SIZE]! & (Page.present | Page.lazy | Page.shared)) !== 0;
+    out[i] = here || vma.file !== null ? 1 : 0;
+  }
+  return out;
+}
+
+/** msync(2). */
+export function syncMemory(mm: AddressSpace, start: number, length: number, flags: number): number {
+  if ((flags & ~(M.MS_ASYNC | M.MS_INVALIDATE | M.MS_SYNC)) !== 0 || start % PAGE_SIZE !== 0) return -EINVAL;
+  if ((flags & M.MS_ASYNC) !== 0 && (flags & M.MS_SYNC) !== 0) return -EINVAL;
+  const end = start + pageUp(length);
+  if (!(end <= GUEST_END)) return -ENOMEM;
+  for (const vma of mm.areas.items) {
+    if (vma.end <= start || vma.start >= end) continue;
+    if ((flags & M.MS_INVALIDATE) !== 0 && vma.locked) return -16;
+    if (vma.object === null || vma.file === null) continue;
+    const from = Math.max(start, vma.start) - vma.start + vma.offset;
+    const to = Math.min(end, vma.end) - vma.start + vma.offset;
+    vma.object.flush(from / PAGE_SIZE, to / PAGE_SIZE - 1);
+    if ((flags & M.MS_SYNC) !== 0 && vma.file.inode.fsync(false) < 0) return -EIO;
+  }
+  return mm.areas.covered(start, end) ? 0 : -ENOMEM;
+}
+
+/** mlock, mlock2, munlock. `mayLock`: CAP_IPC_LOCK. */
+export function lockMemory(mm: AddressSpace, addr: number, length: number, lock: boolean, onFault: boolean, limits: Rlimits, mayLock: boolean): number {
+  const start = addr - (addr % PAGE_SIZE);
+  const end = start + pageUp(length + (addr - start));
+  if (!(end <= GUEST_END)) return -ENOMEM;
+  if (end < start) return -EINVAL;
+  if (start === end) return 0;
+  if (lock && !mayLock) {
+    const limit = limits.cur[Rlimit.MEMLOCK]!;
+    if (limit === 0) return -EPERM;
+    let more = 0;
+    for (const vma of mm.areas.items) if (vma.end > start && vma.start < end && !vma.locked) more += Math.min(vma.end, end) - Math.max(vma.start, start);
+    if (mm.lockedPages * PAGE_SIZE + more > limit) return -ENOMEM;
+  }
+  if (!mm.areas.covered(start, end)) return -ENOMEM;
+  for (const vma of mm.areas.carve(start, end)) {
+    if (vma.locked !== lock) mm.lockedPages += lock ? vma.pages : -vma.pages;
+    vma.locked = lock;
+  }
+  mm.areas.mergeAround(start, end);
+  if (lock && !onFault) populate(mm, start, end);
+  return 0;
+}
+
+export const badFile = -EBADF;

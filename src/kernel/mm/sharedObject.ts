@@ -1,0 +1,229 @@
+import type { Inode, FileMappings } from '../../vfs/inode.ts';
+import { BIAS, PAGE_SIZE } from '../../machine/memoryLayout.ts';
+import type { AddressSpace } from './addressSpace.ts';
+import type { Vma } from './vma.ts';
+
+/** One page of one address space that shows a page of a shared object. */
+interface Holder {
+  mm: AddressSpace;
+  page: number;
+}
+
+/**
+ * A page that several memories may show. At any time either one holder may write it and no other holds it, or any number
+ * hold equal copies for reading:
+ *
+ *   absent --(read)--> read by 1..n --(write)--> owned by 1 --(another's access)--> read / owned by the other
+ */
+class SharedPage {
+  /** The bytes while no holder owns it (anonymous objects; null for a page of zeros). A file's bytes are in the file. */
+  content: Uint8Array | null = null;
+  owner: Holder | null = null;
+  readers: Holder[] = [];
+}
+
+/**
+ * What MAP_SHARED areas of all processes show: a file, or anonymous memory that lives as long as an area does. Since each process
+ * has a memory of its own, pages move to whoever touches them (an ownership protocol as between processor caches); the
+ * kernel thread runs it inside page faults, with the losing process's threads stopped.
+ */
+export class SharedObject implements FileMappings {
+  readonly inode: Inode | null;
+  private readonly pages = new Map<number, SharedPage>();
+  private readonly areas = new Set<Vma>();
+
+  private constructor(inode: Inode | null) {
+    this.inode = inode;
+  }
+
+  static anonymous(): SharedObject {
+    return new SharedObject(null);
+  }
+
+  static ofInode(inode: Inode): SharedObject {
+    if (inode.mappings instanceof SharedObject) return inode.mappings;
+    const object = new SharedObject(inode);
+    inode.mappings = object;
+    return object;
+  }
+
+  get writableShared(): number {
+    let count = 0;
+    for (const vma of this.areas) if (vma.mayWrite) count++;
+    return count;
+  }
+
+  addArea(vma: Vma): void {
+    this.areas.add(vma);
+  }
+
+  removeArea(vma: Vma): void {
+    this.areas.delete(vma);
+    if (this.areas.size > 0) return;
+    this.flush(0, Infinity);
+    this.pages.clear();
+    if (this.inode !== null && this.inode.mappings === this) this.inode.mappings = null;
+  }
+
+  /** Size in bytes beyond whose last page an access is SIGBUS. */
+  get size(): number {
+    return this.inode === null ? Infinity : this.inode.stat().size;
+  }
+
+  /** Gives `mm` the object's page `index` at its page `page`, for reading or for writing. False: beyond the end, or the file cannot be read. */
+  acquire(mm: AddressSpace, page: number, index: number, write: boolean): boolean {
+    if (index * PAGE_SIZE >= this.size) return false;
+    let shared = this.pages.get(index);
+    if (shared === undefined) {
+      shared = new SharedPage();
+      this.pages.set(index, shared);
+    }
+    const mine = (holder: Holder): boolean => holder.mm === mm && holder.page === page;
+    if (shared.owner !== null && mine(shared.owner)) return true;
+    if (shared.owner !== null) this.disown(shared, index, write);
+    const had = shared.readers.some(mine);
+    if (!had) {
+      const at = page * PAGE_SIZE;
+      mm.reserve(at + PAGE_SIZE);
+      if (!this.load(shared, index, mm.memory.bytes.subarray(at + BIAS, at + BIAS + PAGE_SIZE))) return false;
+    }
+    if (!write) {
+      if (!had) shared.readers.push({ mm, page });
+      return true;
+    }
+    for (const reader of shared.readers) {
+      if (mine(reader)) continue;
+      reader.mm.quiesce();
+      reader.mm.revoke(reader.page);
+    }
+    shared.readers = [];
+    shared.owner = { mm, page };
+    shared.content = null;
+    return true;
+  }
+
+  /** Takes the page's truth from its owner, who keeps a copy for reading unless `entirely`. */
+  private disown(shared: SharedPage, index: number, entirely: boolean): void {
+    const owner = shared.owner!;
+    owner.mm.quiesce();
+    this.store(shared, index);
+    shared.owner = null;
+    if (entirely) owner.mm.revoke(owner.page);
+    else {
+      owner.mm.withholdWrite(owner.page);
+      shared.readers.push(owner);
+    }
+  }
+
+  private bytesOf(holder: Holder): Uint8Array {
+    const at = holder.page * PAGE_SIZE + BIAS;
+    return holder.mm.memory.bytes.subarray(at, at + PAGE_SIZE);
+  }
+
+  /** Saves the owner's bytes as the object's. */
+  private store(shared: SharedPage, index: number): void {
+    const bytes = this.bytesOf(shared.owner!);
+    if (this.inode === null) {
+      shared.content = bytes.slice();
+      return;
+    }
+    const length = Math.min(PAGE_SIZE, this.size - index * PAGE_SIZE);
+    if (length > 0) this.inode.writeAt(bytes.subarray(0, length), index * PAGE_SIZE);
+  }
+
+  private load(shared: SharedPage, index: number, to: Uint8Array): boolean {
+    if (this.inode === null) {
+      if (shared.content === null && shared.readers.length > 0) to.set(this.bytesOf(shared.readers[0]!));
+      else if (shared.content === null) to.fill(0);
+      else to.set(shared.content);
+      return true;
+    }
+    let done = 0;
+    while (done < PAGE_SIZE) {
+      const n = this.inode.readAt(to.subarray(done), index * PAGE_SIZE + done);
+      if (n < 0) return false;
+      if (n === 0) break;
+      done += n;
+    }
+    to.fill(0, done);
+    return true;
+  }
+
+  /** `mm` no longer shows the object at `page`. */
+  release(mm: AddressSpace, page: number, index: number): void {
+    const shared = this.pages.get(index);
+    if (shared === undefined) return;
+    if (shared.owner !== null && shared.owner.mm === mm && shared.owner.page === page) {
+      this.store(shared, index);
+      shared.owner = null;
+    } else {
+      const before = shared.readers;
+      shared.readers = before.filter((holder) => holder.mm !== mm || holder.page !== page);
+      // The last reader of an anonymous page takes its bytes along.
+      if (this.inode === null && shared.content === null && before.length > 0 && shared.readers.length === 0) {
+        shared.content = this.bytesOf({ mm, page }).slice();
+      }
+    }
+    if (shared.owner === null && shared.readers.length === 0 && this.inode !== null) this.pages.delete(index);
+  }
+
+  /** Writes what owners changed in pages [first, last] to the file (msync, or before its bytes are read). They go on owning. */
+  flush(firstIndex: number, lastIndex: number): void {
+    if (this.inode === null) return;
+    for (const [index, shared] of this.pages) {
+      if (index >= firstIndex && index <= lastIndex && shared.owner !== null) this.store(shared, index);
+    }
+  }
+
+  beforeRead(offset: number, length: number): void {
+    this.flush(Math.floor(offset / PAGE_SIZE), Math.floor((offset + length - 1) / PAGE_SIZE));
+  }
+
+  /** Copies the range's new bytes into every copy: what a write(2) changes shows in mappings at once. */
+  afterWrite(offset: number, length: number): void {
+    if (this.inode === null || length <= 0) return;
+    const last = Math.floor((offset + length - 1) / PAGE_SIZE);
+    for (let index = Math.floor(offset / PAGE_SIZE); index <= last; index++) {
+      const shared = this.pages.get(index);
+      if (shared === undefined) continue;
+      const from = Math.max(0, offset - index * PAGE_SIZE);
+      const to = Math.min(PAGE_SIZE, offset + length - index * PAGE_SIZE);
+      for (const holder of shared.owner === null ? shared.readers : [shared.owner]) {
+        holder.mm.forgetCode(holder.page);
+        this.inode.readAt(this.bytesOf(holder).subarray(from, to), index * PAGE_SIZE + from);
+      }
+    }
+  }
+
+  afterResize(size: number): void {
+    const end = Math.ceil(size / PAGE_SIZE);
+    for (const [index, shared] of this.pages) {
+      if (index < end - 1) continue;
+      const holders = shared.owner === null ? shared.readers : [shared.owner];
+      if (index === end - 1) {
+        for (const holder of holders) this.bytesOf(holder).fill(0, size - index * PAGE_SIZE);
+        continue;
+      }
+      for (const holder of holders) {
+        holder.mm.quiesce();
+        holder.mm.revoke(holder.page);
+      }
+      this.pages.delete(index);
+    }
+  }
+
+  /** madvise(MADV_REMOVE): zeros in place of a range, for everyone. */
+  punch(offset: number, length: number): number {
+    for (let index = offset / PAGE_SIZE; index < (offset + length) / PAGE_SIZE; index++) {
+      const shared = this.pages.get(index);
+      if (shared === undefined) continue;
+      for (const holder of shared.owner === null ? shared.readers : [shared.owner]) {
+        holder.mm.quiesce();
+        holder.mm.revoke(holder.page);
+      }
+      this.pages.delete(index);
+    }
+    // FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE
+    return this.inode === null ? 0 : this.inode.allocate(3, offset, length);
+  }
+}

@@ -1,0 +1,70 @@
+import {
+  BUS_ADRALN, BUS_ADRERR, FPE_FLTDIV, FPE_FLTINV, FPE_FLTOVF, FPE_FLTRES, FPE_FLTUND, FPE_INTDIV, ILL_ILLOPN, SEGV_ACCERR, SEGV_MAPERR, SIGBUS, SIGFPE,
+  SIGILL, SIGKILL, SIGSEGV, SIGTRAP, SI_KERNEL, TRAP_TRACE,
+} from '../../abi/linux/signal.ts';
+import { Cpu, Eflags } from '../../machine/cpuState.ts';
+import { Access, Vector } from '../../machine/exit.ts';
+import { FaultResult } from '../mm/fault.ts';
+import type { Task } from '../task/task.ts';
+import { forceSignal, sendToTask } from './send.ts';
+import { siginfo } from './siginfo.ts';
+
+/** A refused access (Exit.fault): page it in, or raise SIGSEGV, SIGBUS. `addrHi` is the address's upper half. */
+export function raiseFault(t: Task, addr: number, access: number, addrHi: number): void {
+  const canonicalUser = addrHi < 0x8000;
+  const code = addrHi === 0 ? t.mm.fault(addr, access) : FaultResult.mapError;
+  t.kernel.hooks.fault?.(t, addr, access, code);
+  if (code === FaultResult.ok) return;
+  if (code === FaultResult.noMemory) {
+    sendToTask(t, siginfo(SIGKILL, SI_KERNEL));
+    return;
+  }
+  if (!canonicalUser && addrHi < 0xffff8000) {
+    // Not canonical: a general protection fault, which names no address.
+    t.trap = { number: Vector.GP, error: 0, cr2Lo: t.trap.cr2Lo, cr2Hi: t.trap.cr2Hi };
+    forceSignal(t, siginfo(SIGSEGV, SI_KERNEL));
+    return;
+  }
+  const present = code === FaultResult.accessError || !canonicalUser ? 1 : 0;
+  const error = present | (access === Access.write ? 2 : 0) | 4 | (access === Access.execute ? 16 : 0);
+  const addrLo = addr % 0x100000000;
+  t.trap = { number: Vector.PF, error, cr2Lo: addrLo, cr2Hi: addrHi };
+  const where = { addrLo, addrHi };
+  if (code === FaultResult.busError) forceSignal(t, siginfo(SIGBUS, BUS_ADRERR, where));
+  else forceSignal(t, siginfo(SIGSEGV, code === FaultResult.accessError ? SEGV_ACCERR : SEGV_MAPERR, where));
+}
+
+/** x87 and SSE exceptions that are unmasked, by priority (fpu__exception_code). */
+function floatCode(errors: number): number {
+  if ((errors & 0x01) !== 0) return FPE_FLTINV;
+  if ((errors & 0x04) !== 0) return FPE_FLTDIV;
+  if ((errors & 0x08) !== 0) return FPE_FLTOVF;
+  if ((errors & 0x12) !== 0) return FPE_FLTUND;
+  return (errors & 0x20) !== 0 ? FPE_FLTRES : 0;
+}
+
+/** A processor exception (Exit.trap) becomes its signal (arch/x86/kernel/traps.c). */
+export function raiseTrap(t: Task, vector: number): void {
+  const { regs } = t;
+  const where = { addrLo: regs.u32(Cpu.rip), addrHi: regs.u32(Cpu.rip + 4) };
+  t.trap = { number: vector, error: 0, cr2Lo: t.trap.cr2Lo, cr2Hi: t.trap.cr2Hi };
+  switch (vector) {
+    case Vector.DE: return forceSignal(t, siginfo(SIGFPE, FPE_INTDIV, where));
+    case Vector.DB:
+      regs.setU32(Cpu.eflagsSystem, regs.u32(Cpu.eflagsSystem) & ~(t.singleStep ? Eflags.TF : 0));
+      return forceSignal(t, siginfo(SIGTRAP, TRAP_TRACE, where));
+    case Vector.BP: return forceSignal(t, siginfo(SIGTRAP, SI_KERNEL));
+    case Vector.UD: return forceSignal(t, siginfo(SIGILL, ILL_ILLOPN, where));
+    case Vector.SS: return forceSignal(t, siginfo(SIGBUS, SI_KERNEL));
+    case Vector.AC: return forceSignal(t, siginfo(SIGBUS, BUS_ADRALN));
+    case Vector.MF: {
+      const errors = regs.u32(Cpu.x87Status) & ~regs.u32(Cpu.x87Control) & 0x3f;
+      return forceSignal(t, siginfo(SIGFPE, floatCode(errors), where));
+    }
+    case Vector.XM: {
+      const mxcsr = regs.u32(Cpu.mxcsr);
+      return forceSignal(t, siginfo(SIGFPE, floatCode(mxcsr & ~(mxcsr >>> 7) & 0x3f), where));
+    }
+    default: return forceSignal(t, siginfo(SIGSEGV, SI_KERNEL));
+  }
+}

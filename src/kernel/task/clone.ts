@@ -1,0 +1,190 @@
+import { EAGAIN, EFAULT, EINVAL, EPERM } from '../../abi/linux/errno.ts';
+import {
+  CLONE_CHILD_CLEARTID, CLONE_CHILD_SETTID, CLONE_DETACHED, CLONE_FILES, CLONE_FS, CLONE_NEWCGROUP, CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWNS,
+  CLONE_NEWPID, CLONE_NEWUSER, CLONE_NEWUTS, CLONE_PARENT, CLONE_PARENT_SETTID, CLONE_PIDFD, CLONE_SETTLS, CLONE_SIGHAND, CLONE_THREAD, CLONE_VFORK,
+  CLONE_VM,
+} from '../../abi/linux/sched.ts';
+import { EPOLLIN } from '../../abi/linux/poll.ts';
+import { Cpu } from '../../machine/cpuState.ts';
+import { Cap } from '../../vfs/cred.ts';
+import { WaitQueue } from '../../vfs/waitQueue.ts';
+import { Registers } from '../arch/registers.ts';
+import { Rlimit } from '../fd/rlimits.ts';
+import { forkAddressSpace } from '../mm/fork.ts';
+import { ProcessTimers } from '../time/processTimers.ts';
+import { PARKED } from './block.ts';
+import { Process } from './process.ts';
+import { Task, type TaskParts } from './task.ts';
+
+export interface CloneArgs {
+  /** Low 32 bits of the flags, without CSIGNAL. */
+  flags: number;
+  clearSighand: boolean;
+  exitSignal: number;
+  /** New stack pointer, 0: the parent's. */
+  stack: number;
+  tls: number;
+  parentTid: number;
+  childTid: number;
+  /** Where the descriptor of CLONE_PIDFD is stored. */
+  pidfd: number;
+  /** clone3's set_tid, 0 = any. */
+  wantedTid: number;
+}
+
+const NAMESPACES = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
+
+function checkFlags(t: Task, args: CloneArgs): number {
+  const { flags } = args;
+  if ((flags & NAMESPACES) !== 0) return (flags & CLONE_NEWUSER) === 0 && !t.cred.has(Cap.SYS_ADMIN) ? -EPERM : -EINVAL;
+  if ((flags & CLONE_THREAD) !== 0 && (flags & CLONE_SIGHAND) === 0) return -EINVAL;
+  if ((flags & CLONE_SIGHAND) !== 0 && (flags & CLONE_VM) === 0) return -EINVAL;
+  if (args.clearSighand && (flags & CLONE_SIGHAND) !== 0) return -EINVAL;
+  if ((flags & CLONE_PIDFD) !== 0 && (flags & CLONE_DETACHED) !== 0) return -EINVAL;
+  if ((flags & (CLONE_THREAD | CLONE_PARENT)) !== 0 && args.exitSignal !== 0 && (flags & CLONE_THREAD) !== 0) args.exitSignal = 0;
+  if ((flags & CLONE_PARENT) !== 0 && t.process.parent === null) return -EINVAL;
+  const { kernel } = t;
+  if (t.cred.uid !== 0 && !t.cred.has(Cap.SYS_RESOURCE) && !t.cred.has(Cap.SYS_ADMIN)) {
+    let own = 0;
+    for (const other of kernel.pids.tasks.values()) if (other.cred.uid === t.cred.uid) own++;
+    if (own >= t.rlimits.cur[Rlimit.NPROC]!) return -EAGAIN;
+  }
+  if (args.wantedTid !== 0 && (kernel.pids.tasks.has(args.wantedTid) || kernel.pids.processes.has(args.wantedTid))) return -17;
+  return 0;
+}
+
+/** clone, clone3, fork, vfork: the child's tid, PARKED for vfork, or -errno. */
+export function cloneTask(t: Task, args: CloneArgs): number {
+  const error = checkFlags(t, args);
+  if (error !== 0) return error;
+  const { kernel } = t;
+  const { flags } = args;
+  const thread = (flags & CLONE_THREAD) !== 0;
+  const tid = args.wantedTid !== 0 ? args.wantedTid : kernel.pids.allocate();
+  if (tid < 0) return -EAGAIN;
+  let pidfd = -1;
+  if ((flags & CLONE_PIDFD) !== 0 && !thread && !t.memory.setU32(args.pidfd, 0)) return -EFAULT;
+  const process = thread ? t.process : newProcess(t, tid, args);
+  const child = new Task(kernel, tid, partsOf(t, process, flags, args.clearSighand));
+  inherit(t, child, flags);
+  if (!kernel.attachCpu(child, (memory, cpu) => new Registers(memory, cpu))) {
+    abandon(child);
+    return -EAGAIN;
+  }
+  copyRegisters(t, child);
+  t.arch.childResult(child.regs, args.stack);
+  if ((flags & CLONE_SETTLS) !== 0) {
+    const result = t.arch.setTls(child, child.regs, args.tls);
+    if (result < 0) {
+      kernel.detachCpu(child);
+      kernel.dropSlot(child.slot);
+      abandon(child);
+      return result;
+    }
+  }
+  if ((flags & CLONE_PIDFD) !== 0) {
+    pidfd = kernel.openPidfd?.(t, process, thread ? child : null) ?? -EINVAL;
+    if (pidfd < 0) {
+      kernel.detachCpu(child);
+      kernel.dropSlot(child.slot);
+      abandon(child);
+      return pidfd;
+    }
+    t.memory.setU32(args.pidfd, pidfd);
+  }
+  process.tasks.add(child);
+  if (!thread) enroll(t, process, child, flags);
+  kernel.pids.tasks.set(tid, child);
+  if ((flags & CLONE_PARENT_SETTID) !== 0) t.memory.setU32(args.parentTid, tid);
+  if ((flags & CLONE_CHILD_SETTID) !== 0) child.memory.setU32(args.childTid, tid);
+  if ((flags & CLONE_CHILD_CLEARTID) !== 0) child.clearChildTid = args.childTid;
+  kernel.forks++;
+  kernel.hooks.clone?.(t, child);
+  kernel.start(child);
+  return (flags & CLONE_VFORK) !== 0 ? waitForVfork(t, child) : tid;
+}
+
+function newProcess(t: Task, pid: number, args: CloneArgs): Process {
+  const { kernel } = t;
+  const parent = (args.flags & CLONE_PARENT) !== 0 ? t.process.parent : t.process;
+  const exitSignal = (args.flags & CLONE_PARENT) !== 0 ? t.process.exitSignal : args.exitSignal;
+  const process = new Process(pid, parent, t.process.group, exitSignal, t.process.rlimits.copy(), kernel.nowNs(), kernel.realtime().sec);
+  process.timers = new ProcessTimers(kernel, process);
+  process.oomScoreAdj = t.process.oomScoreAdj;
+  return process;
+}
+
+/** Each resource shared or copied, as its flag says. */
+function partsOf(t: Task, process: Process, flags: number, clearSighand: boolean): TaskParts {
+  const handlers = (flags & CLONE_SIGHAND) !== 0 ? t.handlers.share() : t.handlers.copy();
+  if (clearSighand) handlers.reset(true);
+  return {
+    process,
+    mm: (flags & CLONE_VM) !== 0 ? t.mm.share() : forkAddressSpace(t.mm),
+    fds: (flags & CLONE_FILES) !== 0 ? t.fds.share() : t.fds.fork(),
+    fs: (flags & CLONE_FS) !== 0 ? t.fs : t.fs.clone(),
+    cred: t.cred,
+    handlers,
+    arch: t.arch,
+    abi: t.abi,
+  };
+}
+
+function inherit(t: Task, child: Task, flags: number): void {
+  child.blocked.set(t.savedMask ?? t.blocked);
+  // A thread or a vfork child that shares memory must not use the parent's alternate stack; vfork's may.
+  if ((flags & CLONE_VM) === 0 || (flags & CLONE_VFORK) !== 0) child.altStack = { ...t.altStack };
+  child.comm = t.comm;
+  child.tls = [...t.tls];
+  child.noNewPrivs = t.noNewPrivs;
+  child.personality = t.personality;
+  child.timerSlackNs = t.timerSlackNs;
+  child.nice = t.nice;
+  child.schedPolicy = t.schedPolicy;
+  child.schedPriority = t.schedPriority;
+  child.ioPriority = t.ioPriority;
+  child.affinity = t.affinity;
+  child.trap = { ...t.trap };
+  if (t.resetOnFork) {
+    child.schedPolicy = 0;
+    child.schedPriority = 0;
+    if (child.nice < 0) child.nice = 0;
+  }
+}
+
+/** The parent's registers, without what belongs to its own exit and engine. */
+function copyRegisters(t: Task, child: Task): void {
+  child.regs.bytes.set(t.regs.bytes.subarray(0, Cpu.interrupt), 0);
+  child.regs.bytes.set(t.regs.bytes.subarray(Cpu.tscOffset, Cpu.tscOffset + 8), Cpu.tscOffset);
+  child.regs.bytes.set(t.regs.bytes.subarray(Cpu.x87Control, Cpu.engine), Cpu.x87Control);
+}
+
+function enroll(_t: Task, process: Process, child: Task, _flags: number): void {
+  process.leader = child;
+  process.group.members.add(process);
+  process.parent?.children.add(process);
+  child.kernel.pids.processes.set(process.pid, process);
+}
+
+/** A clone that came to nothing gives back what it had taken. */
+function abandon(child: Task): void {
+  child.fds.release();
+  child.handlers.release();
+  child.mm.release();
+  child.state = 'dead';
+}
+
+/** The parent stands still until the child has left its memory; only a fatal signal gets it out. */
+function waitForVfork(t: Task, child: Task): number {
+  const queue = new WaitQueue();
+  let done = false;
+  child.vforkDone = () => {
+    done = true;
+    queue.wake(EPOLLIN);
+  };
+  return t.block({ queues: [queue], retry: () => (done ? child.tidAtStart : PARKED), uninterruptible: true });
+}
+
+export const emptyCloneArgs = (): CloneArgs => ({
+  flags: 0, clearSighand: false, exitSignal: 0, stack: 0, tls: 0, parentTid: 0, childTid: 0, pidfd: 0, wantedTid: 0,
+});

@@ -1,0 +1,351 @@
+import { E2BIG, ELIBBAD, ELOOP, ENOEXEC, ENOMEM } from '../../abi/linux/errno.ts';
+import * as AT from '../../abi/linux/elf.ts';
+import { S_ISGID, S_ISUID, S_IXGRP } from '../../abi/linux/fileMode.ts';
+import { O_RDONLY } from '../../abi/linux/openFlags.ts';
+import { READ_IMPLIES_EXEC } from '../../abi/linux/personality.ts';
+import { MAP_ANONYMOUS, MAP_PRIVATE } from '../../abi/linux/mman.ts';
+import { ALL_CAPS, type Cred } from '../../vfs/cred.ts';
+import type { FileDescription } from '../../vfs/fileDescription.ts';
+import { RegularFile } from '../../vfs/inodeFile.ts';
+import { MS_NOSUID } from '../../vfs/mount.ts';
+import { mayExecute } from '../../vfs/open.ts';
+import { pathName, type Path } from '../../vfs/path.ts';
+import { Walk, walkPath } from '../../vfs/walk.ts';
+import { MAY_READ, inodePermission } from '../../vfs/permission.ts';
+import { FRAME_FPU_BYTES } from '../arch/fpuState.ts';
+import { Registers } from '../arch/registers.ts';
+import { Rlimit } from '../fd/rlimits.ts';
+import { AddressSpace } from '../mm/addressSpace.ts';
+import { mapMemory } from '../mm/mapping.ts';
+import { readElf, type ElfImage, type ElfReader } from '../loader/elf.ts';
+import { mapImage, mapStack, placeProgram, type Loaded } from '../loader/load.ts';
+import { buildStack } from '../loader/stack.ts';
+import { vdsoOf } from '../loader/vdso.ts';
+import { exitTask } from './exit.ts';
+import type { Kernel } from '../kernel.ts';
+import type { Task } from './task.ts';
+
+const MAX_ARG_STRLEN = 131072;
+const MAX_SCRIPT_DEPTH = 5;
+const BINPRM_BUF_SIZE = 256;
+
+/** A program ready to run: everything that can fail has succeeded. */
+export interface Program {
+  mm: AddressSpace;
+  image: ElfImage;
+  entry: number;
+  sp: number;
+  comm: string;
+  /** The file whose set-ID bits count. */
+  cred: Cred;
+  /** Set-ID or capabilities changed the identity: AT_SECURE. */
+  secure: boolean;
+  personality: number;
+  path: Path;
+}
+
+export interface ExecRequest {
+  path: Path;
+  /** What AT_EXECFN and scripts' interpreters are told. */
+  filename: string;
+  argv: readonly string[];
+  envp: readonly string[];
+}
+
+function fileReader(file: FileDescription): ElfReader {
+  const { inode } = file;
+  return (offset, length) => {
+    const buf = new Uint8Array(Math.min(length, 1 << 20));
+    if (!(offset >= 0) || offset > Number.MAX_SAFE_INTEGER) return new Uint8Array(0);
+    inode.mappings?.beforeRead(offset, buf.length);
+    let done = 0;
+    while (done < buf.length) {
+      const n = inode.readAt(buf.subarray(done), offset + done);
+      if (n < 0) return n;
+      if (n === 0) break;
+      done += n;
+    }
+    return buf.subarray(0, done);
+  };
+}
+
+/** #! lines: interpreter and its one optional argument (fs/binfmt_script.c). null: not a script. */
+function parseScript(head: Uint8Array): { interpreter: string; argument: string | null } | null | number {
+  if (head[0] !== 0x23 || head[1] !== 0x21) return null;
+  let end = head.indexOf(10);
+  const cut = end < 0;
+  if (cut) end = head.length;
+  let text = String.fromCharCode(...head.subarray(2, end));
+  const nul = text.indexOf('\0');
+  if (nul >= 0) text = text.slice(0, nul);
+  const full = cut && nul < 0 && head.length === BINPRM_BUF_SIZE;
+  const trimmed = text.replace(/^[ \t]+/, '');
+  // An interpreter name that may have been cut off is refused.
+  if (trimmed === '' || (full && !/[ \t]/.test(trimmed))) return -ENOEXEC;
+  const line = full ? trimmed : trimmed.replace(/[ \t]+$/, '');
+  const space = line.search(/[ \t]/);
+  if (space < 0) return { interpreter: line, argument: null };
+  const argument = line.slice(space).replace(/^[ \t]+/, '');
+  return { interpreter: line.slice(0, space), argument: argument === '' ? null : argument };
+}
+
+/** Opens a program for reading its bytes, whatever read permission says. */
+function openProgram(t: Task, path: Path): FileDescription | number {
+  const allowed = mayExecute(t, path);
+  return allowed < 0 ? allowed : new RegularFile(path, O_RDONLY, t.cred);
+}
+
+/** Finds out what runs, loads it into a new address space and builds its stack. Nothing of `t` changes. */
+export function prepareProgram(t: Task, request: ExecRequest): Program | number {
+  let { path } = request;
+  const { filename } = request;
+  let argv = request.argv.length > 0 ? [...request.argv] : [''];
+  for (const text of [...argv, ...request.envp]) if (text.length >= MAX_ARG_STRLEN) return -E2BIG;
+  let shown = filename;
+  for (let depth = 0; ; depth++) {
+    const file = openProgram(t, path);
+    if (typeof file === 'number') return file;
+    const head = fileReader(file)(0, BINPRM_BUF_SIZE);
+    const script = typeof head === 'number' ? head : parseScript(head);
+    if (script === null) {
+      const program = loadProgram(t, path, file, request, filename, argv);
+      file.release();
+      return program;
+    }
+    file.release();
+    if (typeof script === 'number') return script;
+    if (depth >= MAX_SCRIPT_DEPTH) return -ELOOP;
+    argv = [script.interpreter, ...(script.argument === null ? [] : [script.argument]), shown, ...argv.slice(1)];
+    shown = script.interpreter;
+    const next = walkPath(t, null, script.interpreter, Walk.follow);
+    if (typeof next === 'number') return next;
+    path = next;
+  }
+}
+
+/** comm: the last component of what was executed, 15 bytes. */
+function commOf(filename: string): string {
+  return filename.slice(filename.lastIndexOf('/') + 1).slice(0, 15);
+}
+
+/** Set-user-ID and set-group-ID, and what root gets (capabilities(7), "Transformation of capabilities during execve"). */
+function credForExec(t: Task, path: Path): { cred: Cred; secure: boolean } {
+  const old = t.cred;
+  const stat = path.inode.stat();
+  let { euid, egid } = old;
+  if ((path.mount.flags & MS_NOSUID) === 0 && !t.noNewPrivs) {
+    if ((stat.mode & S_ISUID) !== 0) euid = stat.uid;
+    if ((stat.mode & (S_ISGID | S_IXGRP)) === (S_ISGID | S_IXGRP)) egid = stat.gid;
+  }
+  const noRoot = (old.secureBits & 1) !== 0;
+  const changed = euid !== old.euid || egid !== old.egid;
+  let capAmbient = changed ? 0 : old.capAmbient;
+  let capPermitted = capAmbient;
+  let capEffective = capAmbient;
+  if (!noRoot && (old.uid === 0 || euid === 0)) {
+    // Both sets are below 2^53: intersect and join by halves.
+    capPermitted = orCaps(andCaps(ALL_CAPS, old.capBounding), old.capInheritable);
+    if (euid === 0) capEffective = capPermitted;
+    else capEffective = 0;
+    capAmbient = 0;
+  }
+  const cred = old.with({
+    euid, egid, suid: euid, sgid: egid, fsuid: euid, fsgid: egid, capPermitted, capEffective, capAmbient, secureBits: old.secureBits & ~16,
+  });
+  return { cred, secure: euid !== old.uid || egid !== old.gid };
+}
+
+const halves = (set: number): [number, number] => [set >>> 0, Math.floor(set / 2 ** 32) >>> 0];
+export function andCaps(a: number, b: number): number {
+  const [al, ah] = halves(a);
+  const [bl, bh] = halves(b);
+  return ((ah & bh) >>> 0) * 2 ** 32 + ((al & bl) >>> 0);
+}
+export function orCaps(a: number, b: number): number {
+  const [al, ah] = halves(a);
+  const [bl, bh] = halves(b);
+  return ((ah | bh) >>> 0) * 2 ** 32 + ((al | bl) >>> 0);
+}
+
+function loadProgram(t: Task, path: Path, file: FileDescription, request: ExecRequest, filename: string, argv: readonly string[]): Program | number {
+  const { kernel } = t;
+  const archs = [kernel.parts.archs.x86_64, kernel.parts.archs.i386];
+  const image = readElf(fileReader(file), archs, false);
+  if (typeof image === 'number') return image;
+  const interpreter = image.interpreter === null ? null : openInterpreter(t, image.interpreter, image, archs);
+  if (typeof interpreter === 'number') return interpreter;
+  const mm = new AddressSpace(kernel);
+  const program = fill(t, mm, path, file, image, interpreter, request, filename, argv);
+  interpreter?.file.release();
+  if (typeof program === 'number') mm.release();
+  return program;
+}
+
+interface Interpreter {
+  file: FileDescription;
+  image: ElfImage;
+}
+
+function openInterpreter(t: Task, name: string, program: ElfImage, archs: readonly ElfImage['arch'][]): Interpreter | number {
+  const path = walkPath(t, null, name, Walk.follow);
+  if (typeof path === 'number') return path;
+  const file = openProgram(t, path);
+  if (typeof file === 'number') return file;
+  const image = readElf(fileReader(file), archs, true);
+  if (typeof image === 'number' || image.arch !== program.arch) {
+    file.release();
+    return typeof image === 'number' ? image : -ELIBBAD;
+  }
+  return { file, image };
+}
+
+function fill(
+  t: Task, mm: AddressSpace, path: Path, file: FileDescription, image: ElfImage, interpreter: Interpreter | null, request: ExecRequest,
+  filename: string, argv: readonly string[],
+): Program | number {
+  const { kernel } = t;
+  const { arch } = image;
+  const stackLimit = Math.min(t.rlimits.cur[Rlimit.STACK]!, 1 << 30);
+  const placement = placeProgram(image, stackLimit);
+  if (typeof placement === 'number') return placement;
+  // i386 programs without PT_GNU_STACK were linked when everything readable could be executed.
+  const readImpliesExec = image.execStack === null && arch.wordSize === 4;
+  const personality = readImpliesExec ? t.personality | READ_IMPLIES_EXEC : t.personality & ~READ_IMPLIES_EXEC;
+  const main = mapImage(mm, image, file, placement.bias, readImpliesExec);
+  if (typeof main === 'number') return main;
+  const top = mapStack(mm, placement, image.execStack === true || readImpliesExec);
+  const ld = interpreter === null ? null : mapImage(mm, interpreter.image, interpreter.file, null, readImpliesExec);
+  if (typeof ld === 'number') return ld;
+  const vdsoAt = mapVdso(mm, arch.name);
+  if (vdsoAt < 0) return vdsoAt;
+  const { cred, secure } = credForExec(t, path);
+  const random = new Uint8Array(16);
+  kernel.parts.random.fill(random);
+  const stack = buildStack(mm, top, arch.wordSize, {
+    argv, envp: request.envp, filename, platform: arch.name === 'x86_64' ? 'x86_64' : 'i686', random,
+    auxv: (at) => auxiliaryVector(kernel, image, main, ld, vdsoAt, cred, secure, at),
+  });
+  if (typeof stack === 'number') return stack;
+  const vdso = vdsoOf(arch.name);
+  const brkStart = Math.ceil(main.end / 4096) * 4096;
+  const offset = (n: number): number => (n === 0 ? 0 : vdsoAt + n);
+  mm.layout = {
+    codeStart: main.codeStart, codeEnd: main.codeEnd, dataStart: main.dataStart, dataEnd: main.dataEnd, brkStart, brk: brkStart,
+    stackStart: stack.sp, argStart: stack.argStart, argEnd: stack.argEnd, envStart: stack.envStart, envEnd: stack.envEnd, vdso: vdsoAt,
+    sysenterReturn: offset(vdso.sysenterReturn), sigreturn: offset(vdso.sigreturn), rtSigreturn: offset(vdso.rtSigreturn), auxv: stack.auxv,
+  };
+  mm.exe = file.acquire();
+  if (secure || inodePermission(path.inode, MAY_READ, t.cred) < 0) mm.dumpable = 0;
+  return { mm, image, entry: (ld ?? main).entry, sp: stack.sp, comm: commOf(request.filename), cred, secure, personality, path };
+}
+
+function mapVdso(mm: AddressSpace, name: 'x86_64' | 'i386'): number {
+  const { bytes } = vdsoOf(name);
+  const at = mapMemory(mm, { addr: 0, length: bytes.length, prot: 3, flags: MAP_PRIVATE | MAP_ANONYMOUS, file: null, offset: 0 }, null);
+  if (at < 0) return at;
+  if (!mm.memory.copyOut(at, bytes)) return -ENOMEM;
+  const vma = mm.areas.carve(at, at + bytes.length)[0]!;
+  vma.name = '[vdso]';
+  vma.prot = 5;
+  mm.dataPages -= vma.pages;
+  for (let page = at / 4096; page < (at + bytes.length) / 4096; page++) mm.updatePermission(vma, page);
+  return at;
+}
+
+function auxiliaryVector(
+  kernel: Kernel, image: ElfImage, main: Loaded, ld: Loaded | null, vdsoAt: number, cred: Cred, secure: boolean,
+  at: { random: number; execfn: number; platform: number },
+): [number, number][] {
+  const vdso = vdsoOf(image.arch.name);
+  const frame = image.arch.wordSize === 8 ? 440 + 128 + 64 + 16 : 732 + 112 + 64 + 16;
+  return [
+    ...(vdso.vsyscall !== 0 ? ([[AT.AT_SYSINFO, vdsoAt + vdso.vsyscall]] as [number, number][]) : []),
+    [AT.AT_SYSINFO_EHDR, vdsoAt],
+    [AT.AT_MINSIGSTKSZ, Math.ceil((frame + FRAME_FPU_BYTES) / 16) * 16],
+    [AT.AT_HWCAP, kernel.parts.hwcap],
+    [AT.AT_PAGESZ, 4096],
+    [AT.AT_CLKTCK, 100],
+    [AT.AT_PHDR, main.headers],
+    [AT.AT_PHENT, image.headerSize],
+    [AT.AT_PHNUM, image.headerCount],
+    [AT.AT_BASE, ld === null ? 0 : ld.bias],
+    [AT.AT_FLAGS, 0],
+    [AT.AT_ENTRY, main.entry],
+    [AT.AT_UID, cred.uid],
+    [AT.AT_EUID, cred.euid],
+    [AT.AT_GID, cred.gid],
+    [AT.AT_EGID, cred.egid],
+    [AT.AT_SECURE, secure ? 1 : 0],
+    [AT.AT_RANDOM, at.random],
+    // HWCAP2_FSGSBASE
+    [AT.AT_HWCAP2, 2],
+    [AT.AT_EXECFN, at.execfn],
+    [AT.AT_PLATFORM, at.platform],
+  ];
+}
+
+/** Ends all other threads of the group; `t` becomes the leader. They are in the kernel after quiesce. */
+function becomeOnlyThread(t: Task): void {
+  const { process, kernel } = t;
+  if (process.tasks.size > 1) {
+    kernel.quiesce(t.mm);
+    for (const other of [...process.tasks]) if (other !== t) exitTask(other, 0);
+  }
+  if (process.leader !== t) {
+    kernel.pids.tasks.delete(t.tid);
+    t.tid = process.pid;
+    process.leader = t;
+    kernel.pids.tasks.set(t.tid, t);
+  }
+}
+
+/** The point of no return: `t` is the new program from here on. Its worker is started (or restarted). */
+export function becomeProgram(t: Task, program: Program): void {
+  const { kernel, process } = t;
+  const first = t.worker === null;
+  if (!first) becomeOnlyThread(t);
+  t.vforkDone?.();
+  t.vforkDone = null;
+  if (t.clearChildTid !== 0 && t.mm.shared && t.memory.setU32(t.clearChildTid, 0)) kernel.futexes.wakeAddress(t, t.clearChildTid, 1);
+  t.clearChildTid = 0;
+  t.robustList = 0;
+  if (!first) {
+    kernel.dismiss(t.slot);
+    kernel.detachCpu(t);
+  }
+  t.mm.release();
+  t.mm = program.mm;
+  t.memory = program.mm.memory;
+  if (t.fds.shared) {
+    const own = t.fds.fork();
+    t.fds.release();
+    t.fds = own;
+  }
+  t.fds.closeOnExec();
+  if (t.handlers.shared) {
+    const own = t.handlers.copy();
+    t.handlers.release();
+    t.handlers = own;
+  }
+  t.handlers.reset(false);
+  if (program.secure) t.parentDeathSignal = 0;
+  t.altStack = { sp: 0, size: 0, flags: 2 };
+  t.tls = [null, null, null];
+  t.cred = program.cred;
+  t.keepCaps = false;
+  t.comm = program.comm;
+  t.personality = program.personality;
+  t.restartBlock = null;
+  t.trap = { number: 0, error: 0, cr2Lo: 0, cr2Hi: 0 };
+  process.timers.dropPosix();
+  process.execed = true;
+  t.arch = program.image.arch;
+  t.abi = t.arch.abi;
+  kernel.attachCpu(t, (memory, cpu) => new Registers(memory, cpu));
+  t.arch.start(t.regs, program.entry, program.sp);
+  kernel.hooks.exec?.(t, pathName(program.path, t.fs.root));
+  t.syscallNumber = -1;
+  if (first) kernel.start(t);
+  else kernel.restart(t);
+}
+

@@ -1,0 +1,170 @@
+import { CLD_DUMPED, CLD_EXITED, CLD_KILLED, SA_NOCLDWAIT, SIGCHLD, SIGCONT, SIGHUP, SI_KERNEL } from '../../abi/linux/signal.ts';
+import { EPOLLIN } from '../../abi/linux/poll.ts';
+import { releaseRobustFutexes } from '../ipc/robust.ts';
+import { SIG_IGN } from '../signal/handlers.ts';
+import { sendToGroup, sendToProcess } from '../signal/send.ts';
+import { siginfo } from '../signal/siginfo.ts';
+import { signalWakeUp, unpark } from './park.ts';
+import type { Process, Usage } from './process.ts';
+import type { ProcessGroup } from './session.ts';
+import type { Task } from './task.ts';
+
+/** Ends the whole thread group with a wait status (exit_group, a fatal signal). `t` is in the kernel and ends now. */
+export function exitGroup(t: Task, status: number): void {
+  const { process } = t;
+  if (!process.exiting) {
+    process.exiting = true;
+    process.exitStatus = status;
+    for (const other of process.tasks) if (other !== t) signalWakeUp(other);
+  }
+  exitTask(t, process.exitStatus);
+}
+
+/** Ends one thread. Precondition: it is not running. `workerGone`: its worker died under it. */
+export function exitTask(t: Task, status: number, workerGone = false): void {
+  if (t.state === 'dead') return;
+  const { kernel, process } = t;
+  t.exiting = true;
+  t.exitStatus = status;
+  unpark(t);
+  for (const undo of t.atExit) undo(t);
+  t.atExit.clear();
+  releaseMemory(t);
+  t.vforkDone?.();
+  t.vforkDone = null;
+  const last = process.tasks.size === 1;
+  t.fds.release();
+  t.handlers.release();
+  addUsage(process.ownUsage, t.usage);
+  kernel.detachCpu(t);
+  const mm = t.mm;
+  process.ownUsage.maxRssPages = Math.max(process.ownUsage.maxRssPages, mm.totalPages);
+  process.ownUsage.minorFaults += last ? mm.minorFaults : 0;
+  t.state = 'dead';
+  kernel.pids.tasks.delete(t.tid);
+  process.tasks.delete(t);
+  if (workerGone) kernel.dropSlot(t.slot);
+  else {
+    kernel.dismiss(t.slot);
+    t.worker?.free();
+  }
+  t.worker = null;
+  mm.release();
+  if (t === process.leader && !process.exiting) process.exitStatus = status;
+  kernel.hooks.exit?.(t, status, last);
+  if (last) exitProcess(process);
+  else if (process.stopSignal !== 0) recheckStop(process);
+}
+
+/** The memory is left: robust futexes, the clear-child-tid word. */
+function releaseMemory(t: Task): void {
+  releaseRobustFutexes(t);
+  if (t.clearChildTid !== 0 && t.mm.shared) {
+    if (t.memory.setU32(t.clearChildTid, 0)) t.kernel.futexes.wakeAddress(t, t.clearChildTid, 1);
+  }
+  t.clearChildTid = 0;
+}
+
+function recheckStop(process: Process): void {
+  for (const t of process.tasks) if (t.state === 'parked') t.parked?.queue();
+}
+
+export function addUsage(to: Usage, from: Usage): void {
+  to.userNs += from.userNs;
+  to.systemNs += from.systemNs;
+  to.minorFaults += from.minorFaults;
+  to.majorFaults += from.majorFaults;
+  to.maxRssPages = Math.max(to.maxRssPages, from.maxRssPages);
+  to.voluntarySwitches += from.voluntarySwitches;
+  to.involuntarySwitches += from.involuntarySwitches;
+  to.inBlocks += from.inBlocks;
+  to.outBlocks += from.outBlocks;
+}
+
+function exitProcess(process: Process): void {
+  const { kernel } = process.leader;
+  process.exiting = true;
+  process.state = 'zombie';
+  process.timers.dropAll();
+  reparentChildren(process);
+  const { session } = process;
+  if (session.id === process.pid) session.tty?.disassociate(session, true);
+  if (process.parent !== null && process.parent.group !== process.group && process.parent.session === session) hangUpIfOrphaned(process.group, process);
+  process.exitQueue.wake(EPOLLIN);
+  notifyParent(process);
+  kernel.hooks.processExit?.(process);
+}
+
+/** A group that has just become orphaned and has stopped members gets SIGHUP and SIGCONT (POSIX). */
+function hangUpIfOrphaned(group: ProcessGroup, leaving: Process | null): void {
+  if (!group.orphanedBut(leaving)) return;
+  let stopped = false;
+  for (const member of group.members) if (member !== leaving && member.stopSignal !== 0) stopped = true;
+  if (!stopped) return;
+  sendToGroup(group, siginfo(SIGHUP, SI_KERNEL));
+  sendToGroup(group, siginfo(SIGCONT, SI_KERNEL));
+}
+
+/** The nearest living ancestor that adopts: a subreaper, else init; null: nobody, orphans are reaped by the kernel. */
+function reaperOf(process: Process): Process | null {
+  for (let p = process.parent; p !== null; p = p.parent) if (p.subreaper && p.state === 'alive') return p;
+  const { init } = process.leader.kernel;
+  return init !== null && init !== process && init.state === 'alive' ? init : null;
+}
+
+function reparentChildren(process: Process): void {
+  const reaper = reaperOf(process);
+  for (const child of process.children) {
+    child.parent = reaper;
+    reaper?.children.add(child);
+    for (const t of child.tasks) {
+      if (t.parentDeathSignal !== 0) sendToProcess(child, siginfo(t.parentDeathSignal, 0, { pid: process.pid, uid: process.leader.cred.uid }));
+    }
+    // Adopted children tell by SIGCHLD, whatever clone said.
+    child.exitSignal = SIGCHLD;
+    if (child.state === 'zombie') notifyParent(child);
+    if (child.group !== process.group && child.session === process.session) hangUpIfOrphaned(child.group, null);
+  }
+  process.children.clear();
+}
+
+/** Tells the parent of the end; or nobody wants to know, and the process is reaped at once (signal.c, do_notify_parent). */
+export function notifyParent(process: Process): void {
+  const { parent } = process;
+  if (parent === null || parent.state !== 'alive') {
+    reap(process);
+    return;
+  }
+  const action = parent.leader.handlers.actions[SIGCHLD]!;
+  const ignores = process.exitSignal === SIGCHLD && action.handler === SIG_IGN;
+  const autoReap = ignores || (process.exitSignal === SIGCHLD && (action.flags & SA_NOCLDWAIT) !== 0);
+  if (process.exitSignal !== 0 && !ignores) sendToProcess(parent, childInfo(process, process.exitSignal));
+  if (autoReap) reap(process);
+  parent.childQueue.wake(EPOLLIN);
+}
+
+/** siginfo of SIGCHLD for an ended child; waitid fills the same. */
+export function childInfo(process: Process, signo: number): ReturnType<typeof siginfo> {
+  const status = process.exitStatus;
+  const signal = status & 0x7f;
+  const code = signal === 0 ? CLD_EXITED : (status & 0x80) !== 0 ? CLD_DUMPED : CLD_KILLED;
+  const { userNs, systemNs } = process.leader.kernel.cpuClock.ofProcess(process);
+  return siginfo(signo, code, {
+    pid: process.pid, uid: process.leader.cred.uid, status: signal === 0 ? (status >>> 8) & 0xff : signal,
+    utime: Math.floor(userNs / 1e7), stime: Math.floor(systemNs / 1e7),
+  });
+}
+
+/** A zombie goes: its ids are free, its usage is its parent's. */
+export function reap(process: Process): void {
+  const { kernel } = process.leader;
+  process.state = 'reaped';
+  const { parent } = process;
+  if (parent !== null) {
+    parent.children.delete(process);
+    addUsage(parent.childUsage, process.ownUsage);
+    addUsage(parent.childUsage, process.childUsage);
+  }
+  kernel.pids.processes.delete(process.pid);
+  kernel.pids.leave(process);
+}

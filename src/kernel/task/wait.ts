@@ -1,0 +1,94 @@
+import { ECHILD } from '../../abi/linux/errno.ts';
+import { CLD_CONTINUED, CLD_STOPPED, SIGCHLD } from '../../abi/linux/signal.ts';
+import { __WALL, __WCLONE, WCONTINUED, WEXITED, WNOHANG, WNOWAIT, WSTOPPED } from '../../abi/linux/wait.ts';
+import type { Siginfo } from '../signal/siginfo.ts';
+import { siginfo } from '../signal/siginfo.ts';
+import { PARKED } from './block.ts';
+import { childInfo, reap } from './exit.ts';
+import { ChildNews, type Process, type Usage } from './process.ts';
+import type { Task } from './task.ts';
+
+/** What a wait has found. */
+export interface WaitResult {
+  pid: number;
+  /** As wait4 stores it. */
+  status: number;
+  /** As waitid stores it. */
+  info: Siginfo;
+  usage: Usage;
+}
+
+/** Which children: any, one process, a group, or the process of a pidfd. */
+export type WaitTarget =
+  | { readonly kind: 'all' }
+  | { readonly kind: 'pid'; readonly pid: number }
+  | { readonly kind: 'group'; readonly id: number };
+
+function matches(t: Task, child: Process, target: WaitTarget, options: number): boolean {
+  if (target.kind === 'pid' && child.pid !== target.pid) return false;
+  if (target.kind === 'group' && child.pgid !== target.id) return false;
+  // A "clone child" tells its parent by another signal than SIGCHLD.
+  const isClone = child.exitSignal !== SIGCHLD;
+  return (options & __WALL) !== 0 || isClone === ((options & __WCLONE) !== 0) || t.process.exiting;
+}
+
+/** Looks once. null: nothing yet but there are children; -ECHILD. */
+function look(t: Task, target: WaitTarget, options: number): WaitResult | null | number {
+  let any = false;
+  for (const child of t.process.children) {
+    if (!matches(t, child, target, options)) continue;
+    any = true;
+    const result = report(child, options);
+    if (result !== null) return result;
+  }
+  return any ? null : -ECHILD;
+}
+
+function report(child: Process, options: number): WaitResult | null {
+  const keep = (options & WNOWAIT) !== 0;
+  if (child.state === 'zombie') {
+    if ((options & WEXITED) === 0) return null;
+    const result = { pid: child.pid, status: child.exitStatus, info: childInfo(child, SIGCHLD), usage: totalUsage(child) };
+    if (!keep) reap(child);
+    return result;
+  }
+  if (child.news === ChildNews.stopped && (options & WSTOPPED) !== 0) {
+    const status = child.newsStatus;
+    if (!keep) child.news = ChildNews.none;
+    return { pid: child.pid, status: (status << 8) | 0x7f, info: jobInfo(child, CLD_STOPPED, status), usage: totalUsage(child) };
+  }
+  if (child.news === ChildNews.continued && (options & WCONTINUED) !== 0) {
+    if (!keep) child.news = ChildNews.none;
+    return { pid: child.pid, status: 0xffff, info: jobInfo(child, CLD_CONTINUED, child.newsStatus), usage: totalUsage(child) };
+  }
+  return null;
+}
+
+function jobInfo(child: Process, code: number, status: number): Siginfo {
+  return siginfo(SIGCHLD, code, { pid: child.pid, uid: child.leader.cred.uid, status });
+}
+
+function totalUsage(child: Process): Usage {
+  const own = child.ownUsage;
+  const children = child.childUsage;
+  return {
+    userNs: own.userNs + children.userNs, systemNs: own.systemNs + children.systemNs,
+    minorFaults: own.minorFaults + children.minorFaults, majorFaults: own.majorFaults + children.majorFaults,
+    maxRssPages: Math.max(own.maxRssPages, children.maxRssPages),
+    voluntarySwitches: own.voluntarySwitches + children.voluntarySwitches,
+    involuntarySwitches: own.involuntarySwitches + children.involuntarySwitches,
+    inBlocks: own.inBlocks + children.inBlocks, outBlocks: own.outBlocks + children.outBlocks,
+  };
+}
+
+/** The common part of wait4 and waitid: `store` puts what was found into guest memory and gives the call's result. */
+export function waitForChild(t: Task, target: WaitTarget, options: number, store: (found: WaitResult | null) => number): number {
+  const once = (): number => {
+    const found = look(t, target, options);
+    if (typeof found === 'number') return found;
+    if (found !== null) return store(found);
+    return (options & WNOHANG) !== 0 ? store(null) : PARKED;
+  };
+  const now = once();
+  return now !== PARKED ? now : t.block({ queues: [t.process.childQueue], retry: once });
+}

@@ -1,0 +1,44 @@
+import type { Kernel } from '../kernel.ts';
+import type { Process } from '../task/process.ts';
+import type { Task } from '../task/task.ts';
+
+/**
+ * CPU time of guests: what a thread spends between a reply and its next post counts as user time, what the kernel thread
+ * spends on its calls as system time (approximated by a fixed price, so that no second clock reading is needed).
+ */
+const SYSTEM_NS_PER_EXIT = 400;
+
+export class CpuClock {
+  private readonly kernel: Kernel;
+  constructor(kernel: Kernel) {
+    this.kernel = kernel;
+  }
+
+  entered(t: Task): void {
+    t.resumedNs = this.kernel.nowNs();
+  }
+
+  left(t: Task): void {
+    if (t.state !== 'running') return;
+    const now = this.kernel.nowNs();
+    t.usage.userNs += Math.max(0, now - t.resumedNs);
+    t.usage.systemNs += SYSTEM_NS_PER_EXIT;
+    t.usage.voluntarySwitches++;
+    t.process.timers.onCpuTime(t.process);
+  }
+
+  /** User time so far, that of a running slice included. */
+  userNs(t: Task): number {
+    return t.usage.userNs + (t.state === 'running' ? Math.max(0, this.kernel.nowNs() - t.resumedNs) : 0);
+  }
+
+  /** User and system ns of all threads, ended ones included. */
+  ofProcess(process: Process): { userNs: number; systemNs: number } {
+    let { userNs, systemNs } = process.ownUsage;
+    for (const t of process.tasks) {
+      userNs += this.userNs(t);
+      systemNs += t.usage.systemNs;
+    }
+    return { userNs, systemNs };
+  }
+}

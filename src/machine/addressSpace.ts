@@ -1,0 +1,44 @@
+import { PERMISSION_TABLE, Perm } from './memoryLayout.ts';
+
+export const GUEST_PAGES = 1 << 20;
+
+/** Drops decoded and translated code of a page (machine/codePages.ts); the page's CODE bits are clear afterwards. */
+export type DropCode = (memory: WebAssembly.Memory, page: number) => void;
+
+/**
+ * The permission bytes of one process, as translated code tests them. Only the kernel thread changes R, W, X and ASK; taking one
+ * away needs the process's threads stopped. The engine itself moves between W and CODE | CODE_W.
+ */
+export class PermissionTable {
+  readonly bytes: Uint8Array;
+  private readonly memory: WebAssembly.Memory;
+  private readonly dropCode: DropCode;
+
+  constructor(memory: WebAssembly.Memory, dropCode: DropCode) {
+    this.memory = memory;
+    this.dropCode = dropCode;
+    this.bytes = new Uint8Array(memory.buffer, PERMISSION_TABLE, GUEST_PAGES);
+  }
+
+  /** Sets R, W, X, ASK as in `perm`; a page with decoded code keeps it when it stays executable, its W turned into CODE_W. */
+  set(page: number, perm: number): void {
+    const old = this.bytes[page]!;
+    if ((old & Perm.CODE) !== 0) {
+      if ((perm & Perm.X) !== 0) {
+        this.bytes[page] = (perm & Perm.W) !== 0 ? (perm & ~Perm.W) | Perm.CODE | Perm.CODE_W : perm | Perm.CODE;
+        return;
+      }
+      this.dropCode(this.memory, page);
+    }
+    this.bytes[page] = perm;
+  }
+
+  /** The page's bytes are about to change by the kernel's hand or to go: decoded code of it is no longer true. */
+  forgetCode(page: number): void {
+    const old = this.bytes[page]!;
+    if ((old & Perm.CODE) === 0) return;
+    this.dropCode(this.memory, page);
+    const now = this.bytes[page]!;
+    this.bytes[page] = (now & ~(Perm.CODE | Perm.CODE_W)) | ((old & Perm.CODE_W) !== 0 ? Perm.W : 0);
+  }
+}
