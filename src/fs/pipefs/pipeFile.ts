@@ -57,6 +57,18 @@ export class PipeFile extends FileDescription {
     return done;
   }
 
+  /** One write, so that PIPE_BUF bytes in several pieces stay together. */
+  override writev(bufs: readonly Uint8Array[], t: FileCaller): number {
+    if (bufs.length === 1) return this.write(bufs[0]!, t);
+    const all = new Uint8Array(bufs.reduce((sum, buf) => sum + buf.length, 0));
+    let at = 0;
+    for (const buf of bufs) {
+      all.set(buf, at);
+      at += buf.length;
+    }
+    return this.write(all, t);
+  }
+
   override ioctl(t: FileCaller, cmd: number, arg: number): number {
     if (cmd !== FIONREAD) return -ENOTTY;
     return t.memory.setU32(arg, this.pipe.length) ? 0 : -EFAULT;

@@ -11,15 +11,16 @@ import { SEAL_SEAL, TmpFs } from './tmpFs.ts';
 /** memfd_create(2) (and System V shared memory, anonymous shared mappings) live in a tmpfs that is mounted nowhere. */
 const instances = new WeakMap<FsEnv, { fs: TmpFs; mount: Mount }>();
 
-export function memfd(t: FileCaller, name: string, sealable: boolean): RegularFile {
+/** `seals`: set from the start (MFD_NOEXEC_SEAL); with F_SEAL_EXEC the file is not executable. */
+export function memfd(t: FileCaller, name: string, sealable: boolean, seals = 0): RegularFile {
   const { env } = t.fs.root.mount.fs;
   let home = instances.get(env);
   if (home === undefined) {
     const fs = new TmpFs(env);
     instances.set(env, (home = { fs, mount: new Mount(fs, fs.root, 'tmpfs', 0) }));
   }
-  const inode = home.fs.anonymousFile({ mode: S_IFREG | 0o777, uid: t.cred.fsuid, gid: t.cred.fsgid, rdev: 0 });
-  inode.seals = sealable ? 0 : SEAL_SEAL;
+  const inode = home.fs.anonymousFile({ mode: S_IFREG | (seals === 0 ? 0o777 : 0o666), uid: t.cred.fsuid, gid: t.cred.fsgid, rdev: 0 });
+  inode.seals = sealable ? seals : SEAL_SEAL;
   const dentry = new Dentry(`/memfd:${name}`, null, inode);
   dentry.unhashed = true;
   return new RegularFile(new Path(home.mount, dentry), O_RDWR | O_LARGEFILE, t.cred);

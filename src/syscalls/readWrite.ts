@@ -1,0 +1,313 @@
+import { EAGAIN, EBADF, EFAULT, EFBIG, EINVAL, EOPNOTSUPP, EOVERFLOW, EPIPE, ESPIPE } from '../abi/linux/errno.ts';
+import { O_APPEND, O_LARGEFILE, O_NONBLOCK } from '../abi/linux/openFlags.ts';
+import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDNORM, EPOLLWRNORM } from '../abi/linux/poll.ts';
+import { SIGPIPE, SIGXFSZ } from '../abi/linux/signal.ts';
+import { Rlimit } from '../kernel/fd/rlimits.ts';
+import { kernelSignal, sendToTask } from '../kernel/signal/send.ts';
+import { ERESTARTSYS } from '../kernel/task/park.ts';
+import type { Task } from '../kernel/task/task.ts';
+import type { FileDescription } from '../vfs/fileDescription.ts';
+import { RegularFile } from '../vfs/inodeFile.ts';
+import { fileOf } from './fileArgs.ts';
+import { PARKED, type SyscallRow } from './row.ts';
+
+/** Linux moves at most this many bytes in one call. */
+const MAX_RW_COUNT = 0x7ffff000;
+const IOV_MAX = 1024;
+const READABLE = EPOLLIN | EPOLLRDNORM | EPOLLHUP | EPOLLERR;
+const WRITABLE = EPOLLOUT | EPOLLWRNORM | EPOLLHUP | EPOLLERR;
+const RWF_NOWAIT = 8;
+const RWF_APPEND = 16;
+const RWF_KNOWN = 0x7f;
+
+/** Runs `attempt` until it answers something other than -EAGAIN, parked on the file between tries. */
+function untilReady(t: Task, file: FileDescription, events: number, attempt: () => number): number {
+  const first = attempt();
+  if (first !== -EAGAIN || (file.flags & O_NONBLOCK) !== 0 || file.waitQueue === null) return first;
+  file.acquire();
+  return t.block({
+    queues: [file.waitQueue],
+    events,
+    retry: () => {
+      const n = attempt();
+      return n === -EAGAIN ? PARKED : n;
+    },
+    cleanup: () => file.release(),
+  });
+}
+
+// ---- reading ----
+
+function sysRead(t: Task, fd: number, ptr: number, count: number): number {
+  const file = fileOf(t, fd);
+  if (file === null || !file.readable) return -EBADF;
+  const length = Math.min(count, MAX_RW_COUNT);
+  if (!t.memory.inRange(ptr, length)) return -EFAULT;
+  return untilReady(t, file, READABLE, () => {
+    const buf = t.memory.writablePrefix(ptr, length);
+    return buf === null ? -EFAULT : file.read(buf, t);
+  });
+}
+
+function sysPread(t: Task, fd: number, ptr: number, count: number, offset: number): number {
+  if (offset < 0) return -EINVAL;
+  const file = fileOf(t, fd);
+  if (file === null) return -EBADF;
+  if (!file.seekable) return -ESPIPE;
+  if (!file.readable) return -EBADF;
+  const length = Math.min(count, MAX_RW_COUNT);
+  if (!t.memory.inRange(ptr, length)) return -EFAULT;
+  const buf = t.memory.writablePrefix(ptr, length);
+  return buf === null ? -EFAULT : file.pread(buf, offset, t);
+}
+
+// ---- writing ----
+
+/** How many of `count` bytes may be written at `offset`, by the limits on file sizes; -EFBIG (with SIGXFSZ where due). */
+function allowedBy(t: Task, file: FileDescription, offset: number, count: number): number {
+  if (!(file instanceof RegularFile)) return count;
+  const limit = t.rlimits.cur[Rlimit.FSIZE]!;
+  if (limit !== Infinity) {
+    if (offset >= limit) {
+      sendToTask(t, kernelSignal(SIGXFSZ));
+      return -EFBIG;
+    }
+    count = Math.min(count, limit - offset);
+  }
+  if ((file.flags & O_LARGEFILE) === 0) {
+    if (offset >= 0x7fffffff) return -EFBIG;
+    count = Math.min(count, 0x7fffffff - offset);
+  }
+  return count;
+}
+
+function offsetOf(file: FileDescription): number {
+  return (file.flags & O_APPEND) !== 0 && file.seekable ? file.inode.stat().size : file.pos;
+}
+
+/** Writes until all has gone or the file would wait. `step(done)` writes what is left after `done` bytes: n or -errno. */
+function writeAll(t: Task, file: FileDescription, total: number, step: (done: number) => number): number {
+  let done = 0;
+  const attempt = (): number => {
+    for (;;) {
+      const n = step(done);
+      if (n < 0) {
+        if (n === -EPIPE) sendToTask(t, kernelSignal(SIGPIPE));
+        if (n === -EAGAIN && (file.flags & O_NONBLOCK) === 0) return -EAGAIN;
+        return done > 0 ? done : n;
+      }
+      done += n;
+      if (done >= total || n === 0 || file.waitQueue === null) return done;
+    }
+  };
+  const first = attempt();
+  if (first !== -EAGAIN || (file.flags & O_NONBLOCK) !== 0 || file.waitQueue === null) return first;
+  file.acquire();
+  return t.block({
+    queues: [file.waitQueue],
+    events: WRITABLE,
+    retry: () => {
+      const n = attempt();
+      return n === -EAGAIN ? PARKED : n;
+    },
+    onSignal: () => (done > 0 ? done : -ERESTARTSYS),
+    cleanup: () => file.release(),
+  });
+}
+
+function sysWrite(t: Task, fd: number, ptr: number, count: number): number {
+  const file = fileOf(t, fd);
+  if (file === null || !file.writable) return -EBADF;
+  if (!t.memory.inRange(ptr, Math.min(count, MAX_RW_COUNT))) return -EFAULT;
+  const length = count === 0 ? 0 : allowedBy(t, file, offsetOf(file), Math.min(count, MAX_RW_COUNT));
+  if (length < 0) return length;
+  return writeAll(t, file, length, (done) => {
+    const buf = t.memory.readablePrefix(ptr + done, length - done);
+    return buf === null ? -EFAULT : file.write(buf, t);
+  });
+}
+
+function sysPwrite(t: Task, fd: number, ptr: number, count: number, offset: number): number {
+  if (offset < 0) return -EINVAL;
+  const file = fileOf(t, fd);
+  if (file === null) return -EBADF;
+  if (!file.seekable) return -ESPIPE;
+  if (!file.writable) return -EBADF;
+  if (!t.memory.inRange(ptr, Math.min(count, MAX_RW_COUNT))) return -EFAULT;
+  const length = count === 0 ? 0 : allowedBy(t, file, offset, Math.min(count, MAX_RW_COUNT));
+  if (length < 0) return length;
+  const buf = t.memory.readablePrefix(ptr, length);
+  return buf === null ? -EFAULT : file.pwrite(buf, offset, t);
+}
+
+// ---- vectors ----
+
+export interface IoVec {
+  readonly base: number;
+  readonly length: number;
+}
+
+/** The vector at `ptr`, clipped to MAX_RW_COUNT in all; -EINVAL, -EFAULT. */
+export function readVector(t: Task, ptr: number, count: number): IoVec[] | number {
+  const { iovec } = t.abi;
+  if (count > IOV_MAX) return -EINVAL;
+  const buf = t.memory.readable(ptr, count * iovec.size);
+  if (buf === null) return -EFAULT;
+  const out: IoVec[] = [];
+  let total = 0;
+  for (let i = 0; i < count; i++) {
+    const base = iovec.get(buf, 'iov_base', i * iovec.size);
+    const length = iovec.get(buf, 'iov_len', i * iovec.size);
+    if (length >= (t.abi.longBytes === 8 ? 2 ** 63 : 2 ** 31)) return -EINVAL;
+    const clipped = Math.min(length, MAX_RW_COUNT - total);
+    if (clipped > 0 && !t.memory.inRange(base, clipped)) return -EFAULT;
+    total += clipped;
+    out.push({ base, length: clipped });
+  }
+  return out;
+}
+
+function totalOf(vector: readonly IoVec[]): number {
+  return vector.reduce((sum, v) => sum + v.length, 0);
+}
+
+/** Views of the vector's memory from byte `skip` on, at most `limit` bytes; up to the first place that cannot be accessed. null: not one byte can. */
+export function vectorViews(t: Task, vector: readonly IoVec[], skip: number, limit: number, writable: boolean): Uint8Array[] | null {
+  const out: Uint8Array[] = [];
+  let left = limit;
+  for (const { base, length } of vector) {
+    if (skip >= length) {
+      skip -= length;
+      continue;
+    }
+    const want = Math.min(length - skip, left);
+    if (want === 0) break;
+    const view = writable ? t.memory.writablePrefix(base + skip, want) : t.memory.readablePrefix(base + skip, want);
+    if (view === null) return out.length === 0 ? null : out;
+    out.push(view);
+    skip = 0;
+    left -= want;
+    if (view.length < want) break;
+  }
+  return out;
+}
+
+function sysReadv(t: Task, fd: number, ptr: number, count: number): number {
+  const file = fileOf(t, fd);
+  if (file === null || !file.readable) return -EBADF;
+  const vector = readVector(t, ptr, count);
+  if (typeof vector === 'number') return vector;
+  const total = totalOf(vector);
+  if (total === 0) return 0;
+  return untilReady(t, file, READABLE, () => {
+    const views = vectorViews(t, vector, 0, total, true);
+    return views === null ? -EFAULT : file.readv(views, t);
+  });
+}
+
+function sysWritev(t: Task, fd: number, ptr: number, count: number): number {
+  const file = fileOf(t, fd);
+  if (file === null || !file.writable) return -EBADF;
+  const vector = readVector(t, ptr, count);
+  if (typeof vector === 'number') return vector;
+  const total = totalOf(vector);
+  if (total === 0) return 0;
+  const length = allowedBy(t, file, offsetOf(file), total);
+  if (length < 0) return length;
+  return writeAll(t, file, length, (done) => {
+    const views = vectorViews(t, vector, done, length - done, false);
+    return views === null ? -EFAULT : file.writev(views, t);
+  });
+}
+
+function positional(t: Task, fd: number, ptr: number, count: number, offset: number, writes: boolean): number {
+  if (offset < 0) return -EINVAL;
+  const file = fileOf(t, fd);
+  if (file === null) return -EBADF;
+  if (!file.seekable) return -ESPIPE;
+  if (writes ? !file.writable : !file.readable) return -EBADF;
+  const vector = readVector(t, ptr, count);
+  if (typeof vector === 'number') return vector;
+  let total = totalOf(vector);
+  if (total === 0) return 0;
+  if (writes) total = allowedBy(t, file, offset, total);
+  if (total < 0) return total;
+  const views = vectorViews(t, vector, 0, total, !writes);
+  if (views === null) return -EFAULT;
+  let done = 0;
+  for (const view of views) {
+    const n = writes ? file.pwrite(view, offset + done, t) : file.pread(view, offset + done, t);
+    if (n < 0) return done > 0 ? done : n;
+    done += n;
+    if (n < view.length) break;
+  }
+  return done;
+}
+
+function sysPreadv(t: Task, fd: number, ptr: number, count: number, offset: number): number {
+  return positional(t, fd, ptr, count, offset, false);
+}
+function sysPwritev(t: Task, fd: number, ptr: number, count: number, offset: number): number {
+  return positional(t, fd, ptr, count, offset, true);
+}
+
+/** preadv2 and pwritev2: offset -1 is the file's position; flags RWF_*. */
+function vector2(t: Task, fd: number, ptr: number, count: number, offset: number, flags: number, writes: boolean): number {
+  if ((flags & ~RWF_KNOWN) !== 0) return -EOPNOTSUPP;
+  const file = fileOf(t, fd);
+  if (file === null) return -EBADF;
+  const wasFlags = file.flags;
+  if ((flags & RWF_APPEND) !== 0 && !writes) return -EOPNOTSUPP;
+  if ((flags & RWF_APPEND) !== 0) file.flags |= O_APPEND;
+  if ((flags & RWF_NOWAIT) !== 0 && file.waitQueue !== null) file.flags |= O_NONBLOCK;
+  let result: number;
+  const pos = file.pos;
+  if (offset === -1) result = writes ? sysWritev(t, fd, ptr, count) : sysReadv(t, fd, ptr, count);
+  else result = positional(t, fd, ptr, count, offset, writes);
+  if (file.flags !== wasFlags) file.flags = wasFlags;
+  if ((flags & RWF_APPEND) !== 0 && offset !== -1) file.pos = pos;
+  return result;
+}
+
+const preadv2 = (t: Task, fd: number, ptr: number, count: number, low: number, high: number, flags: number): number =>
+  vector2(t, fd, ptr, count, fullOffset(t, low, high), flags, false);
+const pwritev2 = (t: Task, fd: number, ptr: number, count: number, low: number, high: number, flags: number): number =>
+  vector2(t, fd, ptr, count, fullOffset(t, low, high), flags, true);
+
+/** The position of preadv2: one register on x86-64 (the second is ignored), a pair on i386. */
+function fullOffset(t: Task, low: number, high: number): number {
+  return t.abi.longBytes === 8 ? low : (high | 0) * 4294967296 + (low >>> 0);
+}
+
+// ---- position ----
+
+function seek(t: Task, fd: number, offset: number, whence: number): number {
+  const file = fileOf(t, fd);
+  if (file === null) return -EBADF;
+  if (whence > 4) return -EINVAL;
+  return file.seek(offset, whence);
+}
+function sysLseek(t: Task, fd: number, offset: number, whence: number): number {
+  const result = seek(t, fd, offset, whence);
+  return t.abi.longBytes === 4 && result > 0x7fffffff ? -EOVERFLOW : result;
+}
+function sysLlseek(t: Task, fd: number, high: number, low: number, resultPtr: number, whence: number): number {
+  const result = seek(t, fd, (high | 0) * 4294967296 + low, whence);
+  if (result < 0) return result;
+  return t.memory.setU64(resultPtr, result) ? 0 : -EFAULT;
+}
+
+export const readWriteRows: readonly SyscallRow[] = [
+  { name: 'read', x86_64: 0, i386: 3, args: ['fd', 'bufOut', 'size'], ret: 'ssize', handler: sysRead },
+  { name: 'write', x86_64: 1, i386: 4, args: ['fd', 'bufIn', 'size'], ret: 'ssize', handler: sysWrite },
+  { name: 'pread64', x86_64: 17, i386: 180, args: ['fd', 'bufOut', 'size', 'loff'], ret: 'ssize', handler: sysPread },
+  { name: 'pwrite64', x86_64: 18, i386: 181, args: ['fd', 'bufIn', 'size', 'loff'], ret: 'ssize', handler: sysPwrite },
+  { name: 'readv', x86_64: 19, i386: 145, args: ['fd', 'iovec', 'ulong'], ret: 'ssize', handler: sysReadv },
+  { name: 'writev', x86_64: 20, i386: 146, args: ['fd', 'iovec', 'ulong'], ret: 'ssize', handler: sysWritev },
+  { name: 'preadv', x86_64: 295, i386: 333, args: ['fd', 'iovec', 'ulong', 'loff'], ret: 'ssize', handler: sysPreadv },
+  { name: 'pwritev', x86_64: 296, i386: 334, args: ['fd', 'iovec', 'ulong', 'loff'], ret: 'ssize', handler: sysPwritev },
+  { name: 'preadv2', x86_64: 327, i386: 378, args: ['fd', 'iovec', 'ulong', 'long', 'long', 'hex'], ret: 'ssize', handler: preadv2 },
+  { name: 'pwritev2', x86_64: 328, i386: 379, args: ['fd', 'iovec', 'ulong', 'long', 'long', 'hex'], ret: 'ssize', handler: pwritev2 },
+  { name: 'lseek', x86_64: 8, i386: 19, args: ['fd', 'off', 'whence'], ret: 'off', handler: sysLseek },
+  { name: '_llseek', x86_64: -1, i386: 140, args: ['fd', 'uint', 'uint', 'ptr', 'whence'], ret: 'int', handler: sysLlseek },
+];
