@@ -35,6 +35,7 @@ declare namespace WebAssembly {
     constructor(bytes: Uint8Array | ArrayBuffer);
     static exports(module: Module): ModuleExportDescriptor[];
     static imports(module: Module): ModuleImportDescriptor[];
+    static customSections(module: Module, name: string): ArrayBuffer[];
   }
   type ImportValue = Function | Memory | Table | Global | number | bigint;
   type Imports = Record<string, Record<string, ImportValue>>;

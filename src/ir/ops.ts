@@ -147,12 +147,14 @@ const machine: readonly (readonly [name: string, signature: string, effect: Effe
   ['call', ':', 'exit'],          // as jump; the return address (next) has been pushed
   ['callTo', 'a:', 'exit'],
   ['ret', 'a:', 'exit'],
+  // interpreter only: rip = this record's, imm = EngineExit; along the record's link
+  ['leaveHere', ':', 'exit'], ['follow', ':', 'exit'],
   // runtime functions only: leaves the function with an i32
   ['return', 'i:', 'exit'],
   // parameter imm of a runtime function
   ['param.i32', ':i', 'pure'], ['param.i64', ':l', 'pure'],
   // our own memory below the bias: operand = offset, imm = constant added
-  ['raw.load8', 'i:i', 'state'], ['raw.load32', 'i:i', 'state'], ['raw.store32', 'ii:', 'put'],
+  ['raw.load8', 'i:i', 'state'], ['raw.load32', 'i:i', 'state'], ['raw.load64', 'i:l', 'state'], ['raw.store32', 'ii:', 'put'],
 ];
 export type Effect = 'pure' | 'state' | 'put' | 'load' | 'store' | 'check' | 'control' | 'var' | 'helper' | 'exit';
 

@@ -39,12 +39,12 @@ function liftXchg(c: Lift): void {
     return;
   }
   const both = c.b.var(c.intType(size), c.read(0));
-  c.write(0, c.b.op(size === 8 ? 'i64.or' : 'i32.or', src, c.constant(size, 0)));
+  c.write(0, src);
   c.write(1, c.b.getVar(both));
 }
 
 function liftCmov(c: Lift): void {
-  const b = c.b, size = c.opSize(0), src = c.read(1);
+  const b = c.b, src = c.read(1);
   // the source is read, and a 32-bit destination zero-extended, whatever the condition says
   c.write(0, b.select(c.cond(c.cc), src, c.read(0)));
 }

@@ -78,3 +78,11 @@ export const Case = {
   /** #GP(0) at rip: longer than 15 bytes. */
   tooLong: 3,
 } as const;
+
+/** Entries of the jump cache: u32 guest address, u32 record. */
+export const JUMP_CACHE_ENTRIES = 0x10000;
+
+/** Which entry of the jump cache an address uses. */
+export function jumpCacheIndex(addr: number): number {
+  return (addr ^ (addr >>> 14)) & (JUMP_CACHE_ENTRIES - 1);
+}

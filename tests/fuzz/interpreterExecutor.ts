@@ -4,6 +4,7 @@ import { GuestThread } from '../../src/engine/guestThread.ts';
 import { generateInterpreter } from '../../src/engine/interpreter/generate.ts';
 import { CodePages } from '../../src/machine/codePages.ts';
 import { Cpu } from '../../src/machine/cpuState.ts';
+import { Exit, Vector } from '../../src/machine/exit.ts';
 import { Reply } from '../../src/machine/mailbox.ts';
 import { PAGE_SHIFT } from '../../src/machine/memoryLayout.ts';
 import { Area, type OracleResult } from '../oracle/oracle.ts';
@@ -32,11 +33,21 @@ export class InterpreterExecutor implements Executor {
     });
   }
 
+  /** The kernel's part for a selector it does not have. */
+  private refuseSegment(): void {
+    const { view, cpu } = this.guest;
+    if (view.getUint32(cpu + Cpu.exitReason, true) !== Exit.loadSegment) return;
+    view.setUint32(cpu + Cpu.rip, view.getUint32(cpu + Cpu.rip, true) - (view.getUint32(cpu + Cpu.exitCode, true) >> 8), true);
+    view.setUint32(cpu + Cpu.exitReason, Exit.trap, true);
+    view.setUint32(cpu + Cpu.exitCode, Vector.GP, true);
+  }
+
   run(c: FuzzCase): OracleResult {
     const guest = this.guest;
     new CodePages(guest.memory.buffer).dropPages(Area.code >>> PAGE_SHIFT, (Area.code + Area.codeSize - 1) >>> PAGE_SHIFT);
     guest.load(c, c.exactSse);
     this.thread.run(guest.memory, guest.cpu, 0);
+    this.refuseSegment();
     return guest.result(c, guest.view.getUint32(guest.cpu + Cpu.ccSrc, true));
   }
 }

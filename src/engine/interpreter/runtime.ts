@@ -4,7 +4,7 @@
 import { BodyEmitter } from '../../emit/body.ts';
 import { IrBuilder, type Value } from '../../ir/builder.ts';
 import { Field } from '../../ir/ops.ts';
-import { EngineExit, EngineField, PAGE_HEADER_BITMAP } from '../../machine/codeLayout.ts';
+import { EngineExit, EngineField, JUMP_CACHE_ENTRIES, PAGE_HEADER_BITMAP } from '../../machine/codeLayout.ts';
 import { CcOp, Cpu, Eflags } from '../../machine/cpuState.ts';
 import { Access, Exit } from '../../machine/exit.ts';
 import { CODE_PAGE_TABLE, JUMP_CACHE, PERMISSION_TABLE, Perm } from '../../machine/memoryLayout.ts';
@@ -14,8 +14,6 @@ import { WasmType } from '../../wasm/opcodes.ts';
 import { InterpreterTarget, type RuntimeFunctions } from './target.ts';
 
 const I = WasmType.i32, L = WasmType.i64;
-/** Entries of the jump cache: u32 address, u32 record. */
-export const JUMP_CACHE_ENTRIES = 0x10000;
 
 /** Adds the runtime functions to a module. */
 export function addRuntime(module: ModuleWriter, helper: (name: string) => number, timeStamp: number): RuntimeFunctions {
@@ -63,16 +61,13 @@ function leaveFault(b: IrBuilder): void {
   b.put(4, EngineField.exitKind, b.i32(EngineExit.kernel));
 }
 
-export function jumpCacheSlot(addr: number): number {
-  return JUMP_CACHE + (((addr ^ (addr >>> 14)) & (JUMP_CACHE_ENTRIES - 1)) << 3);
-}
-
 function lookup(b: IrBuilder): void {
   const addr = p(b, 0);
   const hash = b.op('i32.and', b.op('i32.xor', addr, b.op('i32.shr_u', p(b, 0), b.i32(14))), b.i32(JUMP_CACHE_ENTRIES - 1));
-  const slot = b.var('i32', b.op('i32.shl', hash, b.i32(3)));
-  b.if(b.op('i32.eq', b.opImm('raw.load32', JUMP_CACHE, 0, b.getVar(slot)), p(b, 0)), () => {
-    b.op('return', b.opImm('raw.load32', JUMP_CACHE + 4, 0, b.getVar(slot)));
+  // one 64-bit load: another thread may be replacing the entry
+  const entry = b.var('i64', b.opImm('raw.load64', JUMP_CACHE, 0, b.op('i32.shl', hash, b.i32(3))));
+  b.if(b.op('i32.eq', b.op('i32.wrap_i64', b.getVar(entry)), p(b, 0)), () => {
+    b.op('return', b.op('i32.wrap_i64', b.op('i64.shr_u', b.getVar(entry), b.i64(32))));
   });
   b.op('return', b.i32(0));
 }

@@ -263,8 +263,8 @@ export class InterpreterTarget implements Target {
   }
 
   /** To the instruction's own target, through the link. */
-  goLink(code: Code, link: number): void {
-    this.poll(code, () => this.field(code, Field.imm));
+  goLink(code: Code, link: number, polled: boolean): void {
+    if (polled) this.poll(code, () => this.field(code, Field.imm));
     this.field(code, Field.link);
     code.tee(link);
     code.op('i32.eqz');
@@ -408,9 +408,6 @@ export class InterpreterTarget implements Target {
 
   setFlags(e: BodyEmitter, row: number): void {
     const { ir, code } = e, size = ir.imm2[row]!;
-    code.get(CPU);
-    code.i32(ir.imm[row]! * 4 + Math.log2(size));
-    code.mem('i32.store', Cpu.ccOp, 2);
     const store = (v: number, at: number): void => {
       if (v < 0) return;
       code.get(CPU);
@@ -420,6 +417,10 @@ export class InterpreterTarget implements Target {
     store(ir.a[row]!, Cpu.ccDst);
     store(ir.b[row]!, Cpu.ccSrc);
     store(ir.c[row]!, Cpu.ccSrc2);
+    // last: an operand may be a load that faults
+    code.get(CPU);
+    code.i32(ir.imm[row]! * 4 + Math.log2(size));
+    code.mem('i32.store', Cpu.ccOp, 2);
   }
 
   bulk(e: BodyEmitter, row: number, op: string): void {
@@ -452,6 +453,7 @@ const machineOps: Record<string, (t: InterpreterTarget, e: BodyEmitter, row: num
   'param.i64': (_t, e, row) => e.code.get(e.ir.imm[row]!),
   'raw.load8': (_t, e, row) => { e.value(e.ir.a[row]!); e.code.mem('i32.load8_u', e.ir.imm[row]!); },
   'raw.load32': (_t, e, row) => { e.value(e.ir.a[row]!); e.code.mem('i32.load', e.ir.imm[row]!); },
+  'raw.load64': (_t, e, row) => { e.value(e.ir.a[row]!); e.code.mem('i64.load', e.ir.imm[row]!); },
   'raw.store32': (_t, e, row) => { e.value(e.ir.a[row]!); e.value(e.ir.b[row]!); e.code.mem('i32.store', e.ir.imm[row]!); },
   return: (_t, e, row) => { e.value(e.ir.a[row]!); e.code.return(); },
   checkRead: (t, e, row) => e.giveBack(WasmType.i32, t.check(e, e.ir.a[row]!, e.ir.imm[row]!, Access.read)),
@@ -512,6 +514,8 @@ const machineOps: Record<string, (t: InterpreterTarget, e: BodyEmitter, row: num
   next: (t, e) => t.goNext(e.code),
   again: (t, e) => { t.poll(e.code, () => t.field(e.code, Field.rip)); e.code.get(RECORD); t.end.goOn(e.code); },
   leaveNext: (t, e) => t.leaveAt(e.code, EngineExit.lookup, () => t.field(e.code, Field.rip + RECORD_SIZE)),
+  leaveHere: (t, e, row) => t.leaveAt(e.code, e.ir.imm[row]!, () => t.field(e.code, Field.rip)),
+  follow: (t, e) => linked(t, e, false),
   jump: (t, e) => linked(t, e),
   call: (t, e) => linked(t, e),
   branch: (t, e, row) => {
@@ -526,8 +530,8 @@ const machineOps: Record<string, (t: InterpreterTarget, e: BodyEmitter, row: num
   ret: (t, e, row) => t.goIndirect(e, e.ir.a[row]!),
 };
 
-function linked(t: InterpreterTarget, e: BodyEmitter): void {
+function linked(t: InterpreterTarget, e: BodyEmitter, polled = true): void {
   const link = e.borrow(WasmType.i32);
-  t.goLink(e.code, link);
+  t.goLink(e.code, link, polled);
   e.giveBack(WasmType.i32, link);
 }

@@ -1,0 +1,233 @@
+import { decode, Decode } from '../isa/decode/decode.ts';
+import { Instruction } from '../isa/instruction.ts';
+import { mnemonics } from '../isa/rows.ts';
+import { Cpu } from '../machine/cpuState.ts';
+import { Case, Globals, JUMP_CACHE_ENTRIES, jumpCacheIndex, PAGE_HEADER_BITMAP, RECORD_SIZE, Run } from '../machine/codeLayout.ts';
+import { CodePages } from '../machine/codePages.ts';
+import { Field } from '../ir/ops.ts';
+import {
+  BIAS, CODE_PAGE_TABLE, CPU_AREA, JUMP_CACHE, MAX_THREADS_PER_PROCESS, PERMISSION_TABLE, Perm, RECORD_ARENA, RECORD_ARENA_END,
+} from '../machine/memoryLayout.ts';
+import { EngineField } from '../machine/codeLayout.ts';
+import { RecordWriter, type CaseTable } from './record.ts';
+
+/** Instructions decoded in one go. */
+const MAX_RUN = 64;
+/** Bit of Cpu.interrupt that the engine uses to call other threads out of the interpreter. */
+export const INTERRUPT_ENGINE = 0x4000_0000;
+/** An address no code has. */
+const NO_ADDRESS = 0xffffffffn;
+
+/** Instructions after which nothing follows in line. */
+const endsRun = new Set(['jmp', 'ret', 'jmpf', 'retf', 'iret', 'ud0', 'ud1', 'ud2', 'hlt']);
+const ends = Uint8Array.from(mnemonics, (m) => (endsRun.has(m) ? 1 : 0));
+
+/** Slot of `--trace=decode`. */
+export const decodeHooks: { decoded: ((rip: number, i: Instruction) => void) | null; unknown: ((rip: number, i: Instruction | null) => void) | null } = { decoded: null, unknown: null };
+
+/** Finds and makes the records of guest code in one process's memory. */
+export class CodeCache {
+  readonly memory: WebAssembly.Memory;
+  private pages: CodePages;
+  private cache: BigUint64Array;
+  private readonly writer: RecordWriter;
+  private readonly instruction = new Instruction();
+  /** Where a fetch failed when lookup() returned 0. */
+  faultAddress = 0;
+
+  constructor(memory: WebAssembly.Memory, cases: CaseTable) {
+    this.memory = memory;
+    this.writer = new RecordWriter(cases, 2 * MAX_RUN + 4);
+    const buffer = memory.buffer as unknown as SharedArrayBuffer;
+    this.pages = new CodePages(buffer);
+    this.cache = new BigUint64Array(buffer, JUMP_CACHE, JUMP_CACHE_ENTRIES);
+    Atomics.compareExchange(this.pages.words, Globals.arenaTop >> 2, 0, RECORD_ARENA);
+  }
+
+  /** Views of the whole memory; another thread may have grown it. */
+  current(): CodePages {
+    const buffer = this.memory.buffer as unknown as SharedArrayBuffer;
+    if (buffer.byteLength !== this.pages.bytes.length) {
+      this.pages = new CodePages(buffer);
+      this.cache = new BigUint64Array(buffer, JUMP_CACHE, JUMP_CACHE_ENTRIES);
+    }
+    return this.pages;
+  }
+
+  /** The record of the instruction at guest address `addr`, made if need be; 0 = the fetch faults at faultAddress. */
+  lookup(addr: number, cpu: number, limit = MAX_RUN): number {
+    const pages = this.current();
+    const entry = Atomics.load(this.cache, jumpCacheIndex(addr));
+    if (Number(entry & 0xffffffffn) === addr) {
+      const record = Number(entry >> 32n);
+      if (pages.halves[record >> 1] !== Case.stale) return record;
+    }
+    if ((pages.bytes[PERMISSION_TABLE + (addr >>> 12)]! & Perm.X) === 0) {
+      this.faultAddress = addr;
+      return 0;
+    }
+    pages.lock();
+    let record = this.find(addr);
+    if (record === 0) record = this.make(addr, cpu, limit);
+    pages.unlock();
+    if (record > 0) Atomics.store(this.cache, jumpCacheIndex(addr), BigInt(addr) | (BigInt(record) << 32n));
+    return record;
+  }
+
+  /** A live record in the runs of the page. */
+  private find(addr: number): number {
+    const { words, halves } = this.pages;
+    const header = words[(CODE_PAGE_TABLE >> 2) + (addr >>> 12)]!;
+    if (header === 0) return 0;
+    for (let run = words[header >> 2]!; run !== 0; run = words[(run + Run.next) >> 2]!) {
+      if (addr < words[(run + Run.first) >> 2]! >>> 0 || addr >= words[(run + Run.end) >> 2]! >>> 0) continue;
+      const records = words[(run + Run.records) >> 2]!, count = words[(run + Run.count) >> 2]!;
+      for (let k = 0; k < count; k++) {
+        const record = records + k * RECORD_SIZE;
+        if (words[(record + Field.rip) >> 2]! >>> 0 === addr && halves[record >> 1] !== Case.stale) return record;
+      }
+    }
+    return 0;
+  }
+
+  /** Decodes a run at `addr`. The lock is held. */
+  private make(addr: number, cpu: number, limit: number): number {
+    const page = addr >>> 12;
+    this.markCode(page);
+    const writer = this.writer;
+    writer.reset();
+    const end = this.decodeRun(addr, cpu, limit);
+    if (writer.count === 0) return 0;
+    const crosses = end > (page + 1) * 4096;
+    const size = (writer.count + 3) * RECORD_SIZE;
+    let at = this.allocate(size);
+    if (at === 0) {
+      this.flush(cpu);
+      this.markCode(page);
+      at = this.allocate(size);
+    }
+    const records = at + RECORD_SIZE;
+    this.pages.bytes.set(writer.bytes.subarray(0, writer.count * RECORD_SIZE), records);
+    this.link(at, page, addr, end, records, writer.count);
+    if (crosses) {
+      this.markCode(page + 1);
+      // the watch: same records, in the next page's list
+      this.link(records + writer.count * RECORD_SIZE, page + 1, addr, end, records, writer.count);
+    }
+    return records;
+  }
+
+  /** Fills the writer from `addr` on; returns the end of the last instruction. */
+  private decodeRun(addr: number, cpu: number, limit: number): number {
+    const pages = this.pages, writer = this.writer, i = this.instruction;
+    const mode = pages.words[(cpu + Cpu.long) >> 2] !== 0 ? 64 : 32;
+    const bases = this.segmentBases(cpu);
+    const pageEnd = ((addr >>> 12) + 1) * 4096;
+    const nextPage = (pages.bytes[PERMISSION_TABLE + (pageEnd >>> 12)]! & Perm.X) !== 0 ? 15 : 0;
+    let rip = addr;
+    for (let n = 0; n < limit; n++) {
+      if (rip >= pageEnd) break;
+      const length = decode(pages.bytes, rip + BIAS, pageEnd - rip + nextPage, mode, i);
+      if (length === Decode.needMore) {
+        if (n === 0) { this.faultAddress = pageEnd; return rip; }
+        break;
+      }
+      if (length < 0) {
+        if (decodeHooks.unknown) decodeHooks.unknown(rip, null);
+        writer.plain(length === Decode.tooLong ? Case.tooLong : Case.invalid, rip, 0, 0);
+        writer.plain(Case.goto, rip + 1, rip + 1, 0);
+        return rip + 1;
+      }
+      if (rip + length > pageEnd && n > 0) break;
+      if (decodeHooks.decoded) decodeHooks.decoded(rip, i);
+      if (!writer.instruction(i, rip, bases)) {
+        if (decodeHooks.unknown) decodeHooks.unknown(rip, i);
+        writer.plain(Case.invalid, rip, 0, 0);
+      }
+      rip += length;
+      if (ends[i.mnemonic] !== 0) break;
+    }
+    writer.plain(Case.goto, rip, rip, 0);
+    return rip;
+  }
+
+  /** fs and gs always; the others when they have a base (16-bit and LDT code). */
+  private segmentBases(cpu: number): number {
+    let mask = 0x30;
+    for (let s = 0; s < 4; s++) if (this.pages.words[(cpu + Cpu.segBase + 8 * s) >> 2] !== 0) mask |= 1 << s;
+    return mask;
+  }
+
+  private link(run: number, page: number, first: number, end: number, records: number, count: number): void {
+    const { words } = this.pages;
+    const slot = (CODE_PAGE_TABLE >> 2) + page;
+    let header = words[slot]!;
+    if (header === 0) {
+      header = this.allocate(RECORD_SIZE);
+      if (header === 0) return;
+      words.fill(0, header >> 2, (header + RECORD_SIZE) >> 2);
+      Atomics.store(words, slot, header);
+    }
+    words[(run + Run.first) >> 2] = first;
+    words[(run + Run.end) >> 2] = end;
+    words[(run + Run.count) >> 2] = count;
+    words[(run + Run.records) >> 2] = records;
+    words[(run + Run.next) >> 2] = words[header >> 2]!;
+    Atomics.store(words, header >> 2, run);
+    const from = Math.max(first, page * 4096) & 0xfff, to = Math.min(end, (page + 1) * 4096) - page * 4096;
+    for (let line = from >> 5; line <= (to - 1) >> 5; line++) {
+      Atomics.or(words, ((header + PAGE_HEADER_BITMAP) >> 2) + (line >> 5), 1 << (line & 31));
+    }
+  }
+
+  private allocate(bytes: number): number {
+    const { words } = this.pages, top = words[Globals.arenaTop >> 2]!;
+    if (top + bytes > RECORD_ARENA_END) return 0;
+    words[Globals.arenaTop >> 2] = top + bytes;
+    return top;
+  }
+
+  /** W goes, CODE comes: from now on a write into the page is noticed. */
+  private markCode(page: number): void {
+    const { bytes } = this.pages, at = PERMISSION_TABLE + page;
+    for (;;) {
+      const old = Atomics.load(bytes, at);
+      if ((old & Perm.CODE) !== 0) return;
+      const now = (old & ~Perm.W) | Perm.CODE | ((old & Perm.W) !== 0 ? Perm.CODE_W : 0);
+      if (Atomics.compareExchange(bytes, at, old, now) === old) return;
+    }
+  }
+
+  /** Drops everything. The lock is held; all other threads of the process are called out of the interpreter first. */
+  private flush(cpu: number): void {
+    const { words, bytes } = this.pages;
+    Atomics.store(words, Globals.flushing >> 2, 1);
+    for (let n = 0; n < MAX_THREADS_PER_PROCESS; n++) {
+      const other = CPU_AREA + n * Cpu.size;
+      if (other === cpu) continue;
+      while (Atomics.load(words, (other + EngineField.inside) >> 2) !== 0) Atomics.or(words, (other + Cpu.interrupt) >> 2, INTERRUPT_ENGINE);
+    }
+    const table = CODE_PAGE_TABLE >> 2;
+    for (let page = 0; page < 1 << 20; page++) {
+      if (words[table + page] === 0) continue;
+      words[table + page] = 0;
+      const old = bytes[PERMISSION_TABLE + page]!;
+      bytes[PERMISSION_TABLE + page] = (old & ~(Perm.CODE | Perm.CODE_W)) | ((old & Perm.CODE_W) !== 0 ? Perm.W : 0);
+    }
+    this.cache.fill(NO_ADDRESS);
+    words[Globals.arenaTop >> 2] = RECORD_ARENA;
+    Atomics.add(words, Globals.generation >> 2, 1);
+    Atomics.store(words, Globals.flushing >> 2, 0);
+  }
+
+  /** `record` is a direct jump without link, or a dropped record: lets it lead to `target`. */
+  connect(record: number, target: number, generation: number): void {
+    const { words, halves } = this.pages;
+    if (words[Globals.generation >> 2] !== generation) return;
+    Atomics.store(words, (record + Field.link) >> 2, target);
+    if (halves[record >> 1] === Case.stale && record !== target) halves[record >> 1] = Case.goto;
+  }
+
+  get generation(): number { return this.pages.words[Globals.generation >> 2]!; }
+}
+

@@ -1,0 +1,216 @@
+import { CcOp, Cpu, Eflags } from '../machine/cpuState.ts';
+import { EngineExit, EngineField, Globals } from '../machine/codeLayout.ts';
+import { Access, Exit, Vector } from '../machine/exit.ts';
+import { Reply, type ReplyCode } from '../machine/mailbox.ts';
+import { Field } from '../ir/ops.ts';
+import { CodeCache, INTERRUPT_ENGINE } from './codeCache.ts';
+import { FIRST_ADDRESS_CASE, FIRST_CASE } from './interpreter/cases.ts';
+import { CaseTable } from './record.ts';
+
+export interface GuestThreadOptions {
+  interpreterModule: WebAssembly.Module;
+  helpersModule: WebAssembly.Module;
+  /** Posts the slot and blocks until the kernel has answered. */
+  mailbox: { call(slot: number): ReplyCode };
+  /** Answers some system calls in the worker: true = done, go on at Cpu.rip. */
+  local?: (memory: WebAssembly.Memory, cpu: number) => boolean;
+}
+
+interface InterpreterExports {
+  run(cpu: number, record: number): void;
+  step(cpu: number, record: number): number;
+  statusFlags(cpu: number): number;
+}
+
+/** Slot of `--trace=exec`: every entry into the interpreter. */
+export const execHooks: { enter: ((cpu: number, rip: number) => void) | null; leave: ((cpu: number) => void) | null } = { enter: null, leave: null };
+
+/** One process's memory with the interpreter bound to it. */
+class Machine {
+  readonly memory: WebAssembly.Memory;
+  readonly code: CodeCache;
+  readonly interpreter: InterpreterExports;
+
+  constructor(memory: WebAssembly.Memory, options: GuestThreadOptions, cases: CaseTable) {
+    this.memory = memory;
+    this.code = new CodeCache(memory, cases);
+    const helpers = new WebAssembly.Instance(options.helpersModule, { env: { memory, abort: helperAbort } });
+    const timeStamp = (): bigint => BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e6));
+    const instance = new WebAssembly.Instance(options.interpreterModule, { env: { memory, timeStamp }, helpers: helpers.exports });
+    this.interpreter = instance.exports as unknown as InterpreterExports;
+  }
+}
+
+function helperAbort(): never {
+  throw new Error('a compiled helper has failed');
+}
+
+/** Runs guest threads on the worker's thread: interpreter until it stops, then the local hook or the kernel, then on. */
+export class GuestThread {
+  private readonly options: GuestThreadOptions;
+  private readonly cases: CaseTable;
+  private machine: Machine | null = null;
+
+  constructor(options: GuestThreadOptions) {
+    this.options = options;
+    const section = WebAssembly.Module.customSections(options.interpreterModule, 'cases')[0];
+    if (!section) throw new Error('the interpreter module has no case table');
+    this.cases = new CaseTable(section);
+  }
+
+  /** Returns when the kernel answers `leave`. */
+  run(memory: WebAssembly.Memory, cpu: number, slot: number): void {
+    if (this.machine?.memory !== memory) this.machine = new Machine(memory, this.options, this.cases);
+    const machine = this.machine;
+    for (;;) {
+      this.interpret(machine, cpu);
+      if (this.options.local?.(memory, cpu)) continue;
+      this.settleFlags(machine, cpu);
+      if (this.options.mailbox.call(slot) === Reply.leave) return;
+    }
+  }
+
+  /** The kernel finds the status flags as a plain value (`CcOp.eflags`). */
+  private settleFlags(machine: Machine, cpu: number): void {
+    const words = machine.code.current().words;
+    words[(cpu + Cpu.ccSrc) >> 2] = machine.interpreter.statusFlags(cpu);
+    words[(cpu + Cpu.ccOp) >> 2] = CcOp.eflags;
+  }
+
+  /** Runs until something is the kernel's. */
+  private interpret(machine: Machine, cpu: number): void {
+    const code = machine.code;
+    let words = code.current().words;
+    let from = 0, generation = 0;
+    for (;;) {
+      enter(words, cpu);
+      const rip = words[(cpu + Cpu.rip) >> 2]! >>> 0;
+      if (words[(cpu + Cpu.rip + 4) >> 2] !== 0) return leaveFetchFault(words, cpu, rip);
+      const record = code.lookup(rip, cpu);
+      if (record === 0) {
+        leave(words, cpu);
+        return leaveFetchFault(words, cpu, code.faultAddress);
+      }
+      if (from !== 0) code.connect(from, record, generation);
+      from = 0;
+      if (execHooks.enter) execHooks.enter(cpu, rip);
+      generation = code.generation;
+      if ((words[(cpu + Cpu.eflagsSystem) >> 2]! & Eflags.TF) !== 0) {
+        if (this.singleStep(machine, cpu, record)) return;
+        continue;
+      }
+      machine.interpreter.run(cpu, record);
+      leave(words, cpu);
+      words = code.current().words;
+      if (execHooks.leave) execHooks.leave(cpu);
+      switch (words[(cpu + EngineField.exitKind) >> 2]) {
+        case EngineExit.kernel:
+          if (this.isOwnInterrupt(words, cpu)) continue;
+          return;
+        case EngineExit.link: from = words[(cpu + EngineField.exitRecord) >> 2]!; break;
+        case EngineExit.lookup: from = staleRecord(code, words, cpu); break;
+        case EngineExit.codeWrite: if (this.writeOverCode(machine, cpu)) return; break;
+        default: break;
+      }
+    }
+  }
+
+  /** Another thread wanted everybody out; the kernel may have wanted something too. */
+  private isOwnInterrupt(words: Int32Array, cpu: number): boolean {
+    if (words[(cpu + Cpu.exitReason) >> 2] !== Exit.interrupt) return false;
+    const before = Atomics.and(words, (cpu + Cpu.interrupt) >> 2, ~INTERRUPT_ENGINE);
+    return (before & ~INTERRUPT_ENGINE) === 0;
+  }
+
+  /** One instruction from `record`; then #DB unless it left by itself. Returns whether the kernel is wanted. */
+  private singleStep(machine: Machine, cpu: number, record: number): boolean {
+    const next = this.stepInstruction(machine, cpu, record), words = machine.code.current().words;
+    leave(words, cpu);
+    if (next === 0) {
+      const kind = words[(cpu + EngineField.exitKind) >> 2];
+      if (kind === EngineExit.kernel) {
+        // a system call under TF traps when it returns; the kernel's signal code sees TF in eflags
+        return !this.isOwnInterrupt(words, cpu);
+      }
+      if (kind === EngineExit.codeWrite) return this.writeOverCode(machine, cpu);
+    } else setRip(words, cpu, words[(next + Field.rip) >> 2]! >>> 0);
+    words[(cpu + Cpu.exitReason) >> 2] = Exit.trap;
+    words[(cpu + Cpu.exitCode) >> 2] = Vector.DB;
+    words[(cpu + EngineField.exitKind) >> 2] = EngineExit.kernel;
+    return true;
+  }
+
+  /** With its address record, and along forwarding records first. */
+  private stepInstruction(machine: Machine, cpu: number, record: number): number {
+    let at = record;
+    for (;;) {
+      const caseId = machine.code.current().halves[at >> 1]!;
+      const next = machine.interpreter.step(cpu, at);
+      const prefix = caseId === 1 || (caseId >= FIRST_ADDRESS_CASE && caseId < FIRST_CASE);
+      if (next === 0 || !prefix) return next;
+      at = next;
+    }
+  }
+
+  /**
+   * The instruction at rip writes into bytes that have been decoded: drops that code, runs this one instruction with the write
+   * allowed, drops what was decoded for that. Returns whether the kernel is wanted.
+   */
+  private writeOverCode(machine: Machine, cpu: number): boolean {
+    const { code } = machine;
+    let { words } = code.current();
+    const addr = words[(cpu + Cpu.exitAddr) >> 2]! >>> 0, length = words[(cpu + EngineField.writeLength) >> 2]!;
+    code.current().dropRange(addr, length);
+    const rip = words[(cpu + Cpu.rip) >> 2]! >>> 0;
+    enter(words, cpu);
+    const record = code.lookup(rip, cpu, 1);
+    if (record === 0) {
+      leave(words, cpu);
+      leaveFetchFault(words, cpu, code.faultAddress);
+      return true;
+    }
+    words[(cpu + EngineField.allowWrite) >> 2] = 1;
+    const next = this.stepInstruction(machine, cpu, record);
+    words = code.current().words;
+    words[(cpu + EngineField.allowWrite) >> 2] = 0;
+    leave(words, cpu);
+    code.current().dropRange(addr, length);
+    if (next !== 0) setRip(words, cpu, words[(next + Field.rip) >> 2]! >>> 0);
+    else if (words[(cpu + EngineField.exitKind) >> 2] === EngineExit.kernel) return !this.isOwnInterrupt(words, cpu);
+    return false;
+  }
+}
+
+/** The record that left, if it was a dropped one (which may then forward to the new one). */
+function staleRecord(code: CodeCache, words: Int32Array, cpu: number): number {
+  const record = words[(cpu + EngineField.exitRecord) >> 2]!;
+  if (code.current().halves[record >> 1] !== 0) return 0;
+  return words[(record + Field.rip) >> 2] === words[(cpu + Cpu.rip) >> 2] ? record : 0;
+}
+
+function setRip(words: Int32Array, cpu: number, rip: number): void {
+  words[(cpu + Cpu.rip) >> 2] = rip;
+  words[(cpu + Cpu.rip + 4) >> 2] = 0;
+}
+
+function enter(words: Int32Array, cpu: number): void {
+  for (;;) {
+    Atomics.store(words, (cpu + EngineField.inside) >> 2, 1);
+    if (Atomics.load(words, Globals.flushing >> 2) === 0) return;
+    Atomics.store(words, (cpu + EngineField.inside) >> 2, 0);
+  }
+}
+
+function leave(words: Int32Array, cpu: number): void {
+  Atomics.store(words, (cpu + EngineField.inside) >> 2, 0);
+}
+
+function leaveFetchFault(words: Int32Array, cpu: number, addr: number): void {
+  leave(words, cpu);
+  words[(cpu + Cpu.exitReason) >> 2] = Exit.fault;
+  words[(cpu + Cpu.exitCode) >> 2] = Access.execute;
+  words[(cpu + Cpu.exitAddr) >> 2] = addr;
+  words[(cpu + Cpu.exitAddr + 4) >> 2] = words[(cpu + Cpu.rip + 4) >> 2]!;
+  words[(cpu + EngineField.exitKind) >> 2] = EngineExit.kernel;
+}
+

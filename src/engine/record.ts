@@ -1,0 +1,144 @@
+import { BASE_RIP, Kind, type Instruction } from '../isa/instruction.ts';
+import { Field } from '../ir/ops.ts';
+import { Cpu, Seg } from '../machine/cpuState.ts';
+import { EngineField, RECORD_SIZE } from '../machine/codeLayout.ts';
+import { AddressCase, caseKey, FIRST_ADDRESS_CASE, Form, formOf, memoryOperand } from './interpreter/cases.ts';
+
+/** The case numbers of the interpreter module by key, from its `cases` section. */
+export class CaseTable {
+  private readonly byKey: Uint16Array;
+
+  constructor(section: ArrayBuffer) {
+    const view = new DataView(section), count = section.byteLength / 6;
+    const last = count > 0 ? view.getUint32((count - 1) * 6, true) : 0;
+    this.byKey = new Uint16Array(last + 1);
+    for (let k = 0; k < count; k++) this.byKey[view.getUint32(k * 6, true)] = view.getUint16(k * 6 + 4, true);
+  }
+
+  /** 0 when the interpreter has no such case. */
+  get(key: number): number {
+    return key < this.byKey.length ? this.byKey[key]! : 0;
+  }
+}
+
+const registerFields = [Field.r0, Field.r1, Field.r2, Field.r3];
+
+/** Turns decoded instructions into the interpreter's records, in a buffer of its own. */
+export class RecordWriter {
+  readonly bytes: Uint8Array;
+  private readonly view: DataView;
+  readonly cases: CaseTable;
+  /** Records written. */
+  count = 0;
+
+  constructor(cases: CaseTable, capacity: number) {
+    this.cases = cases;
+    this.bytes = new Uint8Array(capacity * RECORD_SIZE);
+    this.view = new DataView(this.bytes.buffer);
+  }
+
+  reset(): void {
+    this.count = 0;
+  }
+
+  /** A record with nothing but its case, address, target. */
+  plain(caseId: number, rip: number, imm: number, link: number): void {
+    const at = this.next(caseId, rip);
+    this.view.setInt32(at + Field.imm, imm, true);
+    this.view.setInt32(at + Field.link, link, true);
+  }
+
+  private next(caseId: number, rip: number): number {
+    const at = this.count++ * RECORD_SIZE;
+    this.bytes.fill(0, at, at + RECORD_SIZE);
+    this.view.setUint16(at + Field.caseId, caseId, true);
+    this.view.setUint32(at + Field.rip, rip, true);
+    return at;
+  }
+
+  /** False: no case for it. `segmentBases`: which segments may have a base other than 0 (bit per segment). */
+  instruction(i: Instruction, rip: number, segmentBases: number): boolean {
+    const memory = memoryOperand(i);
+    if (memory < 0) {
+      const caseId = this.cases.get(caseKey(i, -1));
+      if (caseId === 0) return false;
+      const at = this.next(caseId, rip);
+      this.operands(at, i, rip);
+      this.view.setUint16(at + Field.base, segmentPlace(i, segmentBases), true);
+      return true;
+    }
+    const addressOnly = i.op[memory]!.size === 0;
+    const segmented = !addressOnly && ((segmentBases >> i.memSegment) & 1) !== 0;
+    const form = formOf(i, segmented);
+    if (form >= 0) {
+      const caseId = this.cases.get(caseKey(i, form));
+      if (caseId !== 0) {
+        const at = this.next(caseId, rip);
+        this.operands(at, i, rip);
+        this.address(at, i, rip);
+        return true;
+      }
+    }
+    const caseId = this.cases.get(caseKey(i, Form.base64));
+    if (caseId === 0) return false;
+    this.addressRecord(i, rip, segmented);
+    const at = this.next(caseId, rip);
+    this.operands(at, i, rip);
+    this.view.setUint16(at + Field.base, EngineField.ea, true);
+    return true;
+  }
+
+  private addressRecord(i: Instruction, rip: number, segmented: boolean): void {
+    let kind: number;
+    if (i.base === BASE_RIP) kind = AddressCase.absolute;
+    else if (i.mode === 64) kind = i.addressSize === 8 ? AddressCase.wide : AddressCase.narrow64;
+    else kind = i.addressSize === 4 ? AddressCase.narrow32 : AddressCase.word32;
+    const at = this.next(FIRST_ADDRESS_CASE + kind, rip);
+    this.address(at, i, rip);
+    this.view.setUint16(at + Field.r0, segmented ? Cpu.segBase + 8 * i.memSegment : Cpu.zero, true);
+  }
+
+  private address(at: number, i: Instruction, rip: number): void {
+    const ripBase = i.base === BASE_RIP;
+    this.view.setUint16(at + Field.base, i.base >= 0 && !ripBase ? Cpu.gpr + 8 * i.base : Cpu.zero, true);
+    this.view.setUint16(at + Field.index, i.index >= 0 ? Cpu.gpr + 8 * i.index : Cpu.zero, true);
+    this.bytes[at + Field.scale] = i.scale;
+    this.view.setInt32(at + Field.disp, ripBase ? rip + i.length + i.disp : i.disp, true);
+  }
+
+  private operands(at: number, i: Instruction, rip: number): void {
+    let immediates = 0;
+    for (let k = 0; k < i.operandCount; k++) {
+      const o = i.op[k]!;
+      switch (o.kind) {
+        case Kind.gpr: this.register(at, k, o.reg >= 16 ? Cpu.gpr + 8 * (o.reg - 16) + 1 : Cpu.gpr + 8 * o.reg); break;
+        case Kind.xmm: case Kind.ymm: this.register(at, k, Cpu.xmm + 16 * o.reg); break;
+        case Kind.mmx: this.register(at, k, Cpu.x87Reg + 16 * (o.reg & 7)); break;
+        case Kind.st: case Kind.seg: case Kind.control: case Kind.debug: this.register(at, k, o.reg); break;
+        case Kind.imm:
+          this.view.setInt32(at + (immediates === 0 ? Field.imm : Field.link), o.imm, true);
+          if (immediates === 0 && o.size === 8) this.view.setInt32(at + Field.link, o.immHigh, true);
+          immediates++;
+          break;
+        case Kind.rel: {
+          const target = rip + i.length + o.imm;
+          this.view.setInt32(at + Field.imm, i.mode === 32 && i.operandSize === 2 ? target & 0xffff : target, true);
+          break;
+        }
+        case Kind.far:
+          this.view.setInt32(at + Field.imm, o.imm, true);
+          this.view.setInt32(at + Field.link, o.immHigh, true);
+          break;
+      }
+    }
+  }
+
+  private register(at: number, k: number, place: number): void {
+    this.view.setUint16(at + registerFields[k]!, place, true);
+  }
+}
+
+/** Where string sources (and xlat, maskmov) find their segment base. */
+function segmentPlace(i: Instruction, segmentBases: number): number {
+  return ((segmentBases >> i.memSegment) & 1) !== 0 || i.memSegment >= Seg.fs ? Cpu.segBase + 8 * i.memSegment : Cpu.zero;
+}

@@ -1,0 +1,88 @@
+/**
+ * Decoded code of guest pages, as either side drops it: the engine when the guest writes over it, the kernel when it unmaps,
+ * remaps or writes into pages with Perm.CODE. See codeLayout.ts.
+ */
+import { Case, Globals, PAGE_HEADER_BITMAP, RECORD_SIZE, Run } from './codeLayout.ts';
+import { CODE_PAGE_TABLE, PERMISSION_TABLE, Perm } from './memoryLayout.ts';
+
+/** Words and bytes of one process's memory; made again when it has grown (what lies below the bias never moves). */
+export class CodePages {
+  readonly words: Int32Array;
+  readonly halves: Uint16Array;
+  readonly bytes: Uint8Array;
+
+  constructor(buffer: SharedArrayBuffer) {
+    this.words = new Int32Array(buffer);
+    this.halves = new Uint16Array(buffer);
+    this.bytes = new Uint8Array(buffer);
+  }
+
+  lock(): void {
+    while (Atomics.compareExchange(this.words, Globals.lock >> 2, 0, 1) !== 0) continue;
+  }
+
+  unlock(): void {
+    Atomics.store(this.words, Globals.lock >> 2, 0);
+  }
+
+  /** Drops all code of pages first..last (inclusive) and gives them back their write permission. */
+  dropPages(first: number, last: number): void {
+    let locked = false;
+    for (let page = first; page <= last; page++) {
+      if ((this.bytes[PERMISSION_TABLE + page]! & Perm.CODE) === 0) continue;
+      if (!locked) this.lock();
+      locked = true;
+      this.dropRuns(page, 0, 0x1_0000_0000);
+      this.clearCode(page);
+    }
+    if (locked) this.unlock();
+  }
+
+  /**
+   * Drops the code decoded from bytes [addr, addr + length). A page that then has none left is writable again. Call it before
+   * the bytes change (and after, if another thread may have decoded them meanwhile).
+   */
+  dropRange(addr: number, length: number): void {
+    const end = addr + length;
+    let locked = false;
+    for (let page = addr >>> 12; page <= (end - 1) >>> 12; page++) {
+      if ((this.bytes[PERMISSION_TABLE + page]! & Perm.CODE) === 0) continue;
+      if (!locked) this.lock();
+      locked = true;
+      if (!this.dropRuns(page, addr, end)) this.clearCode(page);
+    }
+    if (locked) this.unlock();
+  }
+
+  /** Returns whether live runs remain. */
+  private dropRuns(page: number, from: number, to: number): boolean {
+    const header = this.words[(CODE_PAGE_TABLE >> 2) + page]!;
+    if (header === 0) return false;
+    let live = false;
+    for (let run = this.words[header >> 2]!; run !== 0; run = this.words[(run + Run.next) >> 2]!) {
+      const first = this.words[(run + Run.first) >> 2]! >>> 0, end = this.words[(run + Run.end) >> 2]! >>> 0;
+      if (first < to && end > from) this.dropRun(run);
+      // forwarding records of runs dropped before must be looked up again too
+      else if (end === 0) this.dropRun(run);
+      else live = true;
+    }
+    if (!live) for (let k = 0; k < 4; k++) Atomics.store(this.words, ((header + PAGE_HEADER_BITMAP) >> 2) + k, 0);
+    return live;
+  }
+
+  private dropRun(run: number): void {
+    const records = this.words[(run + Run.records) >> 2]!, count = this.words[(run + Run.count) >> 2]!;
+    for (let k = 0; k < count; k++) this.halves[(records + k * RECORD_SIZE) >> 1] = Case.stale;
+    this.words[(run + Run.first) >> 2] = 0;
+    this.words[(run + Run.end) >> 2] = 0;
+  }
+
+  private clearCode(page: number): void {
+    const at = PERMISSION_TABLE + page;
+    for (;;) {
+      const old = Atomics.load(this.bytes, at);
+      const now = (old & ~(Perm.CODE | Perm.CODE_W)) | ((old & Perm.CODE_W) !== 0 ? Perm.W : 0);
+      if (Atomics.compareExchange(this.bytes, at, old, now) === old) return;
+    }
+  }
+}
