@@ -104,7 +104,6 @@ export class BodyEmitter {
         if (reads !== 0) this.pending.push(n);
         return;
       }
-      this.flushTree(n);
       this.compute(n);
       this.setResult(n);
       return;
@@ -125,7 +124,9 @@ export class BodyEmitter {
   private effect(n: number, effect: Effect): void {
     const ir = this.ir, op = ir.op[n]!;
     if (effect === 'control') return this.control(n, op);
-    if (effect === 'store' || effect === 'check') this.flush(READS_MEMORY, n);
+    // what is stored is read before the store's own access is tested
+    if (effect === 'store') this.flush(READS_MEMORY, n, true);
+    else if (effect === 'check') this.flush(READS_MEMORY, n);
     else this.flush(READS_MEMORY | READS_STATE, n);
     if (op === VAR_SET) {
       this.value(ir.a[n]!);
@@ -140,10 +141,10 @@ export class BodyEmitter {
   }
 
   /** Materialises pending values that read what row `n` may change, except those in its own operand tree. */
-  private flush(mask: number, n: number): void {
+  private flush(mask: number, n: number, addressOnly = false): void {
     if (this.pending.length === 0) return;
     const own = new Set<number>();
-    this.collect(n, own);
+    this.collect(n, own, addressOnly);
     const todo = this.pending.filter((v) => this.deferred[v] && (this.reads[v]! & mask) !== 0 && !own.has(v));
     for (const v of todo) {
       if (!this.deferred[v]) continue; // taken along by another one
@@ -152,12 +153,8 @@ export class BodyEmitter {
     this.pending = this.pending.filter((v) => this.deferred[v]);
   }
 
-  private flushTree(_n: number): void {
-    // computing a value with loads below it, now, keeps the order: its loads were deferred last
-  }
-
-  private collect(n: number, into: Set<number>): void {
-    for (const k of [this.ir.a[n]!, this.ir.b[n]!, this.ir.c[n]!]) {
+  private collect(n: number, into: Set<number>, first = false): void {
+    for (const k of first ? [this.ir.a[n]!] : [this.ir.a[n]!, this.ir.b[n]!, this.ir.c[n]!]) {
       if (k < 0 || !this.deferred[k] || into.has(k)) continue;
       into.add(k);
       this.collect(k, into);

@@ -32,6 +32,7 @@ export class CodeCache {
   private cache: BigUint64Array;
   private readonly writer: RecordWriter;
   private readonly instruction = new Instruction();
+  private readonly held: number[] = [];
   /** Where a fetch failed when lookup() returned 0. */
   faultAddress = 0;
 
@@ -70,8 +71,74 @@ export class CodeCache {
     let record = this.find(addr);
     if (record === 0) record = this.make(addr, cpu, limit);
     pages.unlock();
-    if (record > 0) Atomics.store(this.cache, jumpCacheIndex(addr), BigInt(addr) | (BigInt(record) << 32n));
+    if (record > 0 && !this.held.includes(addr)) Atomics.store(this.cache, jumpCacheIndex(addr), BigInt(addr) | (BigInt(record) << 32n));
     return record;
+  }
+
+  /** The record the jump cache has for `addr`, 0 = none. */
+  cached(addr: number): number {
+    const entry = Atomics.load(this.cache, jumpCacheIndex(addr));
+    return Number(entry & 0xffffffffn) === addr ? Number(entry >> 32n) : 0;
+  }
+
+  /** From now on lookup() does not put `addr` into the jump cache, so that jumps there come to the dispatcher. */
+  hold(addr: number): void {
+    this.held.push(addr);
+    if (this.cached(addr) !== 0) Atomics.store(this.cache, jumpCacheIndex(addr), NO_ADDRESS);
+  }
+
+  /** Takes the last hold() back. */
+  unhold(): void {
+    this.held.pop();
+  }
+
+  /** Writes into the page are noticed from now on. */
+  watch(page: number): void {
+    this.pages.lock();
+    this.markCode(page);
+    this.pages.unlock();
+  }
+
+  /**
+   * Makes `addr` lead into the translated region in place `slot` of the interpreter's table. `ranges`: the guest bytes it was
+   * made from, one a page; when one of them changes the entry is dropped like any record.
+   */
+  installRegion(addr: number, cpu: number, slot: number, ranges: readonly { first: number; end: number }[]): void {
+    this.pages.lock();
+    const own = this.make(addr, cpu, MAX_RUN);
+    const at = own > 0 ? this.allocate((2 + ranges.length) * RECORD_SIZE) : 0;
+    if (at !== 0) {
+      const { words, halves } = this.pages, record = at;
+      words.fill(0, record >> 2, (record + 2 * RECORD_SIZE) >> 2);
+      words[(record + Field.rip) >> 2] = addr;
+      words[(record + Field.link) >> 2] = slot;
+      words[(record + Field.imm) >> 2] = own;
+      halves[record >> 1] = Case.region;
+      halves[(record + RECORD_SIZE) >> 1] = Case.stale;
+      ranges.forEach((range, k) => this.link(at + (2 + k) * RECORD_SIZE, range.first >>> 12, range.first, range.end, record, 1));
+      this.redirect(addr, own, record);
+      Atomics.store(this.cache, jumpCacheIndex(addr), BigInt(addr) | (BigInt(record) << 32n));
+    }
+    this.pages.unlock();
+  }
+
+  /** Older records of the instruction at `addr` forward to `record`; `except` is the one the region itself falls back to. */
+  private redirect(addr: number, except: number, record: number): void {
+    const { words, halves } = this.pages;
+    const header = words[(CODE_PAGE_TABLE >> 2) + (addr >>> 12)]!;
+    for (let run = words[header >> 2]!; run !== 0; run = words[(run + Run.next) >> 2]!) {
+      if (addr < words[(run + Run.first) >> 2]! >>> 0 || addr >= words[(run + Run.end) >> 2]! >>> 0) continue;
+      const records = words[(run + Run.records) >> 2]!, count = words[(run + Run.count) >> 2]!;
+      for (let k = 0; k < count; k++) {
+        const old = records + k * RECORD_SIZE;
+        if (old === except || old === record || words[(old + Field.rip) >> 2]! >>> 0 !== addr) continue;
+        const kind = halves[old >> 1];
+        if (kind === Case.stale || kind === Case.goto) continue;
+        Atomics.store(words, (old + Field.link) >> 2, record);
+        halves[old >> 1] = Case.goto;
+        break;
+      }
+    }
   }
 
   /** A live record in the runs of the page. */
@@ -217,6 +284,7 @@ export class CodeCache {
     this.cache.fill(NO_ADDRESS);
     words[Globals.arenaTop >> 2] = RECORD_ARENA;
     Atomics.add(words, Globals.generation >> 2, 1);
+    Atomics.add(words, Globals.regionsDropped >> 2, 1);
     Atomics.store(words, Globals.flushing >> 2, 0);
   }
 

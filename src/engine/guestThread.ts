@@ -1,4 +1,4 @@
-import { CcOp, Cpu, Eflags } from '../machine/cpuState.ts';
+import { CcOp, Cpu, Eflags, Gpr } from '../machine/cpuState.ts';
 import { EngineExit, EngineField, Globals } from '../machine/codeLayout.ts';
 import { Access, Exit, Vector } from '../machine/exit.ts';
 import { Reply, type ReplyCode } from '../machine/mailbox.ts';
@@ -6,6 +6,7 @@ import { Field } from '../ir/ops.ts';
 import { CodeCache, INTERRUPT_ENGINE } from './codeCache.ts';
 import { FIRST_ADDRESS_CASE, FIRST_CASE } from './interpreter/cases.ts';
 import { CaseTable } from './record.ts';
+import { type RegionHost, Regions } from './regions.ts';
 
 export interface GuestThreadOptions {
   interpreterModule: WebAssembly.Module;
@@ -16,11 +17,15 @@ export interface GuestThreadOptions {
   local?: (memory: WebAssembly.Memory, cpu: number) => boolean;
 }
 
-interface InterpreterExports {
+interface InterpreterExports extends RegionHost {
   run(cpu: number, record: number): void;
   step(cpu: number, record: number): number;
-  statusFlags(cpu: number): number;
 }
+
+/** Jumps between two samples of what is hot. */
+const SAMPLE_FUEL = 4000;
+/** Thrown through nested activations when the thread ends. */
+const LEAVE = { reason: 'the thread leaves' };
 
 /** Slot of `--trace=exec`: every entry into the interpreter. */
 export const execHooks: { enter: ((cpu: number, rip: number) => void) | null; leave: ((cpu: number) => void) | null } = { enter: null, leave: null };
@@ -30,14 +35,16 @@ class Machine {
   readonly memory: WebAssembly.Memory;
   readonly code: CodeCache;
   readonly interpreter: InterpreterExports;
+  readonly regions: Regions;
 
-  constructor(memory: WebAssembly.Memory, options: GuestThreadOptions, cases: CaseTable) {
+  constructor(memory: WebAssembly.Memory, options: GuestThreadOptions, cases: CaseTable, miss: RegionHost['enter']) {
     this.memory = memory;
     this.code = new CodeCache(memory, cases);
     const helpers = new WebAssembly.Instance(options.helpersModule, { env: { memory, abort: helperAbort } });
     const timeStamp = (): bigint => BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e6));
-    const instance = new WebAssembly.Instance(options.interpreterModule, { env: { memory, timeStamp }, helpers: helpers.exports });
+    const instance = new WebAssembly.Instance(options.interpreterModule, { env: { memory, timeStamp, miss }, helpers: helpers.exports });
     this.interpreter = instance.exports as unknown as InterpreterExports;
+    this.regions = new Regions(memory, this.code, this.interpreter, helpers.exports);
   }
 }
 
@@ -50,6 +57,7 @@ export class GuestThread {
   private readonly options: GuestThreadOptions;
   private readonly cases: CaseTable;
   private machine: Machine | null = null;
+  private slot = 0;
 
   constructor(options: GuestThreadOptions) {
     this.options = options;
@@ -60,14 +68,47 @@ export class GuestThread {
 
   /** Returns when the kernel answers `leave`. */
   run(memory: WebAssembly.Memory, cpu: number, slot: number): void {
-    if (this.machine?.memory !== memory) this.machine = new Machine(memory, this.options, this.cases);
-    const machine = this.machine;
-    for (;;) {
-      this.interpret(machine, cpu);
-      if (this.options.local?.(memory, cpu)) continue;
-      this.settleFlags(machine, cpu);
-      if (this.options.mailbox.call(slot) === Reply.leave) return;
+    if (this.machine?.memory !== memory) {
+      const miss: RegionHost['enter'] = (cpuOf, pc, depth, returnTo) => this.nested(cpuOf, pc, depth, returnTo);
+      this.machine = new Machine(memory, this.options, this.cases, miss);
     }
+    this.slot = slot;
+    const words = this.machine.code.current().words;
+    words[(cpu + EngineField.depth) >> 2] = 0;
+    words[(cpu + EngineField.fuel) >> 2] = SAMPLE_FUEL;
+    try {
+      this.activation(this.machine, cpu, -1, 0);
+    } catch (error) {
+      if (error !== LEAVE) throw error;
+    }
+  }
+
+  /** Runs the guest until it is at `stop` with its stack above `stopSp`; -1: never. */
+  private activation(machine: Machine, cpu: number, stop: number, stopSp: number): void {
+    for (;;) {
+      if (this.interpret(machine, cpu, stop, stopSp)) return;
+      if (this.options.local?.(machine.memory, cpu)) continue;
+      this.settleFlags(machine, cpu);
+      if (this.options.mailbox.call(this.slot) === Reply.leave) throw LEAVE;
+    }
+  }
+
+  /**
+   * A call inside a region came to something that is not translated: the dispatcher again, until the call has returned. When
+   * regions were dropped meanwhile the callers' code may be among them: everything unwinds (-1).
+   */
+  private nested(cpu: number, pc: number, depth: number, returnTo: number): number {
+    const machine = this.machine!, code = machine.code;
+    const words = code.current().words;
+    if (pc !== -1) setRip(words, cpu, pc);
+    const outer = words[(cpu + EngineField.depth) >> 2]!, dropped = words[Globals.regionsDropped >> 2];
+    words[(cpu + EngineField.depth) >> 2] = depth;
+    code.hold(returnTo >>> 0);
+    this.activation(machine, cpu, returnTo >>> 0, words[(cpu + SP) >> 2]! >>> 0);
+    code.unhold();
+    const after = code.current().words;
+    after[(cpu + EngineField.depth) >> 2] = outer;
+    return after[Globals.regionsDropped >> 2] === dropped ? returnTo : -1;
   }
 
   /** The kernel finds the status flags as a plain value (`CcOp.eflags`). */
@@ -77,8 +118,8 @@ export class GuestThread {
     words[(cpu + Cpu.ccOp) >> 2] = CcOp.eflags;
   }
 
-  /** Runs until something is the kernel's. */
-  private interpret(machine: Machine, cpu: number): void {
+  /** Runs until something is the kernel's (false), or the guest is at `stop` with its stack above `stopSp` (true). */
+  private interpret(machine: Machine, cpu: number, stop: number, stopSp: number): boolean {
     const code = machine.code;
     let words = code.current().words;
     let from = 0, generation = 0;
@@ -86,6 +127,10 @@ export class GuestThread {
       enter(words, cpu);
       const rip = words[(cpu + Cpu.rip) >> 2]! >>> 0;
       if (words[(cpu + Cpu.rip + 4) >> 2] !== 0) return leaveFetchFault(words, cpu, rip);
+      if (rip === stop && words[(cpu + SP) >> 2]! >>> 0 > stopSp) {
+        leave(words, cpu);
+        return true;
+      }
       const record = code.lookup(rip, cpu);
       if (record === 0) {
         leave(words, cpu);
@@ -96,7 +141,7 @@ export class GuestThread {
       if (execHooks.enter) execHooks.enter(cpu, rip);
       generation = code.generation;
       if ((words[(cpu + Cpu.eflagsSystem) >> 2]! & Eflags.TF) !== 0) {
-        if (this.singleStep(machine, cpu, record)) return;
+        if (this.singleStep(machine, cpu, record)) return false;
         continue;
       }
       machine.interpreter.run(cpu, record);
@@ -106,10 +151,14 @@ export class GuestThread {
       switch (words[(cpu + EngineField.exitKind) >> 2]) {
         case EngineExit.kernel:
           if (this.isOwnInterrupt(words, cpu)) continue;
-          return;
+          return false;
         case EngineExit.link: from = words[(cpu + EngineField.exitRecord) >> 2]!; break;
         case EngineExit.lookup: from = staleRecord(code, words, cpu); break;
-        case EngineExit.codeWrite: if (this.writeOverCode(machine, cpu)) return; break;
+        case EngineExit.codeWrite: if (this.writeOverCode(machine, cpu)) return false; break;
+        case EngineExit.fuel:
+          words[(cpu + EngineField.fuel) >> 2] = SAMPLE_FUEL;
+          machine.regions.sample(words[(cpu + Cpu.rip) >> 2]! >>> 0, cpu);
+          break;
         default: break;
       }
     }
@@ -181,6 +230,9 @@ export class GuestThread {
   }
 }
 
+/** The low half of the stack pointer. */
+const SP = Cpu.gpr + 8 * Gpr.rsp;
+
 /** The record that left, if it was a dropped one (which may then forward to the new one). */
 function staleRecord(code: CodeCache, words: Int32Array, cpu: number): number {
   const record = words[(cpu + EngineField.exitRecord) >> 2]!;
@@ -205,12 +257,13 @@ function leave(words: Int32Array, cpu: number): void {
   Atomics.store(words, (cpu + EngineField.inside) >> 2, 0);
 }
 
-function leaveFetchFault(words: Int32Array, cpu: number, addr: number): void {
+function leaveFetchFault(words: Int32Array, cpu: number, addr: number): false {
   leave(words, cpu);
   words[(cpu + Cpu.exitReason) >> 2] = Exit.fault;
   words[(cpu + Cpu.exitCode) >> 2] = Access.execute;
   words[(cpu + Cpu.exitAddr) >> 2] = addr;
   words[(cpu + Cpu.exitAddr + 4) >> 2] = words[(cpu + Cpu.rip + 4) >> 2]!;
   words[(cpu + EngineField.exitKind) >> 2] = EngineExit.kernel;
+  return false;
 }
 

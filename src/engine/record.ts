@@ -69,7 +69,7 @@ export class RecordWriter {
     }
     const addressOnly = i.op[memory]!.size === 0;
     const segmented = !addressOnly && ((segmentBases >> i.memSegment) & 1) !== 0;
-    const form = formOf(i, segmented);
+    const form = formOf(i, segmented, rip + i.length + i.disp);
     if (form >= 0) {
       const caseId = this.cases.get(caseKey(i, form));
       if (caseId !== 0) {
@@ -90,7 +90,7 @@ export class RecordWriter {
 
   private addressRecord(i: Instruction, rip: number, segmented: boolean): void {
     let kind: number;
-    if (i.base === BASE_RIP) kind = AddressCase.absolute;
+    if (i.base === BASE_RIP && (i.addressSize !== 8 || rip + i.length + i.disp >= 0)) kind = AddressCase.absolute;
     else if (i.mode === 64) kind = i.addressSize === 8 ? AddressCase.wide : AddressCase.narrow64;
     else kind = i.addressSize === 4 ? AddressCase.narrow32 : AddressCase.word32;
     const at = this.next(FIRST_ADDRESS_CASE + kind, rip);
@@ -103,7 +103,7 @@ export class RecordWriter {
     this.view.setUint16(at + Field.base, i.base >= 0 && !ripBase ? Cpu.gpr + 8 * i.base : Cpu.zero, true);
     this.view.setUint16(at + Field.index, i.index >= 0 ? Cpu.gpr + 8 * i.index : Cpu.zero, true);
     this.bytes[at + Field.scale] = i.scale;
-    this.view.setInt32(at + Field.disp, ripBase ? rip + i.length + i.disp : i.disp, true);
+    this.view.setInt32(at + Field.disp, ripBase ? ripDisplacement(i, rip + i.length + i.disp) : i.disp, true);
   }
 
   private operands(at: number, i: Instruction, rip: number): void {
@@ -136,6 +136,11 @@ export class RecordWriter {
   private register(at: number, k: number, place: number): void {
     this.view.setUint16(at + registerFields[k]!, place, true);
   }
+}
+
+/** Beyond 4 GiB nothing is mapped: any address that is not canonical faults as well. */
+function ripDisplacement(i: Instruction, target: number): number {
+  return target < 0x1_0000_0000 || i.addressSize !== 8 ? target : -1;
 }
 
 /** Where string sources (and xlat, maskmov) find their segment base. */

@@ -148,7 +148,7 @@ const machine: readonly (readonly [name: string, signature: string, effect: Effe
   ['callTo', 'a:', 'exit'],
   ['ret', 'a:', 'exit'],
   // interpreter only: rip = this record's, imm = EngineExit; along the record's link
-  ['leaveHere', ':', 'exit'], ['follow', ':', 'exit'],
+  ['leaveHere', ':', 'exit'], ['follow', ':', 'exit'], ['region', ':', 'exit'],
   // runtime functions only: leaves the function with an i32
   ['return', 'i:', 'exit'],
   // parameter imm of a runtime function

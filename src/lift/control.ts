@@ -85,7 +85,8 @@ function liftCallf(c: Lift): void {
   const target = c.b.var(c.wordType, codeAddress(c, offset));
   sameCodeSegment(c, selector);
   const sp = c.offset(c.sp(), -2 * size);
-  c.checkWrite(sp, 2 * size);
+  c.checkWrite(c.offset(sp, size), size);
+  c.checkWrite(sp, size);
   c.store(size, c.offset(sp, size), c.extendU(4, size, c.b.get(4, Cpu.segSelector + 4 * Seg.cs)));
   c.store(size, sp, returnAddress(c));
   c.setSp(sp);

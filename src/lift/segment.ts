@@ -3,20 +3,29 @@ import { Cpu, Seg } from '../machine/cpuState.ts';
 import { Exit, Vector } from '../machine/exit.ts';
 import type { Lift, Lifter } from './context.ts';
 
-/** Linux's flat user data segment, in both modes. */
+/** Linux's flat user data segment, in both modes; and its code segments, which may be read through too. */
 export const USER_DS = 0x2b;
+const USER_CS32 = 0x23;
+const USER_CS64 = 0x33;
 
 /**
  * Loads segment register `number` (i32) with a selector. Null and flat selectors are done here, others by the kernel, which knows
  * the descriptors. The instruction ends in a branch when it goes to the kernel, so this comes last. `before` runs on every path
- * once the load can no longer be refused here.
+ * once the load can no longer be refused here; `popped` is what it adds to the stack pointer, for the kernel to undo.
  */
-export function loadSegment(c: Lift, number: Value, selector: Value, before?: () => void): void {
+export function loadSegment(c: Lift, number: Value, selector: Value, before?: () => void, popped = 0): void {
   const b = c.b, n = b.var('i32', number), s = b.var('i32', b.op('i32.and', selector, b.i32(0xffff)));
-  const flat = b.op('i32.eq', b.getVar(s), b.i32(USER_DS));
-  const isNull = b.op('i32.lt_u', b.getVar(s), b.i32(4));
   const stack = b.op('i32.eq', b.getVar(n), b.i32(Seg.ss));
+  const is = (number: number): Value => b.op('i32.eq', b.op('i32.or', b.getVar(s), b.i32(3)), b.i32(number));
+  // ss wants exactly the data segment with privilege level 3
+  const readable = b.op('i32.or', b.op('i32.or', is(USER_DS), is(USER_CS32)), is(USER_CS64));
+  const flat = b.select(stack, b.op('i32.eq', b.getVar(s), b.i32(USER_DS)), readable);
+  const isNull = b.op('i32.lt_u', b.getVar(s), b.i32(4));
   b.if(b.op('i32.and', isNull, stack), () => c.trap(Vector.GP));
+  // left: local descriptors and the three for thread-local storage
+  const tls = b.op('i32.lt_u', b.op('i32.sub', b.op('i32.shr_u', b.getVar(s), b.i32(3)), b.i32(12)), b.i32(3));
+  const possible = b.op('i32.or', b.op('i32.or', flat, isNull), b.op('i32.or', tls, b.op('i32.and', b.getVar(s), b.i32(4))));
+  b.if(b.op('i32.eqz', possible), () => c.trap(Vector.GP));
   before?.();
   b.if(b.op('i32.or', flat, isNull), () => {
     b.putAt(4, b.op('i32.shl', b.getVar(n), b.i32(2)), b.getVar(s), Cpu.segSelector);
@@ -24,7 +33,8 @@ export function loadSegment(c: Lift, number: Value, selector: Value, before?: ()
     c.next();
   });
   const length = c.toI32(c.int(c.wordSize, 'sub', c.nextIp(), c.thisIp()));
-  b.put(4, Cpu.exitCode, b.op('i32.or', b.getVar(n), b.op('i32.shl', length, b.i32(8))));
+  const code = b.op('i32.or', b.getVar(n), b.op('i32.shl', length, b.i32(8)));
+  b.put(4, Cpu.exitCode, b.op('i32.or', code, b.i32(popped << 16)));
   b.put(8, Cpu.exitAddr, b.op('i64.extend_i32_u', b.getVar(s)));
   c.exit(Exit.loadSegment);
 }
@@ -43,7 +53,7 @@ function farLoad(segment: number): Lifter {
 function describe(c: Lift, cs64: number, code: number, data: number): void {
   const b = c.b, selector = b.op('i32.or', b.op('i32.and', c.toI32(c.read(1)), b.i32(0xffff)), b.i32(3)), size = c.opSize(0);
   const known = b.var('i32', b.i32(0)), value = b.var('i32');
-  for (const [number, bits] of [[0x33, cs64], [0x23, code], [USER_DS, data]] as const) {
+  for (const [number, bits] of [[USER_CS64, cs64], [USER_CS32, code], [USER_DS, data]] as const) {
     b.if(b.op('i32.eq', selector, b.i32(number)), () => {
       b.setVar(known, b.i32(1));
       b.setVar(value, b.i32(bits));
@@ -62,7 +72,7 @@ function verify(write: boolean): Lifter {
   return (c) => {
     const b = c.b, selector = b.op('i32.or', b.op('i32.and', c.toI32(c.read(0)), b.i32(0xffff)), b.i32(3));
     const data = b.op('i32.eq', selector, b.i32(USER_DS));
-    const code = b.op('i32.or', b.op('i32.eq', selector, b.i32(0x33)), b.op('i32.eq', selector, b.i32(0x23)));
+    const code = b.op('i32.or', b.op('i32.eq', selector, b.i32(USER_CS64)), b.op('i32.eq', selector, b.i32(USER_CS32)));
     zeroFlagOnly(c, write ? data : b.op('i32.or', data, code));
   };
 }
@@ -90,8 +100,10 @@ function tableRegister(low: number, high: number): Lifter {
 function liftArpl(c: Lift): void {
   const b = c.b, src = b.op('i32.and', c.read(1), b.i32(3));
   const less = (old: Value): Value => b.op('i32.lt_u', b.op('i32.and', old, b.i32(3)), src);
-  const { old } = c.modify(0, (x) => b.select(less(x), b.op('i32.or', b.op('i32.and', x, b.i32(0xfffc)), src), x));
-  zeroFlagOnly(c, less(old));
+  const old = c.read(0), lower = less(old);
+  if (c.isMem(0)) c.addr(0);
+  b.if(lower, () => c.write(0, b.op('i32.or', b.op('i32.and', old, b.i32(0xfffc)), src)));
+  zeroFlagOnly(c, lower);
 }
 
 export const segmentLifters = {

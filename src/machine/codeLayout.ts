@@ -35,6 +35,8 @@ export const Globals = {
   splitLock: 0x40c,
   /** 1 while a thread empties the arena: nobody enters the interpreter. */
   flushing: 0x410,
+  /** Incremented when a translated region is dropped: activations that began before may stand in its code. */
+  regionsDropped: 0x414,
 } as const;
 
 /** Engine-private fields of a CPU state (relative to Cpu.engine's own offset 0x500). */
@@ -51,6 +53,10 @@ export const EngineField = {
   inside: 0x514,
   /** Length of the write refused by EngineExit.codeWrite (its address is in Cpu.exitAddr). */
   writeLength: 0x518,
+  /** Regions that are nested calls below the interpreter's current activation. */
+  depth: 0x51c,
+  /** Jumps left until the interpreter leaves with EngineExit.fuel. */
+  fuel: 0x520,
 } as const;
 
 /** Why the interpreter returned to the dispatcher. */
@@ -77,6 +83,8 @@ export const Case = {
   invalid: 2,
   /** #GP(0) at rip: longer than 15 bytes. */
   tooLong: 3,
+  /** A translated region begins here: `link` = its place in the interpreter's table, imm = record of the instruction itself. */
+  region: 4,
 } as const;
 
 /** Entries of the jump cache: u32 guest address, u32 record. */

@@ -72,7 +72,11 @@ export class CodePages {
 
   private dropRun(run: number): void {
     const records = this.words[(run + Run.records) >> 2]!, count = this.words[(run + Run.count) >> 2]!;
-    for (let k = 0; k < count; k++) this.halves[(records + k * RECORD_SIZE) >> 1] = Case.stale;
+    for (let k = 0; k < count; k++) {
+      const at = (records + k * RECORD_SIZE) >> 1;
+      if (this.halves[at] === Case.region) Atomics.add(this.words, Globals.regionsDropped >> 2, 1);
+      this.halves[at] = Case.stale;
+    }
     this.words[(run + Run.first) >> 2] = 0;
     this.words[(run + Run.end) >> 2] = 0;
   }

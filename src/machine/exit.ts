@@ -15,8 +15,8 @@ export const Exit = {
   interrupt: 6,
   /**
    * A segment register is to be loaded with a selector that is neither null nor the flat user data segment. exitCode = segment
-   * number | instruction length << 8, exitAddr = selector; rip is after the instruction. The kernel sets Cpu.segSelector and
-   * Cpu.segBase from its descriptors, or takes the length off rip and raises #GP.
+   * number | instruction length << 8 | bytes popped << 16, exitAddr = selector; rip is after the instruction. The kernel sets
+   * Cpu.segSelector and Cpu.segBase from its descriptors, or takes the length off rip, what was popped off rsp, and raises #GP.
    */
   loadSegment: 7,
 } as const;

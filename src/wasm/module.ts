@@ -71,6 +71,14 @@ export class ModuleWriter {
     this.exports.push(out.view());
   }
 
+  exportTable(name: string): void {
+    const out = new ByteSink();
+    out.name(name);
+    out.u8(1);
+    out.leb(0);
+    this.exports.push(out.view());
+  }
+
   /** Appends a function to the module's own table 0; returns its place. */
   tableEntry(index: number): number {
     this.elements.push(index);

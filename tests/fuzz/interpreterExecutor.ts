@@ -37,7 +37,9 @@ export class InterpreterExecutor implements Executor {
   private refuseSegment(): void {
     const { view, cpu } = this.guest;
     if (view.getUint32(cpu + Cpu.exitReason, true) !== Exit.loadSegment) return;
-    view.setUint32(cpu + Cpu.rip, view.getUint32(cpu + Cpu.rip, true) - (view.getUint32(cpu + Cpu.exitCode, true) >> 8), true);
+    const code = view.getUint32(cpu + Cpu.exitCode, true), rsp = cpu + Cpu.gpr + 8 * 4;
+    view.setUint32(cpu + Cpu.rip, view.getUint32(cpu + Cpu.rip, true) - ((code >> 8) & 0xff), true);
+    view.setUint32(rsp, view.getUint32(rsp, true) - (code >> 16), true);
     view.setUint32(cpu + Cpu.exitReason, Exit.trap, true);
     view.setUint32(cpu + Cpu.exitCode, Vector.GP, true);
   }

@@ -34,7 +34,7 @@ export const AddressCase = {
 } as const;
 export const ADDRESS_CASES = 5;
 
-export const FIRST_ADDRESS_CASE = 4;
+export const FIRST_ADDRESS_CASE = 5;
 export const FIRST_CASE = FIRST_ADDRESS_CASE + ADDRESS_CASES;
 
 /** Keys per row. */
@@ -55,11 +55,12 @@ export function caseKey(i: Instruction, form: number): number {
 }
 
 /** The form a record can take directly, -1 if it needs an address record. `segmented`: the segment base may not be 0. */
-export function formOf(i: Instruction, segmented: boolean): number {
+export function formOf(i: Instruction, segmented: boolean, ripTarget: number): number {
   if (segmented) return -1;
   if (i.mode === 64) {
     if (i.addressSize !== 8) return -1;
-    if (i.base === BASE_RIP) return Form.absolute64;
+    // below 0 or above 4 GiB it is the sum of nothing and a displacement
+    if (i.base === BASE_RIP) return ripTarget >= 0 && ripTarget < 0x1_0000_0000 ? Form.absolute64 : Form.base64;
     return i.index >= 0 ? Form.index64 : Form.base64;
   }
   if (i.addressSize !== 4) return -1;

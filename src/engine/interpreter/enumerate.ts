@@ -47,8 +47,8 @@ function mapBytes(row: Row): number[] {
 function modrms(row: Row): number[][] {
   if (!row.modrm) return [[]];
   if (row.modrmByte >= 0) return [[row.modrmByte]];
-  // several values of reg: segment registers allow not all of them
-  const regs = row.reg >= 0 ? [row.reg] : [0, 2];
+  // several values of reg: segment registers allow not all of them, and 0F 18 is prefetch with the low ones
+  const regs = row.reg >= 0 ? [row.reg] : [0, 2, 5];
   return regs.flatMap((reg) => [[0xc1 | (reg << 3)], [0x81 | (reg << 3)]]);
 }
 

@@ -15,7 +15,7 @@ import { WasmType } from '../../wasm/opcodes.ts';
 import { ADDRESS_CASES, FIRST_ADDRESS_CASE } from './cases.ts';
 import { shapesOf, type Shape } from './enumerate.ts';
 import { isHot } from './hot.ts';
-import { addRuntime } from './runtime.ts';
+import { addEnter, addRuntime } from './runtime.ts';
 import { addressRecord, RecordSource } from './source.ts';
 import { InterpreterTarget, type CaseEnd, type RuntimeFunctions } from './target.ts';
 
@@ -62,6 +62,7 @@ export function generate(): Generated {
     helpers.set(name, module.importFunction('helpers', name, type));
   }
   const timeStamp = module.importFunction('env', 'timeStamp', module.type([], [WasmType.i64]));
+  const miss = module.importFunction('env', 'miss', module.type([I, I, I, I], [I]));
   const runtime = addRuntime(module, (name) => helpers.get(name)!, timeStamp);
   const { cases, keys, missing } = collectCases(runtime);
   const hotCount = cases.findIndex((c) => !c.hot);
@@ -71,6 +72,8 @@ export function generate(): Generated {
   module.exportFunction('run', module.function(module.type([I, I], []), run));
   module.exportFunction('step', module.function(caseType, stepBody(caseType)));
   module.exportFunction('statusFlags', runtime.statusFlags);
+  module.exportFunction('enter', addEnter(module, runtime, miss));
+  module.exportTable('table');
   module.custom('cases', keyTable(keys));
   return { module: module.finish(), missing, cases: cases.length, hot: hotCount, keys: keys.size, runBytes: run.length };
 }
@@ -134,18 +137,18 @@ function fixedCases(): IrBuilder[] {
   add((b) => { b.op('follow'); });
   add((b) => { b.opImm('trap', Vector.UD); });
   add((b) => { b.opImm('trap', Vector.GP); });
+  add((b) => { b.op('region'); });
   for (let kind = 0; kind < ADDRESS_CASES; kind++) add((b) => b.put(8, EngineField.ea, addressRecord(b, kind)));
   if (list.length !== FIRST_ADDRESS_CASE + ADDRESS_CASES || Case.tooLong !== 3) throw new Error('fixed cases');
   return list;
 }
 
-const FUEL = 1 << 22;
-
 /** run(cpu, record): the loop. Hot cases are in it, the others are called. */
 function runLoop(runtime: RuntimeFunctions, hot: readonly OneCase[], caseType: number): Uint8Array {
   const code = new Code([I, I]);
   const fuel = code.local(I);
-  code.i32(FUEL);
+  code.get(0);
+  code.mem('i32.load', EngineField.fuel, 2);
   code.set(fuel);
   const loop = code.loop();
   const fallback = code.block();
@@ -155,7 +158,12 @@ function runLoop(runtime: RuntimeFunctions, hot: readonly OneCase[], caseType: n
   code.brTable(labels, fallback);
   const end: CaseEnd = {
     goOn: (c) => { c.set(1); c.br(loop); },
-    leave: (c) => c.return(),
+    leave: (c) => {
+      c.get(0);
+      c.get(fuel);
+      c.mem('i32.store', EngineField.fuel, 2);
+      c.return();
+    },
     fuel,
   };
   const target = new InterpreterTarget(runtime, end);
@@ -173,6 +181,7 @@ function runLoop(runtime: RuntimeFunctions, hot: readonly OneCase[], caseType: n
   code.callIndirect(caseType);
   code.tee(1);
   code.brIf(loop);
+  end.leave(code);
   code.end();
   return code.finish();
 }

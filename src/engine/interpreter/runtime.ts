@@ -4,7 +4,7 @@
 import { BodyEmitter } from '../../emit/body.ts';
 import { IrBuilder, type Value } from '../../ir/builder.ts';
 import { Field } from '../../ir/ops.ts';
-import { EngineExit, EngineField, JUMP_CACHE_ENTRIES, PAGE_HEADER_BITMAP } from '../../machine/codeLayout.ts';
+import { Case, EngineExit, EngineField, JUMP_CACHE_ENTRIES, PAGE_HEADER_BITMAP } from '../../machine/codeLayout.ts';
 import { CcOp, Cpu, Eflags } from '../../machine/cpuState.ts';
 import { Access, Exit } from '../../machine/exit.ts';
 import { CODE_PAGE_TABLE, JUMP_CACHE, PERMISSION_TABLE, Perm } from '../../machine/memoryLayout.ts';
@@ -17,7 +17,7 @@ const I = WasmType.i32, L = WasmType.i64;
 
 /** Adds the runtime functions to a module. */
 export function addRuntime(module: ModuleWriter, helper: (name: string) => number, timeStamp: number): RuntimeFunctions {
-  const run: RuntimeFunctions = { slow: -1, span: -1, leaveFault: -1, leaveTrap: -1, leaveAt: -1, lookup: -1, flags: {}, cond: [], statusFlags: -1, timeStamp, helper };
+  const run: RuntimeFunctions = { slow: -1, span: -1, leaveFault: -1, leaveTrap: -1, leaveAt: -1, lookup: -1, flags: {}, cond: [], statusFlags: -1, regionType: module.type([I, I], [I]), timeStamp, helper };
   const define = (params: number[], results: number[], write: (b: IrBuilder) => void): number => {
     const b = new IrBuilder(), code = new Code(params);
     write(b);
@@ -34,6 +34,60 @@ export function addRuntime(module: ModuleWriter, helper: (name: string) => numbe
   run.slow = define([I, I, L, I, I], [I], slow);
   run.span = define([L, I, I], [I], span);
   return run;
+}
+
+/**
+ * enter(cpu, pc, depth, returnTo): runs translated regions from `pc` on until the guest is at `returnTo`. What has no region,
+ * and what a region leaves to the interpreter (-1), goes to `miss`, which runs the interpreter in the same way. Returns another
+ * address than `returnTo` when everything has to unwind to the dispatcher.
+ */
+export function addEnter(module: ModuleWriter, run: RuntimeFunctions, miss: number): number {
+  const code = new Code([I, I, I, I]), record = code.local(I);
+  const cpu = 0, pc = 1, depth = 2, returnTo = 3;
+  const again = code.loop();
+  const missing = code.block();
+  code.get(pc);
+  code.i32(-1);
+  code.op('i32.eq');
+  code.brIf(missing);
+  code.get(pc);
+  code.call(run.lookup);
+  code.tee(record);
+  code.op('i32.eqz');
+  code.brIf(missing);
+  code.get(record);
+  code.mem('i32.load16_u', Field.caseId, 1);
+  code.i32(Case.region);
+  code.op('i32.ne');
+  code.brIf(missing);
+  code.get(cpu);
+  code.get(depth);
+  code.get(record);
+  code.mem('i32.load', Field.link, 2);
+  code.callIndirect(run.regionType);
+  code.tee(pc);
+  code.get(returnTo);
+  code.op('i32.eq');
+  code.if();
+  code.get(pc);
+  code.return();
+  code.end();
+  code.get(cpu);
+  code.mem('i32.load', Cpu.interrupt, 2);
+  code.op('i32.eqz');
+  code.brIf(again);
+  code.get(pc);
+  code.return();
+  code.end();
+  code.get(cpu);
+  code.get(pc);
+  code.get(depth);
+  code.get(returnTo);
+  code.call(miss);
+  code.return();
+  code.end();
+  code.op('unreachable');
+  return module.function(module.type([I, I, I, I], [I]), code.finish());
 }
 
 type Define = (params: number[], results: number[], write: (b: IrBuilder) => void) => number;

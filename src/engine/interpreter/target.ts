@@ -1,6 +1,6 @@
 import type { BodyEmitter, Target } from '../../emit/body.ts';
 import { Field, MemFlag, refAdd, refField, Rmw, Type } from '../../ir/ops.ts';
-import { EngineExit, Globals, RECORD_SIZE } from '../../machine/codeLayout.ts';
+import { Case, EngineExit, EngineField, Globals, RECORD_SIZE } from '../../machine/codeLayout.ts';
 import { CcOp, Cpu } from '../../machine/cpuState.ts';
 import { Access, Exit, Vector } from '../../machine/exit.ts';
 import { BIAS, PERMISSION_TABLE } from '../../machine/memoryLayout.ts';
@@ -18,6 +18,8 @@ export interface RuntimeFunctions {
   flags: Record<number, number>;
   cond: number[];
   statusFlags: number;
+  /** Type (cpu, depth) -> i32 of translated regions. */
+  regionType: number;
   timeStamp: number;
   helper(name: string): number;
 }
@@ -307,6 +309,50 @@ export class InterpreterTarget implements Target {
     e.giveBack(WasmType.i32, a); e.giveBack(WasmType.i32, link);
   }
 
+  /** Case.region: calls the translation, goes on where it left off; -1 = at Cpu.rip with the instruction's own record. */
+  enterRegion(e: BodyEmitter): void {
+    const { code } = e, a = e.borrow(WasmType.i32), link = e.borrow(WasmType.i32);
+    code.get(CPU);
+    code.get(CPU);
+    code.mem('i32.load', EngineField.depth, 2);
+    this.field(code, Field.link);
+    code.callIndirect(this.run.regionType);
+    code.tee(a);
+    code.i32(-1);
+    code.op('i32.eq');
+    code.if();
+    code.get(CPU);
+    code.mem('i32.load', Cpu.rip, 2);
+    code.tee(a);
+    code.call(this.run.lookup);
+    code.tee(link);
+    code.if();
+    code.get(link);
+    code.mem('i32.load16_u', Field.caseId, 1);
+    code.i32(Case.region);
+    code.op('i32.eq');
+    code.if();
+    code.get(link);
+    code.mem('i32.load', Field.imm, 2);
+    code.set(link);
+    code.end();
+    code.end();
+    code.else();
+    this.poll(code, () => code.get(a));
+    code.get(a);
+    code.call(this.run.lookup);
+    code.set(link);
+    code.end();
+    code.get(link);
+    code.op('i32.eqz');
+    code.if();
+    this.leaveAt(code, EngineExit.lookup, () => code.get(a));
+    code.end();
+    code.get(link);
+    this.end.goOn(code);
+    e.giveBack(WasmType.i32, a); e.giveBack(WasmType.i32, link);
+  }
+
   leaveFault(code: Code, access: number, addr: () => void, rip: () => void): void {
     code.get(CPU);
     addr();
@@ -514,6 +560,7 @@ const machineOps: Record<string, (t: InterpreterTarget, e: BodyEmitter, row: num
   next: (t, e) => t.goNext(e.code),
   again: (t, e) => { t.poll(e.code, () => t.field(e.code, Field.rip)); e.code.get(RECORD); t.end.goOn(e.code); },
   leaveNext: (t, e) => t.leaveAt(e.code, EngineExit.lookup, () => t.field(e.code, Field.rip + RECORD_SIZE)),
+  region: (t, e) => t.enterRegion(e),
   leaveHere: (t, e, row) => t.leaveAt(e.code, e.ir.imm[row]!, () => t.field(e.code, Field.rip)),
   follow: (t, e) => linked(t, e, false),
   jump: (t, e) => linked(t, e),

@@ -35,7 +35,9 @@ function lookup(t: Task, selector: number): Descriptor | undefined {
 /** Exit.loadSegment: the guest loads a segment register. */
 export function loadSegment(t: Task, code: number, selector: number): void {
   if (setSegment(t, code & 0xff, selector & 0xffff)) return;
-  t.regs.rip = t.regs.rip - (code >>> 8);
+  t.regs.rip = t.regs.rip - ((code >>> 8) & 0xff);
+  // a pop had taken the selector off the stack
+  t.regs.setU32(Cpu.gpr + 8 * 4, t.regs.u32(Cpu.gpr + 8 * 4) - (code >>> 16));
   raiseTrap(t, Vector.GP);
   t.trap.error = selector & 0xfffc;
 }
