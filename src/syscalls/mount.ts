@@ -1,0 +1,210 @@
+import { AT_FDCWD } from '../abi/linux/fcntl.ts';
+import { EBADF, EBUSY, EFAULT, EINVAL, ELOOP, ENODEV, ENOTBLK, ENOTDIR, EOPNOTSUPP, EPERM } from '../abi/linux/errno.ts';
+import { TmpFs, type TmpFsOptions } from '../fs/tmpfs/tmpFs.ts';
+import type { Task } from '../kernel/task/task.ts';
+import { Cap } from '../vfs/cred.ts';
+import type { FileSystem } from '../vfs/fileSystem.ts';
+import {
+  Mount, MS_BIND, MS_MOVE, MS_NOATIME, MS_NODEV, MS_NODIRATIME, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_REC, MS_RELATIME, MS_REMOUNT, MS_STRICTATIME,
+  MS_SYNCHRONOUS,
+} from '../vfs/mount.ts';
+import type { Path } from '../vfs/path.ts';
+import { fileOf, lookup, lookupAt } from './fileArgs.ts';
+import type { SyscallRow } from './row.ts';
+import { Walk } from '../vfs/walk.ts';
+
+const MS_PROPAGATION = (1 << 17) | (1 << 18) | (1 << 19) | (1 << 20);
+const KEPT = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_SYNCHRONOUS | MS_NOATIME | MS_NODIRATIME | MS_RELATIME;
+const MNT_DETACH = 2;
+const MNT_EXPIRE = 4;
+const UMOUNT_KNOWN = 0xf;
+/** Kinds that need a device, which nobody here has. */
+const BLOCK_TYPES = new Set(['ext2', 'ext3', 'ext4', 'xfs', 'btrfs', 'vfat', 'iso9660', 'squashfs', 'ntfs3']);
+
+function keptFlags(flags: number): number {
+  const kept = flags & KEPT;
+  return (flags & (MS_NOATIME | MS_STRICTATIME)) === 0 ? kept | MS_RELATIME : kept;
+}
+
+/** A size as tmpfs takes it: 10k, 5m, 1g, bytes; NaN when it is none. A share of memory (50%) counts of 4 GiB. */
+function sizeOption(text: string): number {
+  const match = /^(\d+)([kmg%]?)$/i.exec(text);
+  if (match === null) return NaN;
+  const unit = { '': 1, k: 1024, m: 1 << 20, g: 1 << 30, '%': 2 ** 32 / 100 }[match[2]!.toLowerCase()]!;
+  return Math.floor(Number(match[1]) * unit);
+}
+
+function tmpfsOptions(data: string): TmpFsOptions | number {
+  const options: TmpFsOptions = { mode: 0o1777 };
+  for (const word of data.split(',').filter((w) => w !== '')) {
+    const [key, value = ''] = word.split('=', 2) as [string, string?];
+    const number = key === 'mode' ? Number.parseInt(value, 8) : key === 'size' || key === 'nr_inodes' ? sizeOption(value) : Number(value);
+    if (Number.isNaN(number)) return -EINVAL;
+    if (key === 'size') options.size = number;
+    else if (key === 'nr_inodes') options.inodes = number;
+    else if (key === 'mode') options.mode = number & 0o7777;
+    else if (key === 'uid') options.uid = number;
+    else if (key === 'gid') options.gid = number;
+    else if (key !== 'nr_blocks' && key !== 'huge' && key !== 'mpol' && key !== 'inode64' && key !== 'inode32') return -EINVAL;
+  }
+  if (options.size === 0) delete options.size;
+  return options;
+}
+
+/** An instance of a kind the VFS itself has, or the one that is mounted already (proc, sysfs, devpts exist once). */
+function makeFileSystem(t: Task, type: string, data: string): FileSystem | number {
+  if (type === 'tmpfs' || type === 'ramfs') {
+    const options = tmpfsOptions(data);
+    return typeof options === 'number' ? options : new TmpFs(t.fs.root.mount.fs.env, { ...options, typeName: type, uid: options.uid ?? t.cred.fsuid, gid: options.gid ?? t.cred.fsgid });
+  }
+  if (BLOCK_TYPES.has(type)) return -ENOTBLK;
+  const existing = allMounts(t).find((mount) => mount.fs.typeName === type && (type === 'proc' || type === 'sysfs' || type === 'devpts' || type === 'mqueue'));
+  return existing === undefined ? -ENODEV : existing.fs;
+}
+
+function allMounts(t: Task): Mount[] {
+  let top = t.fs.root.mount;
+  while (top.parent !== null) top = top.parent;
+  const out: Mount[] = [];
+  const visit = (mount: Mount): void => {
+    out.push(mount);
+    mount.children.forEach(visit);
+  };
+  visit(top);
+  return out;
+}
+
+/** A second view of `from`; with MS_REC of what is mounted below it too. */
+function bind(from: Path, to: Path, recursive: boolean): void {
+  const copy = new Mount(from.mount.fs, from.dentry, from.mount.source, from.mount.flags);
+  const below = recursive ? [...from.mount.children] : [];
+  copy.attach(to.mount, to.dentry);
+  for (const child of below) copyBelow(child, copy, from.dentry);
+}
+
+function copyBelow(child: Mount, parent: Mount, root: Path['dentry']): void {
+  if (child.mountPoint === null || !child.mountPoint.isWithin(root) || child === parent) return;
+  const copy = new Mount(child.fs, child.root, child.source, child.flags);
+  const below = [...child.children];
+  copy.attach(parent, child.mountPoint);
+  for (const grandchild of below) copyBelow(grandchild, copy, child.root);
+}
+
+/** A string argument of mount that may be missing. */
+function optional(t: Task, ptr: number): string | number {
+  return ptr === 0 ? '' : t.memory.cstring(ptr, 4096);
+}
+
+function sysMount(t: Task, sourcePtr: number, targetPtr: number, typePtr: number, flagBits: number, dataPtr: number): number {
+  const type = optional(t, typePtr);
+  if (typeof type === 'number') return type === -EFAULT ? -EFAULT : -EINVAL;
+  const source = optional(t, sourcePtr);
+  if (typeof source === 'number') return source === -EFAULT ? -EFAULT : -EINVAL;
+  const data = dataPtr === 0 ? '' : t.memory.cstring(dataPtr, 4096);
+  if (typeof data === 'number') return -EFAULT;
+  const place = lookup(t, targetPtr);
+  if (typeof place === 'number') return place;
+  if (!t.cred.has(Cap.SYS_ADMIN)) return -EPERM;
+  const flags = (flagBits & 0xffff0000) === (0xc0ed0000 | 0) ? flagBits & 0xffff : flagBits;
+  if ((flags & MS_REMOUNT) !== 0) return remount(place, flags);
+  if ((flags & MS_BIND) !== 0) return bindTo(t, source, sourcePtr, place, (flags & MS_REC) !== 0);
+  if ((flags & MS_PROPAGATION) !== 0) return place.dentry === place.mount.root ? 0 : -EINVAL;
+  if ((flags & MS_MOVE) !== 0) return move(t, sourcePtr, place);
+  if (typePtr === 0 || type === '') return -EINVAL;
+  const fs = makeFileSystem(t, type, data);
+  if (typeof fs === 'number') return fs;
+  if (!place.inode.isDirectory) return -ENOTDIR;
+  new Mount(fs, fs.root, source === '' ? 'none' : source, keptFlags(flags)).attach(place.mount, place.dentry);
+  return 0;
+}
+
+function remount(place: Path, flags: number): number {
+  if (place.dentry !== place.mount.root) return -EINVAL;
+  place.mount.flags = keptFlags(flags);
+  return 0;
+}
+
+function bindTo(t: Task, source: string, sourcePtr: number, place: Path, recursive: boolean): number {
+  if (source === '') return -EINVAL;
+  const from = lookup(t, sourcePtr);
+  if (typeof from === 'number') return from;
+  if (from.inode.isDirectory !== place.inode.isDirectory) return -ENOTDIR;
+  bind(from, place, recursive);
+  return 0;
+}
+
+function move(t: Task, sourcePtr: number, place: Path): number {
+  const from = lookup(t, sourcePtr);
+  if (typeof from === 'number') return from;
+  const { mount } = from;
+  if (from.dentry !== mount.root || mount.parent === null) return -EINVAL;
+  if (mount.root.inode!.isDirectory !== place.inode.isDirectory) return -EINVAL;
+  for (let at: Mount | null = place.mount; at !== null; at = at.parent) if (at === mount) return -ELOOP;
+  mount.detach();
+  mount.attach(place.mount, place.dentry);
+  return 0;
+}
+
+function sysUmount(t: Task, ptr: number, flags: number): number {
+  if ((flags & ~UMOUNT_KNOWN) !== 0) return -EINVAL;
+  const place = lookup(t, ptr, (flags & 8) === 0);
+  if (typeof place === 'number') return place;
+  const { mount } = place;
+  if (!t.cred.has(Cap.SYS_ADMIN)) return -EPERM;
+  if (place.dentry !== mount.root || mount.parent === null) return -EINVAL;
+  if ((flags & MNT_EXPIRE) !== 0) return -EINVAL;
+  if ((flags & MNT_DETACH) === 0 && (mount.children.length > 0 || isBusy(t, mount))) return -EBUSY;
+  mount.detach();
+  return 0;
+}
+
+/** Whether some process works in the mount or has a file of it open. */
+function isBusy(t: Task, mount: Mount): boolean {
+  for (const process of t.kernel.pids.processes.values()) {
+    for (const task of process.tasks) {
+      if (task.fs.cwd.mount === mount || task.fs.root.mount === mount) return true;
+      for (const [, file] of task.fds.entries()) if (file.path.mount === mount) return true;
+    }
+  }
+  return false;
+}
+
+function sysPivotRoot(t: Task, newPtr: number, oldPtr: number): number {
+  if (!t.cred.has(Cap.SYS_ADMIN)) return -EPERM;
+  const fresh = lookup(t, newPtr);
+  if (typeof fresh === 'number') return fresh;
+  const old = lookup(t, oldPtr);
+  if (typeof old === 'number') return old;
+  // The new root must be a mount of its own, below the present one; the only root mount of the emulator stays.
+  return -EINVAL;
+}
+
+function sysNameToHandle(t: Task, dirfd: number, pathPtr: number, handlePtr: number, _mountIdPtr: number, flags: number): number {
+  if ((flags & ~0x1401) !== 0) return -EINVAL;
+  const place = lookupAt(t, dirfd, pathPtr, (flags & 0x1000) !== 0 ? Walk.empty : Walk.none);
+  if (typeof place === 'number') return place;
+  const { fileHandle } = t.abi;
+  const buf = t.memory.readable(handlePtr, fileHandle.size);
+  if (buf === null) return -EFAULT;
+  return fileHandle.get(buf, 'handle_bytes') > 128 ? -EINVAL : -EOPNOTSUPP;
+}
+
+function sysOpenByHandle(t: Task, fd: number): number {
+  if (!t.cred.has(Cap.DAC_READ_SEARCH)) return -EPERM;
+  return fileOf(t, fd) === null && fd !== AT_FDCWD ? -EBADF : -EOPNOTSUPP;
+}
+
+export const mountRows: readonly SyscallRow[] = [
+  {
+    name: 'mount', x86_64: 165, i386: 21, args: ['str', 'path', 'str', 'ulong', 'ptr'], ret: 'int', handler: sysMount,
+    note: 'tmpfs, bind, move, remount, and second views of proc, sysfs, devpts; no propagation',
+  },
+  { name: 'umount2', x86_64: 166, i386: 52, args: ['path', 'int'], ret: 'int', handler: sysUmount },
+  { name: 'umount', x86_64: -1, i386: 22, args: ['path'], ret: 'int', handler: (t, path) => sysUmount(t, path, 0) },
+  { name: 'pivot_root', x86_64: 155, i386: 217, args: ['path', 'path'], ret: 'int', handler: sysPivotRoot, note: 'refused: EINVAL' },
+  {
+    name: 'name_to_handle_at', x86_64: 303, i386: 341, args: ['dirfd', 'path', 'ptr', 'ptr', 'atFlags'], ret: 'int', handler: sysNameToHandle,
+    note: 'EOPNOTSUPP: no file system here exports handles',
+  },
+  { name: 'open_by_handle_at', x86_64: 304, i386: 342, args: ['fd', 'ptr', 'openFlags'], ret: 'fd', handler: sysOpenByHandle, note: 'EOPNOTSUPP' },
+];
