@@ -1,13 +1,16 @@
 // The compiled module against what the rest of the program believes about it.
 
 import { readFileSync } from 'node:fs';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { Cpu } from '../machine/cpuState.ts';
 import { HELPER_DATA, CODE_PAGE_TABLE } from '../machine/memoryLayout.ts';
 import { helperSignatures } from './signatures.ts';
 import { CPU, instantiateHelpers } from './testing/instance.ts';
 // @ts-expect-error: plain JavaScript
 import { readModule } from '../../tools/build-helpers.mjs';
+
+// The module may have to be compiled first, on a busy machine.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 describe('helpers module', () => {
   test('signatures.ts tells its exports', async () => {

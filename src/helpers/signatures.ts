@@ -104,6 +104,8 @@ export const helperSignatures = {
   x87Restore: { params: ['i32', 'i32', 'i32'], result: null },
   x87FxSave: { params: ['i32', 'i32', 'i32', 'i32'], result: null },
   x87FxRestore: { params: ['i32', 'i32', 'i32', 'i32'], result: 'i32' },
+  xsave: { params: ['i32', 'i32', 'i32', 'i32'], result: null },
+  xrstor: { params: ['i32', 'i32', 'i32', 'i32'], result: 'i32' },
   compareStrings: { params: ['i32', 'v128', 'v128', 'i32'], result: 'i32' },
   crc32c: { params: ['i32', 'i32', 'i64', 'i32'], result: 'i32' },
   mulHighU64: { params: ['i32', 'i64', 'i64'], result: 'i64' },

@@ -1,9 +1,12 @@
 // The exact SSE arithmetic against the processor: every scalar operation, all rounding modes, masks, DAZ and FTZ.
 
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { Cpu } from '../machine/cpuState.ts';
 import { CPU, instantiateHelpers, randomSource } from './testing/instance.ts';
 import { canRunNative, Rec, runNative } from './testing/native.ts';
+
+// The module may have to be compiled first, on a busy machine.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 type Width = 32 | 64;
 interface Op {

@@ -1,9 +1,12 @@
 // The x87 helpers against the processor: every register and memory form, all precisions, roundings and masks.
 
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { instantiateHelpers, OPERAND, randomSource } from './testing/instance.ts';
 import { canRunNative, Rec, runNative } from './testing/native.ts';
 import { executeX87, loadImage } from './testing/x87Machine.ts';
+
+// The module may have to be compiled first, on a busy machine.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const random = randomSource(0x7e57n);
 const below = (n: number) => Number(random() >> 20n) % n;

@@ -1,10 +1,13 @@
 // fsin fcos fsincos fptan fpatan f2xm1 fyl2x fyl2xp1 against the processor: the same result within one unit in the last
 // place, the same flags. C1 (whether the last rounding went up) is not compared: it follows from the processor's internal error.
 
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { instantiateHelpers, OPERAND, randomSource } from './testing/instance.ts';
 import { canRunNative, Rec, runNative } from './testing/native.ts';
 import { executeX87, loadImage } from './testing/x87Machine.ts';
+
+// The module may have to be compiled first, on a busy machine.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const random = randomSource(0xf00dn);
 const below = (n: number) => Number(random() >> 20n) % n;

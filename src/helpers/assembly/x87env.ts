@@ -136,8 +136,8 @@ export function x87Restore(cpu: usize, at: usize, narrow: i32): void {
   }
 }
 
-/** fxsave's image; wide: with REX.W (64-bit pointers); registers: 16 or 8 xmm registers. */
-export function x87FxSave(cpu: usize, at: usize, wide: i32, registers: i32): void {
+/** The x87 part of fxsave's image; wide: with REX.W (64-bit pointers). */
+function saveX87(cpu: usize, at: usize, wide: i32): void {
   const status = x87StatusWord(cpu);
   store<u16>(at, load<u32>(cpu, X87_CONTROL));
   store<u16>(at, status, 2);
@@ -161,20 +161,20 @@ export function x87FxSave(cpu: usize, at: usize, wide: i32, registers: i32): voi
     store<u64>(at, 0, 8);
     store<u64>(at, 0, 16);
   }
-  store<u32>(at, load<u32>(cpu, MXCSR), 24);
-  store<u32>(at, 0xffff, 28);
   const top = load<u32>(cpu, X87_TOP);
   for (let i: u32 = 0; i < 8; i++) {
     const reg = cpu + (((top + i) & 7) << 4);
     store<u64>(at + (i << 4), load<u64>(reg, X87_REG), 32);
     store<u64>(at + (i << 4), load<u16>(reg, X87_REG + 8), 40);
   }
+}
+/** MXCSR and its mask, and the xmm registers: 16 or 8. */
+function saveSse(cpu: usize, at: usize, registers: i32): void {
+  store<u32>(at, load<u32>(cpu, MXCSR), 24);
+  store<u32>(at, 0xffff, 28);
   memory.copy(at + 160, cpu + XMM, <usize>registers << 4);
 }
-/** fxrstor; 0 when the image's MXCSR has reserved bits (#GP, nothing loaded). */
-export function x87FxRestore(cpu: usize, at: usize, wide: i32, registers: i32): i32 {
-  const mxcsr = load<u32>(at, 24);
-  if ((mxcsr & 0xffff0000) != 0) return 0;
+function loadX87(cpu: usize, at: usize, wide: i32): void {
   setControl(cpu, load<u16>(at));
   setStatusWord(cpu, load<u16>(at, 2));
   const tags: u32 = load<u8>(at, 4);
@@ -182,15 +182,64 @@ export function x87FxRestore(cpu: usize, at: usize, wide: i32, registers: i32): 
   store<u32>(cpu, load<u16>(at, 6) & 0x7ff, X87_FOP);
   store<u64>(cpu, wide != 0 ? load<u64>(at, 8) : load<u32>(at, 8), X87_FIP);
   store<u64>(cpu, wide != 0 ? load<u64>(at, 16) : load<u32>(at, 16), X87_FDP);
-  // ld.so saves and restores around every lazy binding: the same value again says nothing about the program.
-  if (mxcsr != load<u32>(cpu, MXCSR)) store<u32>(cpu, 1, SSE_EXACT);
-  store<u32>(cpu, mxcsr, MXCSR);
   const top = load<u32>(cpu, X87_TOP);
   for (let i: u32 = 0; i < 8; i++) {
     const reg = cpu + (((top + i) & 7) << 4);
     store<u64>(reg, load<u64>(at + (i << 4), 32), X87_REG);
     store<u64>(reg, load<u16>(at + (i << 4), 40), X87_REG + 8);
   }
+}
+function setMxcsr(cpu: usize, mxcsr: u32): void {
+  // ld.so saves and restores around every lazy binding: the same value again says nothing about the program.
+  if (mxcsr != load<u32>(cpu, MXCSR)) store<u32>(cpu, 1, SSE_EXACT);
+  store<u32>(cpu, mxcsr, MXCSR);
+}
+
+/** fxsave's image; wide: with REX.W (64-bit pointers); registers: 16 or 8 xmm registers. */
+export function x87FxSave(cpu: usize, at: usize, wide: i32, registers: i32): void {
+  saveX87(cpu, at, wide);
+  saveSse(cpu, at, registers);
+}
+/** fxrstor; 0 when the image's MXCSR has reserved bits (#GP, nothing loaded). */
+export function x87FxRestore(cpu: usize, at: usize, wide: i32, registers: i32): i32 {
+  const mxcsr = load<u32>(at, 24);
+  if ((mxcsr & 0xffff0000) != 0) return 0;
+  loadX87(cpu, at, wide);
+  setMxcsr(cpu, mxcsr);
   memory.copy(cpu + XMM, at + 160, <usize>registers << 4);
+  return 1;
+}
+
+/** What XCR0 allows: x87 and SSE. */
+const XCR0: u32 = 3;
+/**
+ * xsave in the standard format (SDM vol. 1, 13.7): the components of `mask` and their bits in the header. form = registers | wide << 8.
+ * Every component counts as in use.
+ */
+export function xsave(cpu: usize, at: usize, form: i32, mask: u32): void {
+  const components = mask & XCR0;
+  if ((components & 1) != 0) saveX87(cpu, at, form >> 8);
+  if ((components & 2) != 0) saveSse(cpu, at, form & 0xff);
+  store<u64>(at, (load<u64>(at, 512) & ~<u64>components) | components, 512);
+}
+/** xrstor (SDM vol. 1, 13.8.1); 0 when header or MXCSR are not allowed (#GP, nothing loaded). */
+export function xrstor(cpu: usize, at: usize, form: i32, mask: u32): i32 {
+  const components = mask & XCR0;
+  const present = load<u64>(at, 512);
+  if ((present & ~<u64>XCR0) != 0 || load<u64>(at, 520) != 0 || load<u64>(at, 528) != 0) return 0;
+  const mxcsr = load<u32>(at, 24);
+  if ((components & 2) != 0 && (mxcsr & 0xffff0000) != 0) return 0;
+  if ((components & 1) != 0) {
+    if ((present & 1) != 0) loadX87(cpu, at, form >> 8);
+    else {
+      x87Init(cpu);
+      memory.fill(cpu + X87_REG, 0, 128);
+    }
+  }
+  if ((components & 2) != 0) {
+    setMxcsr(cpu, mxcsr);
+    if ((present & 2) != 0) memory.copy(cpu + XMM, at + 160, <usize>(form & 0xff) << 4);
+    else memory.fill(cpu + XMM, 0, <usize>(form & 0xff) << 4);
+  }
   return 1;
 }
