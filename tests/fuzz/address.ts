@@ -54,6 +54,7 @@ export function aim(bytes: Uint8Array, i: Instruction, s: OracleState, target: n
   const need = BigInt.asUintN(i.mode === 64 ? 64 : 32, BigInt(target) - segmentOf(i, s));
   if (bits === 32 && need >> 32n !== 0n) return false;
   if (i.base === BASE_RIP) {
+    if (BigInt.asIntN(64, need) < 0n) return false;
     const disp = BigInt.asIntN(64, need - BigInt(start + i.length));
     return putDisplacement(bytes, i, disp, 4);
   }

@@ -3,6 +3,7 @@ import type { Instruction } from '../../src/isa/instruction.ts';
 import { Kind } from '../../src/isa/instruction.ts';
 import { flagLetters } from '../../src/isa/flags.ts';
 import { gprName } from '../../src/isa/registers.ts';
+import { Exit } from '../../src/machine/exit.ts';
 import { type OracleResult, type OracleState, type Patch, St } from '../oracle/oracle.ts';
 import type { FuzzCase } from './fuzzCase.ts';
 
@@ -48,7 +49,8 @@ const tolerances: Record<string, Tolerance> = {
   fnstenv: { memory: fipRanges }, fnsave: { memory: fipRanges },
   // Last instruction and data pointers, the mask of MXCSR, and the area the manual leaves to software.
   fxsave: { memory: () => [[6, 24], [28, 32], [416, 512]] },
-  xsave: { memory: () => [[0, 0x10000]] }, xrstor: {},
+  // Which components were in use is the processor's secret.
+  xsave: { memory: () => [[6, 24], [28, 32], [416, 520]] },
   sgdt: { memory: () => [[0, 10]] }, sidt: { memory: () => [[0, 10]] },
   sldt: { destination: true, memory: () => [[0, 2]] }, str: { destination: true, memory: () => [[0, 2]] }, smsw: { destination: true, memory: () => [[0, 2]] },
 };
@@ -148,9 +150,12 @@ function compareMemory(c: FuzzCase, native: OracleResult, ours: OracleResult, t:
   out.push(`memory ${hex(first)}: ${text(a)} / ${text(b)}${at.length > 1 ? ` (${at.length} bytes differ)` : ''}`);
 }
 
-function stopText(r: OracleResult): string {
+/** Microcode touches the ends of large images in its own order; arpl reads before it asks for writing. */
+const looseAddress = /^(fx|fn?save|frstor|fldenv|fnstenv|xsave|xrstor|arpl)/;
+
+function stopText(r: OracleResult, loose: boolean): string {
   if (r.signo === 0) return `runs to ${hex(r.state.rip)}`;
-  return `trap ${r.trapno} at ${hex(r.state.rip)}${r.trapno === 14 ? ` (address ${hex(r.siAddr)}, ${(r.err & 2) !== 0 ? 'write' : 'read'})` : ''}`;
+  return `trap ${r.trapno} at ${hex(r.state.rip)}${r.trapno === 14 && !loose ? ` (address ${hex(r.siAddr)}, ${(r.err & 2) !== 0 ? 'write' : 'read'})` : ''}`;
 }
 
 /** Cases whose result the manual leaves open, or that the host's kernel answers in the processor's place. */
@@ -168,8 +173,11 @@ export function compareResults(c: FuzzCase, native: OracleResult, ours: OracleRe
   const out: string[] = [];
   const mnemonic = c.row.mnemonic;
   const t = c.single ? (Object.hasOwn(tolerances, mnemonic) ? tolerances[mnemonic]! : {}) : {};
-  const a = stopText(native), b = stopText(ours);
+  const loose = looseAddress.test(mnemonic);
+  const a = stopText(native, loose), b = stopText(ours, loose);
   if (a !== b) out.push(`${a} / ${b}`);
+  // Descriptors are the kernel's; ours is asked for other than flat ones.
+  if (ours.trapno === -Exit.loadSegment) return [];
   if (c.single && open(c, native)) return [];
   if (native.lost) return ['the case killed the oracle'];
   for (let k = 0; k < (c.mode === 64 ? 16 : 8); k++) {

@@ -62,7 +62,7 @@ export const Act = {
 const sizeRows: Record<string, readonly [number, number, number]> = {
   b: [1, 1, 1], w: [2, 2, 2], d: [4, 4, 4], q: [8, 8, 8], t: [10, 10, 10], dq: [16, 16, 16], x: [16, 16, 16], ss: [4, 4, 4], sd: [8, 8, 8],
   v: [2, 4, 8], y: [4, 4, 8], z: [2, 4, 4], p: [4, 6, 10], a: [4, 8, 16], env: [14, 28, 28], sav: [94, 108, 108], s: [6, 6, 6],
-  '0': [0, 0, 0], '512': [512, 512, 512],
+  '0': [0, 0, 0], '512': [512, 512, 512], '576': [576, 576, 576],
 };
 const sizeNames = Object.keys(sizeRows);
 export const SIZE_X = sizeNames.indexOf('x');
