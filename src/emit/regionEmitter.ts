@@ -48,7 +48,7 @@ export interface RegionNode {
 export interface CallImports extends RegionImports {
   /** Number of the function (cpu, depth) -> i32 of the region at guest address `target`, if it is in the same module; else -1. */
   local(target: number): number;
-  /** (cpu, guest address, depth) -> i32: enters the translation of the address if there is one, else returns the address. */
+  /** (cpu, guest address, depth, return address) -> i32: runs the guest from the address until it is at the return address; anything else returned unwinds. */
   readonly enter: number;
 }
 
@@ -230,17 +230,39 @@ export class RegionEmitter implements StructureSink {
     wasm.op('i32.ge_u');
     wasm.brIf(this.outLabel);
     const local = end.kind === 'call' ? this.imports.local(end.target) : -1;
+    if (local < 0) this.enter(end.returnTo);
+    else {
+      wasm.get(CPU);
+      this.deeper();
+      wasm.call(local);
+      wasm.tee(pc);
+      wasm.i32(end.returnTo | 0);
+      wasm.op('i32.ne');
+      wasm.if();
+      this.enter(end.returnTo);
+      wasm.end();
+    }
+    this.state.loadAll();
+  }
+
+  private deeper(): void {
+    this.wasm.get(DEPTH);
+    this.wasm.i32(1);
+    this.wasm.op('i32.add');
+  }
+
+  /** Runs on from `pc` until the guest is at `returnTo`; everything else unwinds. */
+  private enter(returnTo: number): void {
+    const wasm = this.wasm, pc = this.target.exits.pc;
     wasm.get(CPU);
-    if (local < 0) wasm.get(pc);
-    wasm.get(DEPTH);
-    wasm.i32(1);
-    wasm.op('i32.add');
-    wasm.call(local < 0 ? this.imports.enter : local);
+    wasm.get(pc);
+    this.deeper();
+    wasm.i32(returnTo | 0);
+    wasm.call(this.imports.enter);
     wasm.tee(pc);
-    wasm.i32(end.returnTo | 0);
+    wasm.i32(returnTo | 0);
     wasm.op('i32.ne');
     wasm.brIf(this.outLabel);
-    this.state.loadAll();
   }
 
   backEdge(_from: number, header: number): void {

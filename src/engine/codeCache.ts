@@ -81,6 +81,18 @@ export class CodeCache {
     return Number(entry & 0xffffffffn) === addr ? Number(entry >> 32n) : 0;
   }
 
+  /** Whether jumps to `addr` lead into a translated region. */
+  hasRegion(addr: number): boolean {
+    const { words, halves } = this.pages;
+    const header = words[(CODE_PAGE_TABLE >> 2) + (addr >>> 12)]!;
+    if (header === 0) return false;
+    for (let run = words[header >> 2]!; run !== 0; run = words[(run + Run.next) >> 2]!) {
+      const record = words[(run + Run.records) >> 2]!;
+      if (halves[record >> 1] === Case.region && words[(record + Field.rip) >> 2]! >>> 0 === addr) return true;
+    }
+    return false;
+  }
+
   /** From now on lookup() does not put `addr` into the jump cache, so that jumps there come to the dispatcher. */
   hold(addr: number): void {
     this.held.push(addr);

@@ -100,7 +100,10 @@ export class GuestThread {
   private nested(cpu: number, pc: number, depth: number, returnTo: number): number {
     const machine = this.machine!, code = machine.code;
     const words = code.current().words;
-    if (pc !== -1) setRip(words, cpu, pc);
+    if (pc !== -1) {
+      setRip(words, cpu, pc);
+      machine.regions.missed(pc >>> 0, cpu);
+    }
     const outer = words[(cpu + EngineField.depth) >> 2]!, dropped = words[Globals.regionsDropped >> 2];
     words[(cpu + EngineField.depth) >> 2] = depth;
     code.hold(returnTo >>> 0);

@@ -202,17 +202,19 @@ function span(b: IrBuilder): void {
 
 // ---- flags
 
-/** Values of the lazy flags, shifted up so that the operand's top bit is bit 63. */
-interface Lazy { kind: number; dst: number; src: number; carry: number; shift: number }
+/** The lazy flags, shifted up so that the operand's top bit is bit 63. Each use computes its value anew. */
+interface Lazy { kind: number; dst(): Value; src(): Value; carry(): Value; shift(): Value }
 
 function lazy(b: IrBuilder): Lazy {
   const cc = b.var('i32', b.get(4, Cpu.ccOp));
   const kind = b.var('i32', b.op('i32.shr_u', b.getVar(cc), b.i32(2)));
-  const bits = b.op('i32.shl', b.i32(8), b.op('i32.and', b.getVar(cc), b.i32(3)));
-  const shift = b.var('i64', b.op('i64.extend_i32_u', b.op('i32.sub', b.i32(64), bits)));
-  const dst = b.var('i64', b.op('i64.shl', b.get(8, Cpu.ccDst), b.getVar(shift)));
-  const src = b.var('i64', b.op('i64.shl', b.get(8, Cpu.ccSrc), b.getVar(shift)));
-  const carry = b.var('i64', b.op('i64.shl', b.op('i64.extend_i32_u', b.get(4, Cpu.ccSrc2)), b.getVar(shift)));
+  const shift = (): Value => {
+    const bits = b.op('i32.shl', b.i32(8), b.op('i32.and', b.getVar(cc), b.i32(3)));
+    return b.op('i64.extend_i32_u', b.op('i32.sub', b.i32(64), bits));
+  };
+  const dst = (): Value => b.op('i64.shl', b.get(8, Cpu.ccDst), shift());
+  const src = (): Value => b.op('i64.shl', b.get(8, Cpu.ccSrc), shift());
+  const carry = (): Value => b.op('i64.shl', b.op('i64.extend_i32_u', b.get(4, Cpu.ccSrc2)), shift());
   return { kind, dst, src, carry, shift };
 }
 
@@ -222,12 +224,12 @@ function when(b: IrBuilder, v: Lazy, kind: keyof typeof CcOp, result: () => Valu
 
 /** First operand of a subtraction / addition. */
 function firstOfSub(b: IrBuilder, v: Lazy, carry: boolean): Value {
-  const sum = b.op('i64.add', b.getVar(v.dst), b.getVar(v.src));
-  return carry ? b.op('i64.add', sum, b.getVar(v.carry)) : sum;
+  const sum = b.op('i64.add', v.dst(), v.src());
+  return carry ? b.op('i64.add', sum, v.carry()) : sum;
 }
 function firstOfAdd(b: IrBuilder, v: Lazy, carry: boolean): Value {
-  const difference = b.op('i64.sub', b.getVar(v.dst), b.getVar(v.src));
-  return carry ? b.op('i64.sub', difference, b.getVar(v.carry)) : difference;
+  const difference = b.op('i64.sub', v.dst(), v.src());
+  return carry ? b.op('i64.sub', difference, v.carry()) : difference;
 }
 
 function storedBit(b: IrBuilder, flag: number): Value {
@@ -238,19 +240,19 @@ function negative(b: IrBuilder, v: Value): Value { return b.op('i64.lt_s', v, b.
 
 function carryFlag(b: IrBuilder): void {
   const v = lazy(b), g = (x: number): Value => b.getVar(x);
-  when(b, v, 'sub', () => b.op('i64.lt_u', firstOfSub(b, v, false), g(v.src)));
+  when(b, v, 'sub', () => b.op('i64.lt_u', firstOfSub(b, v, false), v.src()));
   when(b, v, 'logic', () => b.i32(0));
-  when(b, v, 'add', () => b.op('i64.lt_u', g(v.dst), g(v.src)));
+  when(b, v, 'add', () => b.op('i64.lt_u', v.dst(), v.src()));
   b.if(b.op('i32.le_u', b.op('i32.sub', g(v.kind), b.i32(CcOp.inc)), b.i32(1)), () => b.op('return', b.op('i32.and', b.get(4, Cpu.ccSrc), b.i32(1))));
   when(b, v, 'shr', () => b.op('i32.and', b.get(4, Cpu.ccSrc), b.i32(1)));
-  when(b, v, 'shl', () => negative(b, g(v.src)));
-  when(b, v, 'adc', () => b.select(b.op('i64.eqz', g(v.carry)), b.op('i64.lt_u', g(v.dst), g(v.src)), b.op('i64.le_u', g(v.dst), g(v.src))));
+  when(b, v, 'shl', () => negative(b, v.src()));
+  when(b, v, 'adc', () => b.select(b.op('i64.eqz', v.carry()), b.op('i64.lt_u', v.dst(), v.src()), b.op('i64.le_u', v.dst(), v.src())));
   when(b, v, 'sbb', () => {
     const first = b.var('i64', firstOfSub(b, v, true));
-    return b.select(b.op('i64.eqz', g(v.carry)), b.op('i64.lt_u', g(first), g(v.src)), b.op('i64.le_u', g(first), g(v.src)));
+    return b.select(b.op('i64.eqz', v.carry()), b.op('i64.lt_u', g(first), v.src()), b.op('i64.le_u', g(first), v.src()));
   });
-  when(b, v, 'mul', () => b.op('i64.ne', g(v.src), b.i64(0)));
-  when(b, v, 'bmi', () => b.op('i64.eqz', g(v.src)));
+  when(b, v, 'mul', () => b.op('i64.ne', v.src(), b.i64(0)));
+  when(b, v, 'bmi', () => b.op('i64.eqz', v.src()));
   b.op('return', storedBit(b, Eflags.CF));
 }
 
@@ -258,22 +260,22 @@ function overflowFlag(b: IrBuilder): void {
   const v = lazy(b), g = (x: number): Value => b.getVar(x);
   const subtract = (carry: boolean) => (): Value => {
     const first = b.var('i64', firstOfSub(b, v, carry));
-    return negative(b, b.op('i64.and', b.op('i64.xor', g(first), g(v.src)), b.op('i64.xor', g(first), g(v.dst))));
+    return negative(b, b.op('i64.and', b.op('i64.xor', g(first), v.src()), b.op('i64.xor', g(first), v.dst())));
   };
   const add = (carry: boolean) => (): Value => {
     const first = firstOfAdd(b, v, carry);
-    return negative(b, b.op('i64.and', b.op('i64.xor', g(v.src), g(v.dst)), b.op('i64.xor', first, g(v.dst))));
+    return negative(b, b.op('i64.and', b.op('i64.xor', v.src(), v.dst()), b.op('i64.xor', first, v.dst())));
   };
   when(b, v, 'sub', subtract(false));
   when(b, v, 'logic', () => b.i32(0));
   when(b, v, 'add', add(false));
-  when(b, v, 'inc', () => b.op('i64.eq', g(v.dst), b.i64(0, -0x80000000)));
-  when(b, v, 'dec', () => b.op('i64.eq', g(v.dst), b.op('i64.shl', b.op('i64.shr_u', b.i64(-1, 0x7fffffff), g(v.shift)), g(v.shift))));
-  when(b, v, 'shl', () => b.op('i32.xor', negative(b, g(v.src)), negative(b, g(v.dst))));
-  when(b, v, 'shr', () => negative(b, b.op('i64.xor', g(v.src), g(v.dst))));
+  when(b, v, 'inc', () => b.op('i64.eq', v.dst(), b.i64(0, -0x80000000)));
+  when(b, v, 'dec', () => b.op('i64.eq', v.dst(), b.op('i64.shl', b.op('i64.shr_u', b.i64(-1, 0x7fffffff), v.shift()), v.shift())));
+  when(b, v, 'shl', () => b.op('i32.xor', negative(b, v.src()), negative(b, v.dst())));
+  when(b, v, 'shr', () => negative(b, b.op('i64.xor', v.src(), v.dst())));
   when(b, v, 'adc', add(true));
   when(b, v, 'sbb', subtract(true));
-  when(b, v, 'mul', () => b.op('i64.ne', g(v.src), b.i64(0)));
+  when(b, v, 'mul', () => b.op('i64.ne', v.src(), b.i64(0)));
   when(b, v, 'bmi', () => b.i32(0));
   b.op('return', storedBit(b, Eflags.OF));
 }
@@ -297,13 +299,13 @@ function auxiliaryFlag(b: IrBuilder): void {
 function zeroFlag(b: IrBuilder): void {
   const v = lazy(b);
   when(b, v, 'eflags', () => storedBit(b, Eflags.ZF));
-  b.op('return', b.op('i64.eqz', b.getVar(v.dst)));
+  b.op('return', b.op('i64.eqz', v.dst()));
 }
 
 function signFlag(b: IrBuilder): void {
   const v = lazy(b);
   when(b, v, 'eflags', () => storedBit(b, Eflags.SF));
-  b.op('return', negative(b, b.getVar(v.dst)));
+  b.op('return', negative(b, v.dst()));
 }
 
 function parityFlag(b: IrBuilder): void {
@@ -323,7 +325,7 @@ function addFlags(run: RuntimeFunctions, define: Define): void {
   const flag = (b: IrBuilder, bit: number): Value => b.opImm('flag', bit);
   const compare = (b: IrBuilder, op: string): void => {
     const v = lazy(b);
-    when(b, v, 'sub', () => b.op(op, firstOfSub(b, v, false), b.getVar(v.src)));
+    when(b, v, 'sub', () => b.op(op, firstOfSub(b, v, false), v.src()));
   };
   run.cond = [
     run.flags[Eflags.OF]!, run.flags[Eflags.CF]!, run.flags[Eflags.ZF]!,

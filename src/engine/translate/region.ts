@@ -51,11 +51,21 @@ export class Region {
     this.mode = mode;
   }
 
-  /** Guest pages the region's code lies in. */
-  pages(): number[] {
-    const pages = new Set<number>();
-    for (const block of this.blocks) for (let page = block.start >>> 12; page <= (block.end - 1) >>> 12; page++) pages.add(page);
-    return [...pages];
+  /** Guest bytes the region was made from: one [first, end) a page. */
+  ranges(): { first: number; end: number }[] {
+    const pages = new Map<number, { first: number; end: number }>();
+    for (const block of this.blocks) {
+      for (let page = block.start >>> 12; page <= (block.end - 1) >>> 12; page++) {
+        const first = Math.max(block.start, page * 4096), end = Math.min(block.end, (page + 1) * 4096);
+        const range = pages.get(page);
+        if (range === undefined) pages.set(page, { first, end });
+        else {
+          range.first = Math.min(range.first, first);
+          range.end = Math.max(range.end, end);
+        }
+      }
+    }
+    return [...pages.values()];
   }
 }
 

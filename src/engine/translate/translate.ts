@@ -107,7 +107,7 @@ export function emitModule(batch: readonly LiftedRegion[]): Uint8Array {
   const module = new ModuleWriter();
   const I = WasmType.i32;
   module.importMemory('env', 'memory', 1, 65536);
-  const enter = module.importFunction('engine', 'enter', module.type([I, I, I], [I]));
+  const enter = module.importFunction('engine', 'enter', module.type([I, I, I, I], [I]));
   const statusFlags = module.importFunction('engine', 'statusFlags', module.type([I], [I]));
   const helpers = new Map<string, number>();
   for (const { ir } of batch) {
