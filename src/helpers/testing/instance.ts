@@ -1,6 +1,6 @@
 // The helpers instantiated alone, with a memory of their own and one CPU state.
 
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,8 +23,10 @@ async function helperBytes(): Promise<Uint8Array<ArrayBuffer>> {
   if (existsSync(file)) return new Uint8Array(readFileSync(file));
   const bytes: Uint8Array<ArrayBuffer> = await compileHelpers();
   mkdirSync(dir, { recursive: true });
-  writeFileSync(`${file}.${process.pid}`, bytes);
-  renameSync(`${file}.${process.pid}`, file);
+  // Other test files, perhaps threads of this process, may be doing the same.
+  const partial = `${file}.${randomUUID()}`;
+  writeFileSync(partial, bytes);
+  renameSync(partial, file);
   return bytes;
 }
 

@@ -1,6 +1,7 @@
 // Runs single instructions on the processor under the tests (src/helpers/native/instructionOracle.c).
 
 import { execFileSync, spawnSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, renameSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,7 +17,7 @@ export function buildNative(path: string, flags: string[] = []): string {
   mkdirSync(dir, { recursive: true });
   const out = join(dir, path.replace(/^.*\//, '').replace(/\.c$/, ''));
   if (existsSync(out) && statSync(out).mtimeMs > statSync(path).mtimeMs) return out;
-  const partial = `${out}.${process.pid}`;
+  const partial = `${out}.${randomUUID()}`;
   execFileSync('gcc', ['-O1', '-o', partial, path, ...flags]);
   renameSync(partial, out);
   return out;
