@@ -1,5 +1,6 @@
 /** How machine operations of the IR become WebAssembly inside a region. */
 
+import { xmmHelpers } from '../ir/helpers.ts';
 import { Cpu, Eflags } from '../machine/cpuState.ts';
 import { Access } from '../machine/exit.ts';
 import { Perm } from '../machine/memoryLayout.ts';
@@ -142,18 +143,16 @@ export class RegionTarget implements Target {
     this.code.op('i32.add');
   }
 
-  /** A helper finds xmm registers in the CPU state and may change them. */
+  /** Some helpers find xmm registers in the CPU state and may change them. */
   private helper(e: BodyEmitter, n: number): void {
-    const { name, result } = e.helperSignature(n);
-    const s = this.state;
-    if (s.hasXmm) s.storeXmms();
+    const { name } = e.helperSignature(n);
+    const s = this.state, synchronised = s.hasXmm && xmmHelpers.has(name);
+    if (synchronised) s.storeXmms();
     this.code.get(s.cpu);
     for (const row of [e.ir.a[n]!, e.ir.b[n]!, e.ir.c[n]!]) if (row >= 0) e.value(row);
     this.code.call(this.imports.helper(name));
-    if (!s.hasXmm) return;
     // The result stays on the stack meanwhile.
-    void result;
-    s.loadXmms();
+    if (synchronised) s.loadXmms();
   }
 
   private materialiseFlags(): void {

@@ -9,6 +9,7 @@ import {
   BIAS, CODE_PAGE_TABLE, CPU_AREA, JUMP_CACHE, MAX_THREADS_PER_PROCESS, PERMISSION_TABLE, Perm, RECORD_ARENA, RECORD_ARENA_END,
 } from '../machine/memoryLayout.ts';
 import { EngineField } from '../machine/codeLayout.ts';
+import { flagsAfter } from './interpreter/fastBranch.ts';
 import { RecordWriter, type CaseTable } from './record.ts';
 
 /** Instructions decoded in one go. */
@@ -203,7 +204,7 @@ export class CodeCache {
     const bases = this.segmentBases(cpu);
     const pageEnd = ((addr >>> 12) + 1) * 4096;
     const nextPage = (pages.bytes[PERMISSION_TABLE + (pageEnd >>> 12)]! & Perm.X) !== 0 ? 15 : 0;
-    let rip = addr;
+    let rip = addr, flags = -1;
     for (let n = 0; n < limit; n++) {
       if (rip >= pageEnd) break;
       const length = decode(pages.bytes, rip + BIAS, pageEnd - rip + nextPage, mode, i);
@@ -219,10 +220,11 @@ export class CodeCache {
       }
       if (rip + length > pageEnd && n > 0) break;
       if (decodeHooks.decoded) decodeHooks.decoded(rip, i);
-      if (!writer.instruction(i, rip, bases)) {
+      if (!writer.instruction(i, rip, bases, flags)) {
         if (decodeHooks.unknown) decodeHooks.unknown(rip, i);
         writer.plain(Case.invalid, rip, 0, 0);
       }
+      flags = flagsAfter(i, flags);
       rip += length;
       if (ends[i.mnemonic] !== 0) break;
     }

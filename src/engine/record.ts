@@ -2,6 +2,8 @@ import { BASE_RIP, Kind, type Instruction } from '../isa/instruction.ts';
 import { Field } from '../ir/ops.ts';
 import { Cpu, Seg } from '../machine/cpuState.ts';
 import { EngineField, RECORD_SIZE } from '../machine/codeLayout.ts';
+import { mnemonics, rows } from '../isa/rows.ts';
+import { fastBranchKey } from './interpreter/fastBranch.ts';
 import { AddressCase, caseKey, FIRST_ADDRESS_CASE, Form, formOf, memoryOperand } from './interpreter/cases.ts';
 
 /** The case numbers of the interpreter module by key, from its `cases` section. */
@@ -21,6 +23,7 @@ export class CaseTable {
   }
 }
 
+const JCC = mnemonics.indexOf('jcc');
 const registerFields = [Field.r0, Field.r1, Field.r2, Field.r3];
 
 /** Turns decoded instructions into the interpreter's records, in a buffer of its own. */
@@ -56,11 +59,11 @@ export class RecordWriter {
     return at;
   }
 
-  /** False: no case for it. `segmentBases`: which segments may have a base other than 0 (bit per segment). */
-  instruction(i: Instruction, rip: number, segmentBases: number): boolean {
+  /** False: no case for it. `segmentBases`: which segments may have a base other than 0 (bit per segment); `ccOp`: flags before, if known. */
+  instruction(i: Instruction, rip: number, segmentBases: number, ccOp: number): boolean {
     const memory = memoryOperand(i);
     if (memory < 0) {
-      const caseId = this.cases.get(caseKey(i, -1));
+      const caseId = this.plainCase(i, ccOp);
       if (caseId === 0) return false;
       const at = this.next(caseId, rip);
       this.operands(at, i, rip);
@@ -86,6 +89,15 @@ export class RecordWriter {
     this.operands(at, i, rip);
     this.view.setUint16(at + Field.base, EngineField.ea, true);
     return true;
+  }
+
+  /** Of an instruction without memory operand; `ccOp` as flagsAfter() knows it. */
+  private plainCase(i: Instruction, ccOp: number): number {
+    if (i.mnemonic === JCC && ccOp >= 0) {
+      const fast = this.cases.get(fastBranchKey(rows[i.row]!.cc, ccOp));
+      if (fast !== 0) return fast;
+    }
+    return this.cases.get(caseKey(i, -1));
   }
 
   private addressRecord(i: Instruction, rip: number, segmented: boolean): void {

@@ -2,7 +2,7 @@
  * Functions of the helpers module that lifts may call: name -> signature in the type letters of ops.ts.
  * The function gets the `cpu` pointer as an i32 before these operands.
  *
- * A helper touches, of the CPU state, only x87, xmm, mxcsr and scratch fields, unless `gpr` is in its effects; it reads and
+ * A helper touches, of the CPU state, only x87, mxcsr and scratch fields (those of `xmmHelpers` the xmm registers too); it reads and
  * writes guest memory (at guest address + BIAS) only where the lift has checked the permission before the call, and never
  * leaves the guest: it returns a code and the lift decides. Further results go through Cpu.scratch.
  */
@@ -22,3 +22,6 @@ export function defineHelpers(rows: Record<string, string>): void {
 }
 export const helperNames: string[] = [];
 export const helperIndex = new Map<string, number>();
+
+/** The helpers that read or write xmm registers in the CPU state; the others get vectors as operands. */
+export const xmmHelpers: ReadonlySet<string> = new Set(['x87FxSave', 'x87FxRestore', 'xsave', 'xrstor']);

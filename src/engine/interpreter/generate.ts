@@ -14,6 +14,7 @@ import { ByteSink } from '../../wasm/byteSink.ts';
 import { WasmType } from '../../wasm/opcodes.ts';
 import { ADDRESS_CASES, FIRST_ADDRESS_CASE } from './cases.ts';
 import { shapesOf, type Shape } from './enumerate.ts';
+import { fastBranch, fastBranches, fastBranchKey } from './fastBranch.ts';
 import { isHot } from './hot.ts';
 import { addEnter, addRuntime } from './runtime.ts';
 import { addressRecord, RecordSource } from './source.ts';
@@ -106,6 +107,12 @@ function collectCases(runtime: RuntimeFunctions): { cases: OneCase[]; keys: Map<
       if (known) { known.keys.push(shape.key); known.one.hot ||= isHot(row, shape); }
       else found.set(text, { one: { ir, body, hot: isHot(row, shape), name: `${row.mnemonic} ${row.encoding}` }, keys: [shape.key] });
     }
+  }
+  for (const { cc, ccOp } of fastBranches()) {
+    const ir = new IrBuilder();
+    fastBranch(ir, cc, ccOp);
+    const body = caseBody(runtime, ir);
+    found.set(binaryText(body), { one: { ir, body, hot: true, name: `jcc ${cc} after ${ccOp}` }, keys: [fastBranchKey(cc, ccOp)] });
   }
   const all = [...found.values()].sort((x, y) => Number(y.one.hot) - Number(x.one.hot));
   const keys = new Map<number, number>();
