@@ -39,7 +39,14 @@ export class HostDir extends HostInode {
       return this.missing.has(name);
     }
     if (!(inode instanceof HostInode)) return true;
-    return inode.fresh || inode.refresh();
+    if (inode.fresh) return true;
+    const stat = this.hostfs.host.lstat(this.at(name));
+    if (typeof stat !== 'number' && inode.is(stat)) {
+      inode.update(stat);
+      return true;
+    }
+    this.children.delete(name);
+    return false;
   }
 
   private at(name: string): string {
@@ -79,7 +86,7 @@ export class HostDir extends HostInode {
   /** The object for what lstat told of `name`. */
   private found(name: string, stat: HostStat): HostInode {
     const known = this.children.get(name);
-    if (known !== undefined && known.hostIno === stat.ino && known.hostDev === stat.dev && known.type === (stat.mode & S_IFMT)) {
+    if (known !== undefined && known.is(stat)) {
       known.update(stat);
       return known;
     }

@@ -67,14 +67,16 @@ export abstract class HostInode extends Inode {
     return this.attr;
   }
 
-  /** Looks the facts up again. False when the name now belongs to another file, or to none. */
-  refresh(): boolean {
+  /** Looks the facts up again; they stay when the name now belongs to another file, or to none. */
+  refresh(): void {
     const now = this.lookAgain();
     this.checked = this.hostfs.env.ticks();
-    if (typeof now === 'number') return now !== -2 && now !== -20;
-    if (now.ino !== this.hostIno || now.dev !== this.hostDev || (now.mode & S_IFMT) !== this.type) return false;
-    this.update(now);
-    return true;
+    if (typeof now !== 'number' && this.is(now)) this.update(now);
+  }
+
+  /** Whether `stat` tells of this file. */
+  is(stat: HostStat): boolean {
+    return stat.ino === this.hostIno && stat.dev === this.hostDev && (stat.mode & S_IFMT) === this.type;
   }
 
   protected lookAgain(): HostStat | number {

@@ -36,7 +36,8 @@ export class OverlayInode extends Inode {
     return this.upper ?? this.lowers[0]!;
   }
   stat(): Stat {
-    return this.real.stat();
+    const stat = this.real.stat();
+    return this.unlinked && this.upper === null ? { ...stat, nlink: 0 } : stat;
   }
   override get type(): number {
     return this.real.type;

@@ -1,0 +1,101 @@
+import { expect, it } from 'vitest';
+import { EAGAIN, EBUSY, ENXIO, EPIPE } from '../../abi/linux/errno.ts';
+import { O_DIRECT, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY } from '../../abi/linux/openFlags.ts';
+import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT } from '../../abi/linux/poll.ts';
+import { makeNode } from '../../vfs/namespace.ts';
+import { openPath } from '../../vfs/open.ts';
+import { pathName } from '../../vfs/path.ts';
+import { callerOf, TestEnv, type TestCaller } from '../../vfs/testing.ts';
+import { TmpFs } from '../tmpfs/tmpFs.ts';
+import { type FifoFile, openFifo } from './pipeFile.ts';
+import { makePipe } from './pipeFs.ts';
+
+function world(): TestCaller {
+  return callerOf(new TmpFs(new TestEnv(openFifo)));
+}
+const text = (s: string): Uint8Array => new TextEncoder().encode(s);
+
+it('moves bytes in order through the ring, many times around', () => {
+  const t = world();
+  const { reader, writer } = makePipe(t, 0);
+  let sent = 0;
+  let got = 0;
+  for (let round = 0; round < 500; round++) {
+    const n = writer.write(Uint8Array.from({ length: 3000 + (round % 1700) }, () => sent++ & 0xff), t);
+    if (n === -EAGAIN) sent -= 3000 + (round % 1700);
+    else expect(n).toBe(3000 + (round % 1700));
+    const buf = new Uint8Array(2800 + ((round * 7) % 2100));
+    const m = reader.read(buf, t);
+    for (let i = 0; i < m; i++) if (buf[i] !== (got++ & 0xff)) throw new Error(`byte ${got}`);
+  }
+  expect(reader.pipe.length).toBe(sent - got);
+});
+
+it('is atomic up to PIPE_BUF and partial beyond', () => {
+  const t = world();
+  const { reader, writer } = makePipe(t, O_NONBLOCK);
+  expect(writer.write(new Uint8Array(100_000), t)).toBe(65536);
+  expect(writer.write(new Uint8Array(1), t)).toBe(-EAGAIN);
+  reader.read(new Uint8Array(4000), t);
+  expect(writer.poll() & EPOLLOUT).toBe(0);
+  expect(writer.write(new Uint8Array(4001), t)).toBe(-EAGAIN);
+  expect(writer.writev([new Uint8Array(2000), new Uint8Array(2096)], t)).toBe(-EAGAIN);
+  expect(writer.write(new Uint8Array(4000), t)).toBe(4000);
+  expect(writer.resize(4096)).toBe(-EBUSY);
+  expect(writer.resize(100_000)).toBe(131072);
+  expect(writer.poll() & EPOLLOUT).toBe(EPOLLOUT);
+});
+
+it('ends with the ends', () => {
+  const t = world();
+  const { reader, writer } = makePipe(t, 0);
+  expect(pathName(reader.path, t.fs.root)).toMatch(/^pipe:\[\d+\]$/);
+  const events: number[] = [];
+  reader.waitQueue.add({ onWake: (e) => events.push(e) });
+  expect(reader.read(new Uint8Array(5), t)).toBe(-EAGAIN);
+  writer.acquire();
+  writer.release();
+  writer.write(text('ab'), t);
+  writer.release();
+  expect(events.length).toBe(2);
+  expect(reader.poll() & (EPOLLIN | EPOLLHUP)).toBe(EPOLLIN | EPOLLHUP);
+  expect(reader.read(new Uint8Array(5), t)).toBe(2);
+  expect(reader.read(new Uint8Array(5), t)).toBe(0);
+  const other = makePipe(t, 0);
+  other.reader.release();
+  expect(other.writer.write(text('x'), t)).toBe(-EPIPE);
+  expect(other.writer.poll() & EPOLLERR).toBe(EPOLLERR);
+});
+
+it('keeps packets apart with O_DIRECT', () => {
+  const t = world();
+  const { reader, writer } = makePipe(t, O_DIRECT);
+  writer.write(text('hello'), t);
+  writer.write(text('world'), t);
+  const buf = new Uint8Array(3);
+  expect(reader.read(buf, t)).toBe(3);
+  expect(reader.read(new Uint8Array(10), t)).toBe(5);
+});
+
+it('fifos: who waits, who gets ENXIO, who sees a hang-up', () => {
+  const t = world();
+  makeNode(t, null, '/fifo', 0o010644, 0);
+  const open = (flags: number): FifoFile | number => openPath(t, null, '/fifo', { flags, mode: 0, resolve: 0 }) as FifoFile | number;
+  expect(open(O_WRONLY | O_NONBLOCK)).toBe(-ENXIO);
+  const early = open(O_RDONLY | O_NONBLOCK) as FifoFile;
+  expect(early.openPending).toBe(false);
+  expect(early.poll() & EPOLLHUP).toBe(0);
+  early.release();
+  const reader = open(O_RDONLY) as FifoFile;
+  expect(reader.openPending).toBe(true);
+  const writer = open(O_WRONLY) as FifoFile;
+  expect(writer.openPending).toBe(false);
+  expect(reader.openPending).toBe(false);
+  writer.write(text('x'), t);
+  writer.release();
+  expect(reader.poll() & (EPOLLIN | EPOLLHUP)).toBe(EPOLLIN | EPOLLHUP);
+  reader.release();
+  const both = open(O_RDWR) as FifoFile;
+  expect(both.openPending).toBe(false);
+  expect(both.read(new Uint8Array(1), t)).toBe(-EAGAIN);
+});
