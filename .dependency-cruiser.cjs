@@ -7,7 +7,9 @@ const rooms = {
   wasm: ['base'],
   ir: ['base', 'wasm'],
   machine: ['base'],
-  lift: ['base', 'isa', 'ir', 'machine'],
+  // Of helpers only signatures.ts, the table of what the compiled module exports.
+  helpers: ['base', 'machine'],
+  lift: ['base', 'isa', 'ir', 'machine', 'helpers'],
   emit: ['base', 'ir', 'wasm', 'machine'],
   engine: ['base', 'isa', 'ir', 'wasm', 'lift', 'emit', 'machine'],
   vfs: ['base', 'abi', 'machine'],
@@ -18,9 +20,9 @@ const rooms = {
   syscalls: ['base', 'abi', 'host', 'machine', 'vfs', 'kernel', 'fs', 'net', 'tty'],
   local: ['base', 'abi', 'host', 'machine', 'vfs', 'kernel'],
   debug: ['base', 'abi', 'host', 'machine', 'vfs', 'kernel', 'fs', 'net', 'tty', 'syscalls', 'isa'],
-  boot: ['base', 'abi', 'host', 'machine', 'vfs', 'kernel', 'fs', 'net', 'tty', 'syscalls', 'local', 'debug', 'engine'],
+  boot: ['base', 'abi', 'host', 'machine', 'vfs', 'kernel', 'fs', 'net', 'tty', 'syscalls', 'local', 'debug', 'engine', 'isa'],
   // Implements the ports; its two entry files (the worker's and run.ts) start boot.
-  'host-node': ['base', 'abi', 'host', 'boot'],
+  'host-node': ['base', 'abi', 'host', 'machine', 'boot'],
   cli: ['base', 'abi', 'host', 'boot', 'debug', 'host-node'],
 };
 

@@ -80,8 +80,8 @@ async function helpers() {
   const inputs = [tool, ...sources(join(top, 'src', 'helpers'), '.ts'), join(top, 'src/machine/cpuState.ts'), join(top, 'src/machine/memoryLayout.ts')];
   const key = hashOf(...inputs.map((path) => readFileSync(path)));
   await whenChanged('helpers', key, [out], async () => {
-    const { buildHelpers } = await import(pathToFileURL(tool).href);
-    await buildHelpers(out);
+    const { compileHelpers } = await import(pathToFileURL(tool).href);
+    writeFileSync(out, await compileHelpers());
   });
 }
 

@@ -1,3 +1,5 @@
+import type { TraceItem } from '../debug/traceItems.ts';
+
 /** What to run and in which world. Strings that go to the guest are byte strings: one character a byte. */
 export type MountOption =
   | { readonly kind: 'bind'; readonly host: string; readonly guest: string; readonly readOnly: boolean }
@@ -31,7 +33,7 @@ export type RunOptions = {
 };
 
 export type TraceOptions = {
-  readonly items: ReadonlySet<string>;
+  readonly items: ReadonlySet<TraceItem>;
   /** Takes whole lines, with their newline. */
   readonly write: (text: string) => void;
 };

@@ -1,0 +1,40 @@
+/** The worker's side: joins the engine, the mailbox and the calls that are answered without the kernel. */
+import { GuestThread } from '../engine/guestThread.ts';
+import type { Clock } from '../host/clock.ts';
+import { MailboxGuest } from '../machine/mailbox.ts';
+
+export type GuestInit = {
+  readonly interpreter: WebAssembly.Module;
+  readonly helpers: WebAssembly.Module;
+  readonly mailbox: SharedArrayBuffer;
+  readonly wallOffsetNs: number;
+};
+
+/** What the main thread posts to a worker. */
+export type GuestMessage =
+  | ({ readonly type: 'init' } & GuestInit)
+  | { readonly type: 'run'; readonly memory: WebAssembly.Memory; readonly cpu: number; readonly slot: number };
+
+export class GuestHost {
+  readonly #clockOf: (wallOffsetNs: number) => Clock;
+  #thread: GuestThread | null = null;
+
+  constructor(clockOf: (wallOffsetNs: number) => Clock) {
+    this.#clockOf = clockOf;
+  }
+
+  /** A `run` blocks until the guest thread has ended. */
+  receive(message: GuestMessage): void {
+    if (message.type === 'run') this.#thread!.run(message.memory, message.cpu, message.slot);
+    else this.#init(message);
+  }
+
+  #init(init: GuestInit): void {
+    this.#clockOf(init.wallOffsetNs);
+    this.#thread = new GuestThread({
+      interpreterModule: init.interpreter,
+      helpersModule: init.helpers,
+      mailbox: new MailboxGuest(init.mailbox),
+    });
+  }
+}

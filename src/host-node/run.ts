@@ -1,0 +1,64 @@
+/** Runs one program on Node: makes the ports, joins signals and the terminal to the emulator. */
+import { readFileSync } from 'node:fs';
+import { cpus, freemem, totalmem } from 'node:os';
+import { Emulator } from '../boot/emulator.ts';
+import type { RunOptions, RunResult } from '../boot/options.ts';
+import { MAILBOX_BYTES } from '../machine/mailbox.ts';
+import { NodeClock, wallOffsetNs } from './clock.ts';
+import { NodeConsole } from './console.ts';
+import { NodeFiles } from './nodeFiles.ts';
+import { NodeRandom } from './random.ts';
+import { forwardSignals } from './signals.ts';
+import type { NodeWorkers } from './workers.ts';
+
+/** The next turn of the event loop. */
+function yieldTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Linux tells where a descriptor stands and how it was opened. */
+function descriptorInfo(fd: number): { pos: number; flags: number } | null {
+  try {
+    const text = readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1');
+    const field = (name: string): string => new RegExp(`^${name}:\\s*(\\d+)`, 'm').exec(text)?.[1] ?? '0';
+    return { pos: Number(field('pos')), flags: Number.parseInt(field('flags'), 8) };
+  } catch {
+    return null;
+  }
+}
+
+function moduleOf(name: string): WebAssembly.Module {
+  return new WebAssembly.Module(readFileSync(new URL(name, import.meta.url)));
+}
+
+export async function runOnNode(workers: NodeWorkers, options: RunOptions): Promise<RunResult> {
+  const mailbox = new SharedArrayBuffer(MAILBOX_BYTES);
+  const offset = wallOffsetNs();
+  workers.init({ interpreter: moduleOf('./interpreter.wasm'), helpers: moduleOf('./helpers.wasm'), mailbox, wallOffsetNs: offset });
+  const terminal = new NodeConsole();
+  try {
+    const emulator = new Emulator(
+      {
+        files: new NodeFiles(),
+        console: terminal,
+        clock: new NodeClock(offset),
+        random: new NodeRandom(),
+        workers,
+        cpus: cpus().length,
+        memory: () => ({ total: totalmem(), free: freemem() }),
+        mailbox,
+        yieldTurn,
+        descriptorInfo,
+      },
+      options,
+    );
+    const stop = forwardSignals((signo, group) => emulator.signal(signo, group));
+    const result = await emulator.run();
+    stop();
+    await terminal.flush();
+    return result;
+  } finally {
+    terminal.close();
+    workers.close();
+  }
+}

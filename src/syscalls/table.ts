@@ -1,0 +1,29 @@
+/** All system calls. */
+import { dirRows } from './dir.ts';
+import { epollRows } from './epoll.ts';
+import { eventfdRows } from './eventfd.ts';
+import { futexRows } from './futex.ts';
+import { inotifyRows } from './inotify.ts';
+import { ioctlRows } from './ioctl.ts';
+import { lockRows } from './lock.ts';
+import { mmRows } from './mm.ts';
+import { mountRows } from './mount.ts';
+import { openRows } from './open.ts';
+import { pathRows } from './path.ts';
+import { pollRows } from './poll.ts';
+import { processRows } from './process.ts';
+import { readWriteRows } from './readWrite.ts';
+import { resourceRows } from './resource.ts';
+import type { SyscallRow } from './row.ts';
+import { signalRows } from './signal.ts';
+import { signalfdRows } from './signalfd.ts';
+import { spliceRows } from './splice.ts';
+import { statRows } from './stat.ts';
+import { syncRows } from './sync.ts';
+import { timerfdRows } from './timerfd.ts';
+import { xattrRows } from './xattr.ts';
+
+export const allRows: readonly SyscallRow[] = [
+  ...readWriteRows, ...openRows, ...statRows, ...pathRows, ...dirRows, ...lockRows, ...syncRows, ...xattrRows, ...mountRows, ...spliceRows, ...mmRows,
+  ...processRows, ...resourceRows, ...futexRows, ...pollRows, ...epollRows, ...eventfdRows, ...timerfdRows, ...signalRows, ...signalfdRows, ...inotifyRows, ...ioctlRows,
+];
