@@ -41,66 +41,84 @@ function checkData(binary) {
   }
 }
 
-/** The little of the binary format that is needed: function types of the exports, data segments. */
-export function readModule(bytes) {
-  const types = [];
-  const functions = [];
-  const exports = {};
-  const data = [];
-  let imported = 0;
-  let at = 8;
-  const u32 = () => {
+/** Value types from 0x7b on. */
+const VALUE_TYPES = ['v128', 'f64', 'f32', 'i64', 'i32'];
+
+/** Reads the binary format's elements one after another. */
+class Reader {
+  constructor(bytes) {
+    this.bytes = bytes;
+    this.at = 8;
+  }
+  byte() {
+    return this.bytes[this.at++];
+  }
+  u32() {
     let value = 0;
     for (let shift = 0; ; shift += 7) {
-      const byte = bytes[at++];
+      const byte = this.byte();
       value += (byte & 0x7f) * 2 ** shift;
       if (byte < 0x80) return value;
     }
-  };
-  const names = { 0x7f: 'i32', 0x7e: 'i64', 0x7d: 'f32', 0x7c: 'f64', 0x7b: 'v128' };
-  const vector = (read) => Array.from({ length: u32() }, read);
-  const string = () => {
-    const length = u32();
-    at += length;
-    return new TextDecoder().decode(bytes.subarray(at - length, at));
-  };
-  while (at < bytes.length) {
-    const id = bytes[at++];
-    const end = u32() + at;
-    if (id === 1) {
-      types.push(...vector(() => (at++, { params: vector(() => names[bytes[at++]]), results: vector(() => names[bytes[at++]]) })));
-    } else if (id === 2) {
-      vector(() => {
-        string();
-        string();
-        const kind = bytes[at++];
-        if (kind === 0) imported += (u32(), 1);
-        else if (kind === 2) (u32(), u32(), u32());
-        else throw new Error(`import of kind ${kind}`);
-      });
-    } else if (id === 3) {
-      functions.push(...vector(u32));
-    } else if (id === 7) {
-      vector(() => {
-        const name = string();
-        const kind = bytes[at++];
-        const index = u32();
-        if (kind === 0) exports[name] = types[functions[index - imported]];
-      });
-    } else if (id === 11) {
-      vector(() => {
-        u32();
-        at++;
-        const offset = u32();
-        at++;
-        const length = u32();
-        at += length;
-        data.push({ offset, length });
-      });
-    }
-    at = end;
   }
-  return { exports, data };
+  vector(element) {
+    return Array.from({ length: this.u32() }, element);
+  }
+  span() {
+    const length = this.u32();
+    this.at += length;
+    return this.bytes.subarray(this.at - length, this.at);
+  }
+  string() {
+    return new TextDecoder().decode(this.span());
+  }
+  valueTypes() {
+    return this.vector(() => VALUE_TYPES[this.byte() - 0x7b]);
+  }
+}
+
+/** What is read of each section, by its number. */
+const sections = {
+  1: (r, m) => {
+    m.types = r.vector(() => {
+      r.byte();
+      return { params: r.valueTypes(), results: r.valueTypes() };
+    });
+  },
+  3: (r, m) => {
+    m.functions = r.vector(() => r.u32());
+  },
+  7: (r, m) => {
+    r.vector(() => {
+      const name = r.string();
+      const kind = r.byte();
+      const index = r.u32();
+      if (kind === 0) m.exports[name] = m.types[m.functions[index]];
+    });
+  },
+  11: (r, m) => {
+    m.data = r.vector(() => {
+      // mode 0, then i32.const offset end
+      r.u32();
+      r.byte();
+      const offset = r.u32();
+      r.byte();
+      return { offset, length: r.span().length };
+    });
+  },
+};
+
+/** Function types of the exports, and the data segments. The module imports no function. */
+export function readModule(bytes) {
+  const reader = new Reader(bytes);
+  const module = { types: [], functions: [], exports: {}, data: [] };
+  while (reader.at < bytes.length) {
+    const section = sections[reader.byte()];
+    const end = reader.u32() + reader.at;
+    section?.(reader, module);
+    reader.at = end;
+  }
+  return module;
 }
 
 /** The text of signatures.ts. */
