@@ -72,4 +72,4 @@ ${table('|log2(n/64)|, n = 45..91.', 'LOGARITHMS', range(45, 91, (n) => {
 }))}
 ${table('2^(n/32) / 2, n = 0..31.', 'POWERS', range(0, 31, (n) => fraction(exp((LN2 * n) / 32n), 1n)))}
 ${table('ln 2; 1/ln 2 / 2; pi / 4.', 'CONSTANTS', [fraction(LN2), fraction((ONE * ONE) / LN2, 1n), fraction(atan(1n, 1n))])}`;
-writeFileSync(join(dirname(fileURLToPath(import.meta.url)), '../src/helpers/assembly/x87tables.ts'), text.trimEnd() + '\n');
+writeFileSync(join(dirname(fileURLToPath(import.meta.url)), '../src/helpers/assembly/x87tables.ts'), `${text.trimEnd()}\n`);
