@@ -100,6 +100,36 @@ function known32(op: i32, a: u32, b: u32, r: u32): bool {
   return (x - (z - w)) + (d - w) == 0;
 }
 
+/** As plain, for operands of which one is zero, and for differences that cancel: exact results all. */
+function zero64(op: i32, a: u64, b: u64, r: u64): bool {
+  const a0 = a << 1 == 0;
+  const b0 = b << 1 == 0;
+  if (!a0 && ((a >>> 52) & 0x7ff) - 1 >= 0x7fe) return false;
+  if (!b0 && ((b >>> 52) & 0x7ff) - 1 >= 0x7fe) return false;
+  if (op <= OP_SUB) return a0 || b0 || r << 1 == 0;
+  return op == OP_MUL ? a0 || b0 : a0 && !b0;
+}
+function zero32(op: i32, a: u32, b: u32, r: u32): bool {
+  const a0 = a << 1 == 0;
+  const b0 = b << 1 == 0;
+  if (!a0 && ((a >>> 23) & 0xff) - 1 >= 0xfe) return false;
+  if (!b0 && ((b >>> 23) & 0xff) - 1 >= 0xfe) return false;
+  if (op <= OP_SUB) return a0 || b0 || r << 1 == 0;
+  return op == OP_MUL ? a0 || b0 : a0 && !b0;
+}
+
+/** Whether the plain result r stands and there is no flag to note for it. */
+// @ts-ignore: decorator
+@inline
+function stands64(op: i32, a: u64, b: u64, r: u64, noted: bool): bool {
+  return plain64(a, b, r) ? noted || known64(op, a, b, r) : zero64(op, a, b, r);
+}
+// @ts-ignore: decorator
+@inline
+function stands32(op: i32, a: u32, b: u32, r: u32, noted: bool): bool {
+  return plain32(a, b, r) ? noted || known32(op, a, b, r) : zero32(op, a, b, r);
+}
+
 // @ts-ignore: decorator
 @inline
 function scalar64(cpu: usize, op: i32, a: u64, b: u64): u64 {
@@ -107,7 +137,7 @@ function scalar64(cpu: usize, op: i32, a: u64, b: u64): u64 {
     const x = reinterpret<f64>(a);
     const y = reinterpret<f64>(b);
     const r = reinterpret<u64>(op == OP_ADD ? x + y : op == OP_SUB ? x - y : op == OP_MUL ? x * y : x / y);
-    if (plain64(a, b, r) && (inexactNoted(cpu) || known64(op, a, b, r))) {
+    if (stands64(op, a, b, r, inexactNoted(cpu))) {
       store<u32>(cpu, 0, SCRATCH);
       return r;
     }
@@ -124,7 +154,7 @@ function scalar32(cpu: usize, op: i32, a: u32, b: u32): u32 {
     const x = reinterpret<f32>(a);
     const y = reinterpret<f32>(b);
     const r = reinterpret<u32>(op == OP_ADD ? x + y : op == OP_SUB ? x - y : op == OP_MUL ? x * y : x / y);
-    if (plain32(a, b, r) && (inexactNoted(cpu) || known32(op, a, b, r))) {
+    if (stands32(op, a, b, r, inexactNoted(cpu))) {
       store<u32>(cpu, 0, SCRATCH);
       return r;
     }
@@ -137,15 +167,19 @@ function scalar32(cpu: usize, op: i32, a: u32, b: u32): u32 {
 // @ts-ignore: decorator
 @inline
 function packed64(cpu: usize, op: i32, a: v128, b: v128): v128 {
-  if (quiet(cpu) && inexactNoted(cpu)) {
+  if (quiet(cpu)) {
     const r = op == OP_ADD ? v128.add<f64>(a, b) : op == OP_SUB ? v128.sub<f64>(a, b) : op == OP_MUL ? v128.mul<f64>(a, b) : v128.div<f64>(a, b);
     const edge = v128.gt<i64>(v128.and(v128.shr<u64>(r, 52), i64x2.splat(0x7ff)), i64x2.splat(1));
-    if (v128.all_true<u64>(v128.and(v128.and(normals64(a), normals64(b)), v128.and(normals64(r), edge)))) {
+    const noted = inexactNoted(cpu);
+    if ((noted && v128.all_true<u64>(v128.and(v128.and(normals64(a), normals64(b)), v128.and(normals64(r), edge)))) || lanesStand64(op, a, b, r, noted)) {
       store<u32>(cpu, 0, SCRATCH);
       return r;
     }
   }
   return slowPacked64(cpu, op, a, b);
+}
+function lanesStand64(op: i32, a: v128, b: v128, r: v128, noted: bool): bool {
+  return stands64(op, d(a, 0), d(b, 0), d(r, 0), noted) && stands64(op, d(a, 1), d(b, 1), d(r, 1), noted);
 }
 function slowPacked64(cpu: usize, op: i32, a: v128, b: v128): v128 {
   prepare(cpu);
@@ -156,15 +190,20 @@ function slowPacked64(cpu: usize, op: i32, a: v128, b: v128): v128 {
 // @ts-ignore: decorator
 @inline
 function packed32(cpu: usize, op: i32, a: v128, b: v128): v128 {
-  if (quiet(cpu) && inexactNoted(cpu)) {
+  if (quiet(cpu)) {
     const r = op == OP_ADD ? v128.add<f32>(a, b) : op == OP_SUB ? v128.sub<f32>(a, b) : op == OP_MUL ? v128.mul<f32>(a, b) : v128.div<f32>(a, b);
     const edge = v128.gt<i32>(v128.and(v128.shr<u32>(r, 23), i32x4.splat(0xff)), i32x4.splat(1));
-    if (v128.all_true<u32>(v128.and(v128.and(normals32(a), normals32(b)), v128.and(normals32(r), edge)))) {
+    const noted = inexactNoted(cpu);
+    if ((noted && v128.all_true<u32>(v128.and(v128.and(normals32(a), normals32(b)), v128.and(normals32(r), edge)))) || lanesStand32(op, a, b, r, noted)) {
       store<u32>(cpu, 0, SCRATCH);
       return r;
     }
   }
   return slowPacked32(cpu, op, a, b);
+}
+function lanesStand32(op: i32, a: v128, b: v128, r: v128, noted: bool): bool {
+  return stands32(op, s0(a), s0(b), s0(r), noted) && stands32(op, s1(a), s1(b), s1(r), noted) &&
+    stands32(op, s2(a), s2(b), s2(r), noted) && stands32(op, s3(a), s3(b), s3(r), noted);
 }
 function slowPacked32(cpu: usize, op: i32, a: v128, b: v128): v128 {
   prepare(cpu);
