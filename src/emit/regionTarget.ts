@@ -1,4 +1,5 @@
 /** How machine operations of the IR become WebAssembly inside a region. */
+import { opId, ops } from '../ir/ops.ts';
 
 import { xmmHelpers } from '../ir/helpers.ts';
 import { Cpu, Eflags } from '../machine/cpuState.ts';
@@ -40,7 +41,7 @@ export interface RegionExits {
   pc: number;
 }
 
-type Operation = (e: BodyEmitter, n: number, rest: string) => void;
+type Operation = (t: RegionTarget, e: BodyEmitter, n: number) => void;
 
 export class RegionTarget implements Target {
   readonly state: RegionState;
@@ -49,7 +50,6 @@ export class RegionTarget implements Target {
   readonly exits: RegionExits = { refuse: 0, next: 0, leave: 0, pc: 0 };
   private readonly code: Code;
   private readonly imports: RegionImports;
-  private readonly operations: Map<string, Operation>;
 
   constructor(code: Code, state: RegionState, imports: RegionImports) {
     this.code = code;
@@ -57,56 +57,22 @@ export class RegionTarget implements Target {
     this.imports = imports;
     this.memory = new RegionMemory(code, state.wide);
     this.flags = new RegionFlags(state, () => this.materialiseFlags());
-    this.operations = this.table();
   }
 
   machine(e: BodyEmitter, row: number, name: string): void {
-    const operation = this.operations.get(name);
+    const operation = operations[e.ir.op[row]!];
     if (operation === undefined) throw new Error(`IR operation ${name} cannot stand in a region`);
-    operation(e, row, name);
+    operation(this, e, row);
   }
 
-  private table(): Map<string, Operation> {
-    const t = new Map<string, Operation>();
-    for (const kind of Object.keys(WIDTHS)) {
-      t.set(`get${kind}`, (e, n) => this.get(e, n, kind));
-      t.set(`put${kind}`, (e, n) => this.put(e, n, kind));
-      t.set(`getAt${kind}`, (e, n) => this.getAt(e, n, kind));
-      t.set(`putAt${kind}`, (e, n) => this.putAt(e, n, kind));
-      t.set(`load${kind}`, (e, n) => this.memory.load(e, n, kind));
-      t.set(`store${kind}`, (e, n) => this.memory.store(e, n, kind));
-    }
-    const m = this.memory;
-    t.set('checkRead', (e, n) => m.check(e, n, Perm.R));
-    t.set('checkWrite', (e, n) => m.check(e, n, Perm.W));
-    t.set('checkReadN', (e, n) => m.checkN(e, n, Perm.R));
-    t.set('checkWriteN', (e, n) => m.checkN(e, n, Perm.W));
-    t.set('span', (e, n) => m.span(e, n, e.ir.imm[n] === Access.write ? Perm.W : Perm.R));
-    t.set('copy', (e, n) => m.copy(e, n));
-    t.set('fill', (e, n) => m.fill(e, n));
-    for (const width of ['32', '64']) {
-      t.set(`rmw${width}`, (e, n) => m.rmw(e, n));
-      t.set(`cmpxchg${width}`, (e, n) => m.cmpxchg(e, n));
-    }
-    t.set('fence', () => {
-      this.code.op('atomic.fence');
-      this.code.out.u8(0);
-    });
-    t.set('setFlags', (e, n) => this.flags.set(e, n, e.nesting > 0));
-    t.set('putStatusFlags', (e, n) => this.flags.putStatus(e, n, e.nesting > 0));
-    t.set('cond', (e, n) => this.flags.condition(e.ir.imm[n]!));
-    t.set('flag', (e, n) => this.flags.flag(FLAG_OF_BIT.get(e.ir.imm[n]!)!));
-    t.set('statusFlags', () => this.flags.allBits());
-    t.set('helper', (e, n) => this.helper(e, n));
-    t.set('next', () => this.code.br(this.exits.next));
-    // What the interpreter has to see: it starts at this instruction again, in which nothing has happened yet (or, for
-    // `again`, in which all that has happened is in the registers).
-    for (const name of ['exit', 'trap', 'fault', 'again', 'leaveNext']) t.set(name, () => this.code.br(this.exits.refuse));
-    for (const name of ['jumpTo', 'ret']) t.set(name, (e, n) => this.leaveTo(e, n));
-    return t;
+  fence(): void {
+    this.code.op('atomic.fence');
+    this.code.out.u8(0);
   }
 
-  private get(e: BodyEmitter, n: number, kind: string): void {
+  leave(label: number): void { this.code.br(label); }
+
+  get(e: BodyEmitter, n: number, kind: string): void {
     const ref = e.ir.imm[n]!, w = WIDTHS[kind]!;
     if (inLocal(ref)) this.state.read(ref, w.bytes, w.float);
     else {
@@ -115,7 +81,7 @@ export class RegionTarget implements Target {
     }
   }
 
-  private put(e: BodyEmitter, n: number, kind: string): void {
+  put(e: BodyEmitter, n: number, kind: string): void {
     const ref = e.ir.imm[n]!, w = WIDTHS[kind]!;
     if (inLocal(ref)) {
       this.state.write(ref, w.bytes, e, e.ir.a[n]!, w.float);
@@ -126,12 +92,12 @@ export class RegionTarget implements Target {
     this.code.mem(w.store, ref);
   }
 
-  private getAt(e: BodyEmitter, n: number, kind: string): void {
+  getAt(e: BodyEmitter, n: number, kind: string): void {
     this.place(e, n);
     this.code.mem(WIDTHS[kind]!.load, e.ir.imm[n]!);
   }
 
-  private putAt(e: BodyEmitter, n: number, kind: string): void {
+  putAt(e: BodyEmitter, n: number, kind: string): void {
     this.place(e, n);
     e.value(e.ir.b[n]!);
     this.code.mem(WIDTHS[kind]!.store, e.ir.imm[n]!);
@@ -144,7 +110,7 @@ export class RegionTarget implements Target {
   }
 
   /** Some helpers find xmm registers in the CPU state and may change them. */
-  private helper(e: BodyEmitter, n: number): void {
+  helper(e: BodyEmitter, n: number): void {
     const { name } = e.helperSignature(n);
     const s = this.state, synchronised = s.hasXmm && xmmHelpers.has(name);
     if (synchronised) s.storeXmms();
@@ -162,7 +128,7 @@ export class RegionTarget implements Target {
   }
 
   /** Goes on at a computed address. One with a high half is kept whole in Cpu.rip for the interpreter to fault on. */
-  private leaveTo(e: BodyEmitter, n: number): void {
+  leaveTo(e: BodyEmitter, n: number): void {
     const code = this.code, row = e.ir.a[n]!;
     this.target(e, row);
     code.br(this.exits.leave);
@@ -196,3 +162,52 @@ export class RegionTarget implements Target {
 
 /** A region returns this in place of an address when the interpreter shall go on at Cpu.rip, without entering a region there. */
 export const WILD_JUMP = -1;
+
+/** By operation number; what is absent is left to the interpreter. */
+const operations: (Operation | undefined)[] = [];
+
+function buildOperations(): void {
+  const on = (name: string, operation: Operation): void => {
+    operations[opId(name)] = operation;
+  };
+  for (const kind of Object.keys(WIDTHS)) {
+    const float = kind.startsWith('.');
+    on(`get${kind}`, (t, e, n) => t.get(e, n, kind));
+    on(`put${kind}`, (t, e, n) => t.put(e, n, kind));
+    if (!float) on(`getAt${kind}`, (t, e, n) => t.getAt(e, n, kind));
+    if (!float) on(`putAt${kind}`, (t, e, n) => t.putAt(e, n, kind));
+    on(`load${kind}`, (t, e, n) => t.memory.load(e, n, kind));
+    on(`store${kind}`, (t, e, n) => t.memory.store(e, n, kind));
+  }
+  on('checkRead', (t, e, n) => t.memory.check(e, n, Perm.R));
+  on('checkWrite', (t, e, n) => t.memory.check(e, n, Perm.W));
+  on('checkReadN', (t, e, n) => t.memory.checkN(e, n, Perm.R));
+  on('checkWriteN', (t, e, n) => t.memory.checkN(e, n, Perm.W));
+  on('span', (t, e, n) => t.memory.span(e, n, e.ir.imm[n] === Access.write ? Perm.W : Perm.R));
+  on('copy', (t, e, n) => t.memory.copy(e, n));
+  on('fill', (t, e, n) => t.memory.fill(e, n));
+  for (const width of ['32', '64']) {
+    on(`rmw${width}`, (t, e, n) => t.memory.rmw(e, n));
+    on(`cmpxchg${width}`, (t, e, n) => t.memory.cmpxchg(e, n));
+  }
+  on('fence', (t) => t.fence());
+  on('setFlags', (t, e, n) => t.flags.set(e, n, e.nesting > 0));
+  on('putStatusFlags', (t, e, n) => t.flags.putStatus(e, n, e.nesting > 0));
+  on('cond', (t, e, n) => t.flags.condition(e.ir.imm[n]!));
+  on('flag', (t, e, n) => t.flags.flag(FLAG_OF_BIT.get(e.ir.imm[n]!)!));
+  on('statusFlags', (t) => t.flags.allBits());
+  on('helper', (t, e, n) => t.helper(e, n));
+  on('next', (t) => t.leave(t.exits.next));
+  // What the interpreter has to see: it starts at this instruction again, in which nothing has happened yet (or, for
+  // `again`, in which all that has happened is in the registers).
+  for (const name of ['exit', 'trap', 'fault', 'again', 'leaveNext']) on(name, (t) => t.leave(t.exits.refuse));
+  for (const name of ['jumpTo', 'ret']) on(name, (t, e, n) => t.leaveTo(e, n));
+}
+buildOperations();
+
+/** Whether a region can hold the operation. Ends that the region's graph expresses count as held. */
+export function regionHolds(op: number): boolean {
+  const info = ops[op]!;
+  return info.numeric || operations[op] !== undefined || info.effect === 'control' || info.effect === 'var' || CARRIED.has(info.name);
+}
+const CARRIED = new Set(['i32.const', 'i64.const', 'f32.const', 'f64.const', 'v128.const', 'i8x16.shuffle', 'jump', 'branch', 'call', 'callTo']);

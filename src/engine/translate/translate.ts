@@ -6,6 +6,7 @@
  */
 import { RegionEmitter, type NodeEnd, type RegionNode } from '../../emit/regionEmitter.ts';
 import { helpersOf } from '../../emit/regionState.ts';
+import { regionHolds } from '../../emit/regionTarget.ts';
 import { IrBuilder } from '../../ir/builder.ts';
 import { Columns } from '../../ir/columns.ts';
 import { helperSignatures } from '../../ir/helpers.ts';
@@ -86,7 +87,7 @@ function endOf(ir: Columns, from: number, block: Block, isLast: boolean): NodeEn
     else if (op === END) depth--;
     const transfers = op === EXPECTED_END[End.jump] || op === EXPECTED_END[End.branch] || op === EXPECTED_END[End.call] || op === EXPECTED_END[End.callTo];
     if (transfers && (n !== last || depth !== 0 || !isLast)) return null;
-    if (LEAVES.has(op) && !isLast) return null;
+    if ((LEAVES.has(op) && !isLast) || !regionHolds(op)) return null;
   }
   if (!isLast) return { kind: 'fall' };
   const lastOp = last >= from ? ir.op[last]! : -1;
