@@ -1,0 +1,188 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { Cpu, Eflags } from '../machine/cpuState.ts';
+import { CodePages } from '../machine/codePages.ts';
+import { Access, Exit, Vector } from '../machine/exit.ts';
+import { BIAS, Perm } from '../machine/memoryLayout.ts';
+import { instantiateHelpers } from '../helpers/testing/instance.ts';
+import { TestGuest } from './testing/testGuest.ts';
+
+let helpers: Uint8Array<ArrayBuffer>;
+beforeAll(async () => { helpers = (await instantiateHelpers()).bytes; });
+
+const CODE = 0x10000, DATA = 0x20000;
+const RAX = 0, RCX = 1, RSP = 4, RSI = 6, RDI = 7;
+
+function guest(mode: 32 | 64, hex: string, permission?: number): TestGuest {
+  const g = new TestGuest(mode, helpers);
+  g.code(CODE, hex, permission);
+  g.map(DATA, 0x2000, Perm.R | Perm.W);
+  g.setGpr(RSP, DATA + 0x1800);
+  g.rip = CODE;
+  return g;
+}
+
+describe('guest thread', () => {
+  test('system calls leave with rip behind them, and go on', () => {
+    // mov eax,39; syscall; mov edi,eax; mov eax,60; syscall
+    const g = guest(64, 'b8 27000000 0f05 89c7 b8 3c000000 0f05');
+    const seen: [number, number][] = [];
+    g.kernel = () => {
+      seen.push([g.u32(Cpu.exitReason), Number(g.gpr(RAX))]);
+      if (seen.length === 2) return false;
+      g.setGpr(RAX, 77);
+      return true;
+    };
+    g.run();
+    expect(seen).toEqual([[Exit.syscall64, 39], [Exit.syscall64, 60]]);
+    expect(g.gpr(RDI)).toBe(77n);
+    expect(g.gpr(RCX)).toBe(BigInt(CODE + 16));
+    expect(g.rip).toBe(CODE + 16);
+  });
+
+  test('int 0x80 and sysenter in 32-bit mode', () => {
+    for (const [hex, reason] of [['cd80', Exit.int80], ['0f34', Exit.sysenter], ['0f05', Exit.sysenter]] as const) {
+      const g = guest(32, hex);
+      g.run();
+      expect([g.u32(Cpu.exitReason), g.rip]).toEqual([reason, CODE + 2]);
+    }
+  });
+
+  test('a fault changes nothing', () => {
+    // add [rdi],eax at an unmapped place; the instruction before sets flags
+    const g = guest(64, '31c0 0107');
+    g.setGpr(RDI, 0x7000_0000);
+    g.run();
+    expect([g.u32(Cpu.exitReason), g.u32(Cpu.exitCode), g.u32(Cpu.exitAddr), g.rip]).toEqual([Exit.fault, Access.write, 0x7000_0000, CODE + 2]);
+    expect(g.u32(Cpu.ccSrc)).toBe(Eflags.ZF | Eflags.PF);
+  });
+
+  test('an access across two pages reports the page that refuses', () => {
+    const g = guest(64, '488b07');
+    g.setGpr(RDI, DATA + 0x2000 - 3);
+    g.run();
+    expect([g.u32(Cpu.exitReason), g.u32(Cpu.exitAddr)]).toEqual([Exit.fault, DATA + 0x2000]);
+  });
+
+  test('rep movsb over a page that is not there stops at its first byte', () => {
+    const g = guest(64, 'f3a4');
+    g.setGpr(RSI, DATA);
+    g.setGpr(RDI, DATA + 0x1000);
+    g.setGpr(RCX, 0x1800);
+    g.bytes.fill(0x5a, BIAS + DATA, BIAS + DATA + 0x1000);
+    g.run();
+    expect([g.u32(Cpu.exitReason), g.u32(Cpu.exitAddr), g.rip]).toEqual([Exit.fault, DATA + 0x2000, CODE]);
+    expect([g.gpr(RSI), g.gpr(RDI), g.gpr(RCX)]).toEqual([BigInt(DATA + 0x1000), BigInt(DATA + 0x2000), 0x800n]);
+    expect(g.guestU8(DATA + 0x1fff)).toBe(0x5a);
+  });
+
+  test('an overlapping forward copy repeats its pattern', () => {
+    const g = guest(64, 'f3a4 f4');
+    g.bytes.set([1, 2, 3], BIAS + DATA);
+    g.setGpr(RSI, DATA);
+    g.setGpr(RDI, DATA + 3);
+    g.setGpr(RCX, 9);
+    g.run();
+    expect([...g.bytes.subarray(BIAS + DATA, BIAS + DATA + 13)]).toEqual([1, 2, 3, 1, 2, 3, 1, 2, 3, 1, 2, 3, 0]);
+    expect([g.u32(Cpu.exitReason), g.u32(Cpu.exitCode)]).toEqual([Exit.trap, Vector.GP]);
+  });
+
+  test('code that writes over the next instruction', () => {
+    // mov byte [rip+1],5; mov eax,1 (now 5); hlt
+    const g = guest(64, 'c6050100000005 b801000000 f4', Perm.R | Perm.W | Perm.X);
+    g.run();
+    expect(g.gpr(RAX)).toBe(5n);
+    expect(g.u32(Cpu.exitReason)).toBe(Exit.trap);
+  });
+
+  test('a loop that writes its own code each time round', () => {
+    // again: inc byte [rip+imm of mov]; mov al,0 ; loop again ; hlt
+    const g = guest(64, 'fe0501000000 b000 e2f6 f4', Perm.R | Perm.W | Perm.X);
+    g.setGpr(RCX, 100);
+    g.run();
+    expect(g.gpr(RAX) & 0xffn).toBe(100n);
+  });
+
+  test('data beside code on one page does not disturb it', () => {
+    // again: inc dword [rdi]; loop again; hlt
+    const g = guest(64, 'ff07 e2fc f4', Perm.R | Perm.W | Perm.X);
+    g.setGpr(RDI, CODE + 0x100);
+    g.setGpr(RCX, 1000);
+    g.run();
+    expect(g.view.getUint32(BIAS + CODE + 0x100, true)).toBe(1000);
+    expect(g.permission(CODE) & Perm.CODE).toBe(Perm.CODE);
+  });
+
+  test('the kernel drops the code of pages and gets their permission back', () => {
+    const g = guest(64, 'b801000000 0f05 ebf7', Perm.R | Perm.W | Perm.X);
+    let calls = 0;
+    g.kernel = () => {
+      if (calls++ === 1) return false;
+      expect(g.permission(CODE)).toBe(Perm.R | Perm.X | Perm.CODE | Perm.CODE_W);
+      new CodePages(g.memory.buffer).dropPages(CODE >> 12, CODE >> 12);
+      expect(g.permission(CODE)).toBe(Perm.R | Perm.W | Perm.X);
+      g.bytes[BIAS + CODE + 1] = 9;
+      return true;
+    };
+    g.run();
+    expect([calls, g.gpr(RAX)]).toEqual([2, 9n]);
+  });
+
+  test('an instruction across a page whose second page changes', () => {
+    const g = guest(64, '90', Perm.R | Perm.W | Perm.X);
+    const start = CODE + 0xffe;
+    g.map(CODE + 0x1000, 0x1000, Perm.R | Perm.W | Perm.X);
+    g.bytes.set([0xb8, 1, 0, 0, 0, 0x0f, 0x05, 0xeb, 0xf7], BIAS + start);
+    g.rip = start;
+    let calls = 0;
+    g.kernel = () => {
+      if (calls++ === 1) return false;
+      new CodePages(g.memory.buffer).dropRange(CODE + 0x1000, 1);
+      g.bytes[BIAS + CODE + 0x1000] = 2;
+      return true;
+    };
+    g.run();
+    expect(g.gpr(RAX)).toBe(0x201n);
+  });
+
+  test('fetching from a page without execute permission', () => {
+    const g = guest(64, 'ffe7');
+    g.setGpr(RDI, DATA);
+    g.run();
+    expect([g.u32(Cpu.exitReason), g.u32(Cpu.exitCode), g.u32(Cpu.exitAddr), g.rip]).toEqual([Exit.fault, Access.execute, DATA, DATA]);
+  });
+
+  test('the trap flag stops after each instruction', () => {
+    // pushf; or dword [rsp],0x100; popf; nop; lea eax,[rdi+1]; nop
+    const g = guest(64, '9c 810c2400010000 9d 90 8d4701 90');
+    g.setGpr(RDI, 1);
+    const stops: number[] = [];
+    g.kernel = () => {
+      expect([g.u32(Cpu.exitReason), g.u32(Cpu.exitCode)]).toEqual([Exit.trap, Vector.DB]);
+      stops.push(g.rip - CODE);
+      return stops.length < 3;
+    };
+    g.run();
+    expect(stops).toEqual([10, 13, 14]);
+    expect(g.gpr(RAX)).toBe(2n);
+  });
+
+  test('an endless loop can be interrupted', () => {
+    const g = guest(64, 'ebfe');
+    Atomics.store(new Int32Array(g.memory.buffer), (g.cpu + Cpu.interrupt) >> 2, 1);
+    g.run();
+    expect([g.u32(Cpu.exitReason), g.rip]).toEqual([Exit.interrupt, CODE]);
+  });
+
+  test('unaligned locked operations, across a page too', () => {
+    // lock xadd [rdi],eax ; lock cmpxchg [rdi],ecx ; hlt
+    const g = guest(64, 'f00fc107 f00fb10f f4');
+    const at = DATA + 0xffe;
+    g.view.setUint32(BIAS + at, 40, true);
+    g.setGpr(RDI, at);
+    g.setGpr(RAX, 2);
+    g.setGpr(RCX, 99);
+    g.run();
+    // xadd leaves 42 and eax = 40; the comparison fails and loads 42
+    expect([g.gpr(RAX), g.view.getUint32(BIAS + at, true)]).toEqual([42n, 42]);
+  });
+});
