@@ -48,10 +48,12 @@ function inverse(odd: bigint, bits: number): bigint {
  * Sets registers (or the displacement in `bytes`: decode again then) so that the operand's linear address is `target`.
  * False when this form cannot reach it.
  */
-export function aim(bytes: Uint8Array, i: Instruction, s: OracleState, target: number, start: number): boolean {
+export function aim(bytes: Uint8Array, i: Instruction, s: OracleState, target: number, size: number, start: number): boolean {
   const bits = i.addressSize * 8;
   if (i.addressSize === 2) return aim16(i, s, target);
   const need = BigInt.asUintN(i.mode === 64 ? 64 : 32, BigInt(target) - segmentOf(i, s));
+  // Beyond the segment limit: #GP, which we do not model.
+  if (i.mode === 32 && need + BigInt(size) > 1n << 32n) return false;
   if (bits === 32 && need >> 32n !== 0n) return false;
   if (i.base === BASE_RIP) {
     if (BigInt.asIntN(64, need) < 0n) return false;

@@ -48,7 +48,7 @@ export function makeBlock(mode: 32 | 64, length: number, random: Random): FuzzCa
   const usable = pool.filter((row) => (mode === 64 ? row.valid64 : row.valid32));
   const code: number[] = [];
   const text: string[] = [];
-  let first: Instruction | undefined, firstRow: Row | undefined, undef = 0;
+  let first: Instruction | undefined, firstRow: Row | undefined, undef = 0, everUndefined = 0;
   const state = randomState(pool === x87Rows ? x87Rows[0]! : random.pick(pool), new Instruction(), mode, random);
   for (let k = 0; k < 40 * length && text.length < length; k++) {
     const row = random.pick(usable);
@@ -64,6 +64,7 @@ export function makeBlock(mode: 32 | 64, length: number, random: Random): FuzzCa
     const now = dynamic ? row.flagsUndefined | 0x801 : undefinedFlags(i, row.flagsUndefined, row.mnemonic, state);
     const keeps = dynamic || (shift && (count.imm & (i.op0.size === 8 ? 63 : 31)) === 0);
     undef = (keeps ? undef : undef & ~row.flagsWritten) | now;
+    everUndefined |= undef;
     text.push(printInstruction(i, START + code.length));
     code.push(...encoded.bytes);
     first ??= i;
@@ -75,6 +76,6 @@ export function makeBlock(mode: 32 | 64, length: number, random: Random): FuzzCa
   const seed = 1 + random.below(8);
   return {
     row: firstRow, mode, instruction: first, code: Uint8Array.from(code), state, seed, patches: [], start: START, text: text.join('; '), single: false,
-    ignoredFlags: undef, exactSse: text.some((line) => line.includes('stmxcsr')) || random.chance(0.5), before: (addr) => memoryBefore(seed, [], addr),
+    ignoredFlags: undef, ignoredOnFault: everUndefined, exactSse: text.some((line) => line.includes('stmxcsr')) || random.chance(0.5), before: (addr) => memoryBefore(seed, [], addr),
   };
 }

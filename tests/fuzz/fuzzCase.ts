@@ -22,8 +22,9 @@ export interface FuzzCase extends OracleCase {
   text: string;
   /** One instruction; false: a block. */
   single: boolean;
-  /** Flags undefined at the end. */
+  /** Flags undefined at the end, and where a fault may end the case. */
   ignoredFlags: number;
+  ignoredOnFault: number;
   /** SSE arithmetic by the exact path of ours. */
   exactSse: boolean;
   /** Memory before the case. */
@@ -54,7 +55,7 @@ export function makeCase(row: Row, mode: 32 | 64, random: Random): FuzzCase | un
     const usable = patches.filter(inData);
     return {
       row, mode, instruction: again, code: bytes, state: s, seed, patches: usable, start: START, text: printInstruction(again, START), single: true,
-      ignoredFlags: undefinedFlags(again, row.flagsUndefined, row.mnemonic, s), exactSse: random.chance(0.5), before: (addr) => memoryBefore(seed, usable, addr),
+      ignoredFlags: undefinedFlags(again, row.flagsUndefined, row.mnemonic, s), ignoredOnFault: 0, exactSse: random.chance(0.5), before: (addr) => memoryBefore(seed, usable, addr),
     };
   }
   return undefined;
@@ -69,7 +70,7 @@ function aimMemory(c: Scene): boolean {
   if (c.i.addressSize === 2 && size > 16) return false;
   // eax and edx select components.
   if (/^x(save|rstor)$/.test(c.row.mnemonic) && [c.i.base, c.i.index].some((reg) => reg === 0 || reg === 2)) return false;
-  if (!aim(c.bytes, c.i, c.s, target, START)) return false;
+  if (!aim(c.bytes, c.i, c.s, target, size, START)) return false;
   if (size > 0 && size <= 576) c.patches.push({ addr: target, bytes: memoryContents(c, size) });
   return true;
 }

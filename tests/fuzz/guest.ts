@@ -128,7 +128,8 @@ export class Guest {
       r.siAddr = Number(v.getBigUint64(at + Cpu.exitAddr, true));
       r.err = code === Access.write ? 2 : 0;
       // Addresses that are not canonical are #GP to the processor.
-      if (r.siAddr >= 2 ** 47) r.trapno = Vector.GP;
+      const addr = v.getBigInt64(at + Cpu.exitAddr, true);
+      if (BigInt.asIntN(48, addr) !== addr) r.trapno = Vector.GP;
     } else if (reason === Exit.trap) {
       r.trapno = code;
       r.signo = code === Vector.UD ? 4 : code === Vector.DE || code === Vector.MF || code === Vector.XM ? 8 : code === Vector.BP || code === Vector.DB ? 5 : 11;

@@ -1,36 +1,43 @@
-/** Runs a case in the interpreter. */
+/** Runs a case in the interpreter until it leaves to the kernel. */
 import { readFileSync } from 'node:fs';
 import { GuestThread } from '../../src/engine/guestThread.ts';
 import { generateInterpreter } from '../../src/engine/interpreter/generate.ts';
-import { CodePages } from '../../src/machine/codePages.ts';
+import { Globals, JUMP_CACHE_ENTRIES } from '../../src/machine/codeLayout.ts';
 import { Cpu } from '../../src/machine/cpuState.ts';
 import { Exit, Vector } from '../../src/machine/exit.ts';
 import { Reply } from '../../src/machine/mailbox.ts';
-import { PAGE_SHIFT } from '../../src/machine/memoryLayout.ts';
+import { CODE_PAGE_TABLE, JUMP_CACHE, PAGE_SHIFT, RECORD_ARENA } from '../../src/machine/memoryLayout.ts';
 import { Area, type OracleResult } from '../oracle/oracle.ts';
 import type { Executor } from './fuzz.ts';
 import type { FuzzCase } from './fuzzCase.ts';
 import { Guest } from './guest.ts';
+import { lazyStatus } from './lazyFlags.ts';
 
-let module: WebAssembly.Module | null = null;
-
-function interpreter(): WebAssembly.Module {
-  return (module ??= new WebAssembly.Module(generateInterpreter()));
-}
+let module: WebAssembly.Module | undefined;
 
 export class InterpreterExecutor implements Executor {
   readonly mode: 32 | 64;
   private readonly guest: Guest;
   private readonly thread: GuestThread;
+  private readonly words: Int32Array;
 
   constructor(mode: 32 | 64, helperPath: string) {
     this.mode = mode;
     this.guest = new Guest(mode);
+    this.words = new Int32Array(this.guest.memory.buffer);
     this.thread = new GuestThread({
-      interpreterModule: interpreter(),
+      interpreterModule: (module ??= new WebAssembly.Module(generateInterpreter() as BufferSource)),
       helpersModule: new WebAssembly.Module(readFileSync(helperPath)),
       mailbox: { call: () => Reply.leave },
     });
+  }
+
+  run(c: FuzzCase): OracleResult {
+    this.forgetCode();
+    this.guest.load(c, c.exactSse);
+    this.thread.run(this.guest.memory, this.guest.cpu, 0);
+    this.refuseSegment();
+    return this.guest.result(c, lazyStatus(this.guest.view, this.guest.cpu));
   }
 
   /** The kernel's part for a selector it does not have. */
@@ -44,12 +51,12 @@ export class InterpreterExecutor implements Executor {
     view.setUint32(cpu + Cpu.exitCode, Vector.GP, true);
   }
 
-  run(c: FuzzCase): OracleResult {
-    const guest = this.guest;
-    new CodePages(guest.memory.buffer).dropPages(Area.code >>> PAGE_SHIFT, (Area.code + Area.codeSize - 1) >>> PAGE_SHIFT);
-    guest.load(c, c.exactSse);
-    this.thread.run(guest.memory, guest.cpu, 0);
-    this.refuseSegment();
-    return guest.result(c, guest.view.getUint32(guest.cpu + Cpu.ccSrc, true));
+  /** Empties the decode cache, as nobody else runs: dropping the pages would leave their dead records in the lists. */
+  private forgetCode(): void {
+    const words = this.words;
+    this.guest.bytes.fill(0, RECORD_ARENA, Math.max(RECORD_ARENA, words[Globals.arenaTop >> 2]!));
+    words[Globals.arenaTop >> 2] = RECORD_ARENA;
+    words.fill(0, JUMP_CACHE >> 2, (JUMP_CACHE >> 2) + JUMP_CACHE_ENTRIES * 2);
+    words.fill(0, (CODE_PAGE_TABLE >> 2) + (Area.code >>> PAGE_SHIFT), (CODE_PAGE_TABLE >> 2) + ((Area.code + Area.codeSize) >>> PAGE_SHIFT) + 1);
   }
 }

@@ -1,0 +1,28 @@
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { oracleMissing } from '../oracle/oracle.ts';
+import { makeExecutor } from './executor.ts';
+import { failureText, fuzz } from './fuzz.ts';
+
+const helpers = join(dirname(fileURLToPath(import.meta.url)), '../../dist/helpers.wasm');
+
+/** Every row against the processor with a fixed seed; `node tools/fuzz.mjs` goes on from there. */
+for (const mode of [64, 32] as const) {
+  for (const name of ['interpreter', 'translator']) {
+    describe.skipIf(oracleMissing(mode) !== undefined || !existsSync(helpers))(`${name} against the processor, ${mode}-bit mode`, () => {
+      it('agrees in every row', async () => {
+        const { failures, untested, count } = fuzz({ mode, seed: 1, count: 5 }, await makeExecutor(mode, name));
+        expect(untested.map((row) => `${row.encoding} ${row.mnemonic}`)).toEqual([]);
+        expect(failures.slice(0, 5).map(failureText)).toEqual([]);
+        expect(count).toBeGreaterThan(2500);
+      });
+
+      it('agrees in random blocks', async () => {
+        const { failures } = fuzz({ mode, seed: 2, count: 1000, block: 5 }, await makeExecutor(mode, name));
+        expect(failures.slice(0, 5).map(failureText)).toEqual([]);
+      });
+    });
+  }
+}
