@@ -1,6 +1,7 @@
 /** Builds one Linux system from the host's ports and the options, runs the first program, tells how it ended. */
 import { E2BIG, EACCES, EISDIR, ELOOP, ENAMETOOLONG, ENOENT, ENOEXEC, ENOTDIR } from '../abi/linux/errno.ts';
 import { errnoText } from '../abi/linux/errnoText.ts';
+import { anonPath } from '../fs/anon/anonFs.ts';
 import { registerMemoryDevices } from '../fs/devfs/memoryDevices.ts';
 import { DevPts } from '../fs/devpts/devpts.ts';
 import { openFifo } from '../fs/pipefs/pipeFile.ts';
@@ -15,6 +16,7 @@ import type { Workers } from '../host/workers.ts';
 import { HWCAP } from '../isa/cpuid.ts';
 import { archI386 } from '../kernel/arch/i386/arch.ts';
 import { archX86_64 } from '../kernel/arch/x86_64/arch.ts';
+import { installPidfd } from '../kernel/ipc/pidfd.ts';
 import { Kernel } from '../kernel/kernel.ts';
 import { siginfo } from '../kernel/signal/siginfo.ts';
 import { sendToGroup, sendToProcess } from '../kernel/signal/send.ts';
@@ -23,7 +25,6 @@ import type { Process } from '../kernel/task/process.ts';
 import type { Task } from '../kernel/task/task.ts';
 import { dropPageCode } from './dropPageCode.ts';
 import { MailboxKernel } from '../machine/mailbox.ts';
-import { Trace } from '../debug/trace.ts';
 import { allRows } from '../syscalls/table.ts';
 import { ttyServices } from '../tty/services.ts';
 import { TtySystem } from '../tty/ttySystem.ts';
@@ -80,9 +81,11 @@ export class Emulator {
       version: '#1 SMP PREEMPT_DYNAMIC tuxlate',
       hwcap: HWCAP,
       cpus: ports.cpus,
+      memory: ports.memory,
       yieldTurn: ports.yieldTurn,
       spinNs: SPIN_NS,
     });
+    this.kernel.openPidfd = (t, process, thread, nonblock) => installPidfd(t, anonPath(t, '[pidfd]'), process, thread, nonblock);
     const tree = this.#buildTree();
     this.task = firstTask(this.kernel, tree.root, options);
     new Stdio(this.task, ports.files, ports.descriptorInfo).install(ports.console);
@@ -118,8 +121,7 @@ export class Emulator {
   async run(): Promise<RunResult> {
     const { task, kernel } = this;
     kernel.hooks.processExit = (process) => this.#ended(process);
-    const { items, write } = this.#options.trace;
-    if (items.size > 0) new Trace(kernel, allRows, items, write);
+    this.#options.observe?.(kernel, allRows);
     const program = this.#prepare();
     becomeProgram(task, program);
     await kernel.run();

@@ -1,7 +1,7 @@
 /** The worker's side: joins the engine, the mailbox and the calls that are answered without the kernel. */
 import { GuestThread } from '../engine/guestThread.ts';
 import type { Clock } from '../host/clock.ts';
-import { MailboxGuest } from '../machine/mailbox.ts';
+import { MailboxGuest, Reply } from '../machine/mailbox.ts';
 
 export type GuestInit = {
   readonly interpreter: WebAssembly.Module;
@@ -18,6 +18,7 @@ export type GuestMessage =
 export class GuestHost {
   readonly #clockOf: (wallOffsetNs: number) => Clock;
   #thread: GuestThread | null = null;
+  #mailbox: MailboxGuest | null = null;
 
   constructor(clockOf: (wallOffsetNs: number) => Clock) {
     this.#clockOf = clockOf;
@@ -25,16 +26,18 @@ export class GuestHost {
 
   /** A `run` blocks until the guest thread has ended. */
   receive(message: GuestMessage): void {
-    if (message.type === 'run') this.#thread!.run(message.memory, message.cpu, message.slot);
-    else this.#init(message);
+    if (message.type === 'init') this.#init(message);
+    // The kernel decides when guest code runs: it may have to change this memory first.
+    else if (this.#mailbox!.begin(message.slot) === Reply.resume) this.#thread!.run(message.memory, message.cpu, message.slot);
   }
 
   #init(init: GuestInit): void {
     this.#clockOf(init.wallOffsetNs);
+    this.#mailbox = new MailboxGuest(init.mailbox);
     this.#thread = new GuestThread({
       interpreterModule: init.interpreter,
       helpersModule: init.helpers,
-      mailbox: new MailboxGuest(init.mailbox),
+      mailbox: this.#mailbox,
     });
   }
 }

@@ -22,6 +22,7 @@ import type { Task } from './task/task.ts';
 
 /** The host's event loop gets a turn at least this often, however busy the guests are. */
 const EVENT_LOOP_EVERY_NS = 4_000_000;
+export const CPU_TICK_NS = 4_000_000;
 
 /**
  * One Linux system: all tasks, and the loop on the kernel thread that serves them. No state outside of it, so a host process may
@@ -44,7 +45,7 @@ export class Kernel implements AddressSpaceHost {
   /** Adopts orphans; null: they are reaped on their end. */
   init: Process | null = null;
   /** Makes a pidfd for a process (or one thread) in t's table; ipc/pidfd sets it through boot. */
-  openPidfd: ((t: Task, process: Process, thread: Task | null) => number) | null = null;
+  openPidfd: ((t: Task, process: Process, thread: Task | null, nonblock: boolean) => number) | null = null;
   /** Wall clock minus the host's, set by clock_settime. */
   realtimeOffsetNs = 0;
   /** Work queued by host callbacks and by handlers, to run outside of any system call. */
@@ -78,6 +79,24 @@ export class Kernel implements AddressSpaceHost {
     const nsec = now.nsec + (this.realtimeOffsetNs % 1e9);
     const carry = Math.floor(nsec / 1e9);
     return { sec: now.sec + Math.trunc(this.realtimeOffsetNs / 1e9) + carry, nsec: nsec - carry * 1e9 };
+  }
+
+  /** Memory of the host, for sysinfo. */
+  memoryInfo(): { totalBytes: number; freeBytes: number } {
+    const { total, free } = this.parts.memory();
+    return { totalBytes: total, freeBytes: free };
+  }
+
+  /** clock_settime: the guest's wall clock against the host's. Told to the workers, which answer clock_gettime themselves. */
+  setRealtimeOffset(ns: number): void {
+    this.realtimeOffsetNs = ns;
+    this.parts.setRealtimeOffset?.(ns);
+  }
+
+  /** A timer on CPU time was set: running threads are made to look in now and then, or it would fire only at their next call. */
+  watchCpuTime(process: Process): void {
+    if (process.cpuTicker.armed || !process.timers.wantsCpuTicks) return;
+    this.timers.set(process.cpuTicker, this.nowNs() + CPU_TICK_NS);
   }
 
   /** Runs `work` on the kernel loop, soon. Host callbacks come in through this. */
@@ -219,6 +238,11 @@ export class Kernel implements AddressSpaceHost {
     t.syscallNumber = -1;
     this.leave(t);
     return PARKED;
+  }
+
+  /** The trace of a call that succeeds without coming back (execve). */
+  traceResult(t: Task, result: number): void {
+    this.traceExit(t, result);
   }
 
   private traceExit(t: Task, result: number): void {

@@ -24,8 +24,12 @@ export interface KernelParts {
   readonly hwcap: number;
   /** Processors to report. */
   readonly cpus: number;
+  /** Memory in bytes, for sysinfo. */
+  readonly memory: () => { readonly total: number; readonly free: number };
   /** Lets the host's event loop run once (setImmediate and the like). */
   readonly yieldTurn: () => Promise<void>;
+  /** Tells the workers of clock_settime. */
+  readonly setRealtimeOffset?: (ns: number) => void;
   /** How long the kernel thread spins for the next call before it sleeps. */
   readonly spinNs: number;
 }

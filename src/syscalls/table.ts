@@ -1,4 +1,5 @@
 /** All system calls. */
+import { credRows } from './cred.ts';
 import { dirRows } from './dir.ts';
 import { epollRows } from './epoll.ts';
 import { eventfdRows } from './eventfd.ts';
@@ -11,19 +12,23 @@ import { mountRows } from './mount.ts';
 import { openRows } from './open.ts';
 import { pathRows } from './path.ts';
 import { pollRows } from './poll.ts';
+import { prctlRows } from './prctl.ts';
 import { processRows } from './process.ts';
 import { readWriteRows } from './readWrite.ts';
 import { resourceRows } from './resource.ts';
 import type { SyscallRow } from './row.ts';
+import { schedRows } from './sched.ts';
 import { signalRows } from './signal.ts';
 import { signalfdRows } from './signalfd.ts';
 import { spliceRows } from './splice.ts';
 import { statRows } from './stat.ts';
 import { syncRows } from './sync.ts';
+import { systemRows } from './system.ts';
 import { timerfdRows } from './timerfd.ts';
+import { timeRows } from './time.ts';
 import { xattrRows } from './xattr.ts';
 
 export const allRows: readonly SyscallRow[] = [
   ...readWriteRows, ...openRows, ...statRows, ...pathRows, ...dirRows, ...lockRows, ...syncRows, ...xattrRows, ...mountRows, ...spliceRows, ...mmRows,
-  ...processRows, ...resourceRows, ...futexRows, ...pollRows, ...epollRows, ...eventfdRows, ...timerfdRows, ...signalRows, ...signalfdRows, ...inotifyRows, ...ioctlRows,
+  ...processRows, ...resourceRows, ...futexRows, ...pollRows, ...epollRows, ...eventfdRows, ...timerfdRows, ...signalRows, ...signalfdRows, ...inotifyRows, ...ioctlRows, ...timeRows, ...credRows, ...schedRows, ...systemRows, ...prctlRows,
 ];

@@ -134,7 +134,7 @@ export function mapStack(mm: AddressSpace, placement: Placement, executable: boo
   vma.growsDown = true;
   vma.name = '[stack]';
   addArea(mm, vma);
-  mm.stackLimit = placement.stackRoom;
+  mm.stackLimit = mm.stackRoom = placement.stackRoom;
   mm.reserved = [...placement.reserved, [top - placement.stackRoom - PAGE_SIZE, top]];
   mm.mmapBase = placement.mmapBase;
   return top;

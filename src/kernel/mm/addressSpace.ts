@@ -76,6 +76,8 @@ export class AddressSpace implements Pager {
   lockFuture = false;
   /** Stack growth limit, from RLIMIT_STACK at exec; bytes. */
   stackLimit = 8 << 20;
+  /** Room that the layout keeps for it; the limit may rise up to it. */
+  stackRoom = 8 << 20;
   /** The program file, for /proc/PID/exe. */
   exe: FileDescription | null = null;
   dumpable = 1;

@@ -99,7 +99,7 @@ function fillZero(mm: AddressSpace, vma: Vma, page: number): FaultCode {
 }
 
 function fillFile(mm: AddressSpace, vma: Vma, page: number): FaultCode {
-  const inode = vma.file!.inode;
+  const inode = vma.inode!;
   const size = inode.stat().size;
   const offsetOf = (p: number): number => p * PAGE_SIZE - vma.start + vma.offset;
   if (offsetOf(page) >= size) return FaultResult.busError;

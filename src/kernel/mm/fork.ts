@@ -10,6 +10,7 @@ export function forkAddressSpace(parent: AddressSpace): AddressSpace {
   child.mmapBase = parent.mmapBase;
   child.reserved = parent.reserved;
   child.stackLimit = parent.stackLimit;
+  child.stackRoom = parent.stackRoom;
   child.dumpable = parent.dumpable;
   child.exe = parent.exe?.acquire() ?? null;
   for (const vma of parent.areas.items) {

@@ -1,4 +1,4 @@
-import { EACCES, EAGAIN, EBADF, EEXIST, EINVAL, ENODEV, ENOMEM, EOVERFLOW, EPERM } from '../../abi/linux/errno.ts';
+import { EACCES, EAGAIN, EBADF, EEXIST, EINVAL, ENOMEM, EOVERFLOW, EPERM } from '../../abi/linux/errno.ts';
 import {
   MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_GROWSDOWN, MAP_HUGETLB, MAP_LOCKED, MAP_NORESERVE, MAP_POPULATE, MAP_PRIVATE, MAP_SHARED,
   MAP_SHARED_VALIDATE, MAP_STACK, MAP_SYNC, MAP_TYPE,
@@ -6,6 +6,7 @@ import {
 import { GUEST_END, GUEST_MIN, PAGE_SIZE } from '../../machine/memoryLayout.ts';
 import { Access } from '../../machine/exit.ts';
 import { MS_NOEXEC } from '../../vfs/mount.ts';
+import type { Inode } from '../../vfs/inode.ts';
 import type { FileDescription } from '../../vfs/fileDescription.ts';
 import { Rlimit, type Rlimits } from '../fd/rlimits.ts';
 import type { AddressSpace } from './addressSpace.ts';
@@ -27,6 +28,8 @@ export interface MapRequest {
   flags: number;
   file: FileDescription | null;
   offset: number;
+  /** What the file's mmap() answered; default its own inode. */
+  inode?: Inode;
 }
 
 /** mmap(2). Answers the address or -errno. `limits` null: the loader, which no limit stops but memory itself. */
@@ -57,10 +60,11 @@ export function mapMemory(mm: AddressSpace, request: MapRequest, limits: Rlimits
     if (((flags & MAP_LOCKED) !== 0 || mm.lockFuture) && !mayLock && (mm.lockedPages * PAGE_SIZE + length) > limits.cur[Rlimit.MEMLOCK]!) return -EAGAIN;
   }
   if (mm.areas.items.length >= MAX_AREAS) return -ENOMEM;
-  const inode = file?.inode ?? null;
+  const inode = request.inode ?? file?.inode ?? null;
   if (replaced > 0) unmapMemory(mm, addr, length);
   const object = shared ? (inode === null ? SharedObject.anonymous() : SharedObject.ofInode(inode)) : null;
   const vma = new Vma(addr, addr + length, prot & 7, shared, file, offset, object);
+  vma.inode = inode;
   file?.acquire();
   object?.addArea(vma);
   vma.mayWrite = !shared || file === null || file.writable;
@@ -227,5 +231,3 @@ export function setBreak(mm: AddressSpace, brk: number, limits: Rlimits): number
   layout.brk = brk;
   return brk;
 }
-
-export const isMappable = (result: number): number => (result < 0 ? -ENODEV : 0);

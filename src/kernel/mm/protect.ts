@@ -1,4 +1,4 @@
-import { EACCES, EAGAIN, EBADF, EINVAL, EIO, ENOMEM, EPERM } from '../../abi/linux/errno.ts';
+import { EACCES, EAGAIN, EINVAL, EIO, ENOMEM, EPERM } from '../../abi/linux/errno.ts';
 import * as M from '../../abi/linux/mman.ts';
 import { GUEST_END, PAGE_SIZE, Perm } from '../../machine/memoryLayout.ts';
 import { Rlimit, type Rlimits } from '../fd/rlimits.ts';
@@ -243,7 +243,7 @@ export function syncMemory(mm: AddressSpace, start: number, length: number, flag
     const from = Math.max(start, vma.start) - vma.start + vma.offset;
     const to = Math.min(end, vma.end) - vma.start + vma.offset;
     vma.object.flush(from / PAGE_SIZE, to / PAGE_SIZE - 1);
-    if ((flags & M.MS_SYNC) !== 0 && vma.file.inode.fsync(false) < 0) return -EIO;
+    if ((flags & M.MS_SYNC) !== 0 && vma.inode!.fsync(false) < 0) return -EIO;
   }
   return mm.areas.covered(start, end) ? 0 : -ENOMEM;
 }
@@ -271,5 +271,3 @@ export function lockMemory(mm: AddressSpace, addr: number, length: number, lock:
   if (lock && !onFault) populate(mm, start, end);
   return 0;
 }
-
-export const badFile = -EBADF;

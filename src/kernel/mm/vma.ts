@@ -1,4 +1,5 @@
 import type { FileDescription } from '../../vfs/fileDescription.ts';
+import type { Inode } from '../../vfs/inode.ts';
 import type { SharedObject } from './sharedObject.ts';
 
 export const Prot = { R: 1, W: 2, X: 4 } as const;
@@ -13,6 +14,8 @@ export class Vma {
   shared: boolean;
   /** The mapped file; this area holds a reference. null for anonymous memory. */
   file: FileDescription | null;
+  /** Whose data private file pages show; usually the file's own inode. */
+  inode: Inode | null;
   /** Byte offset of `start` in the file or object. */
   offset: number;
   /** What shared pages belong to; null for private memory. */
@@ -36,6 +39,7 @@ export class Vma {
     this.prot = prot;
     this.shared = shared;
     this.file = file;
+    this.inode = file === null ? null : file.inode;
     this.offset = offset;
     this.object = object;
   }
@@ -50,6 +54,7 @@ export class Vma {
   /** The same area with other bounds; takes references of its own. */
   slice(start: number, end: number): Vma {
     const copy = new Vma(start, end, this.prot, this.shared, this.file, this.offset + (start - this.start), this.object);
+    copy.inode = this.inode;
     copy.mayWrite = this.mayWrite;
     copy.mayExec = this.mayExec;
     copy.growsDown = this.growsDown;

@@ -19,7 +19,7 @@ export const IGNORED_BY_DEFAULT = SigSet.of(SIGCHLD, SIGCONT, SIGURG, SIGWINCH);
 
 /** Whether the signal would do nothing: not even queued then. A blocked one is kept, its disposition may change. */
 function ignored(t: Task, sig: number): boolean {
-  if (t.blocked.has(sig)) return false;
+  if (t.blocked.has(sig) || (t.realBlocked !== null && t.realBlocked.has(sig))) return false;
   const handler = t.handlers.actions[sig]!.handler;
   return handler === SIG_IGN || (handler === SIG_DFL && IGNORED_BY_DEFAULT.has(sig));
 }

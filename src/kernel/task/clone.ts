@@ -83,7 +83,7 @@ export function cloneTask(t: Task, args: CloneArgs): number {
     }
   }
   if ((flags & CLONE_PIDFD) !== 0) {
-    pidfd = kernel.openPidfd?.(t, process, thread ? child : null) ?? -EINVAL;
+    pidfd = kernel.openPidfd?.(t, process, thread ? child : null, false) ?? -EINVAL;
     if (pidfd < 0) {
       kernel.detachCpu(child);
       kernel.dropSlot(child.slot);

@@ -3,6 +3,7 @@ import { Rlimits } from '../fd/rlimits.ts';
 import { PendingSignals } from '../signal/pending.ts';
 import type { ProcessGroup, Session } from './session.ts';
 import type { ProcessTimers } from '../time/processTimers.ts';
+import { Timer } from '../time/timerHeap.ts';
 import type { Task } from './task.ts';
 
 /**
@@ -76,6 +77,9 @@ export class Process {
   /** Wall-clock seconds of the start, for /proc. */
   readonly startSec: number;
   oomScoreAdj = 0;
+  thpDisabled = false;
+  /** Interrupts running threads while a CPU-time timer is set. */
+  readonly cpuTicker = new Timer(() => this.tick());
 
   constructor(pid: number, parent: Process | null, group: ProcessGroup, exitSignal: number, rlimits: Rlimits, startNs: number, startSec: number) {
     this.pid = pid;
@@ -88,8 +92,15 @@ export class Process {
     this.startSec = startSec;
   }
 
+  private tick(): void {
+    if (this.state !== 'alive') return;
+    const { kernel } = this.leader;
+    for (const t of this.tasks) if (t.state === 'running') kernel.interrupt(t);
+    kernel.watchCpuTime(this);
+  }
+
   get ppid(): number {
-    return this.parent === null ? 0 : this.parent.pid;
+    return this.parent === null ? (this.pid === 1 ? 0 : 1) : this.parent.pid;
   }
   get pgid(): number {
     return this.group.id;

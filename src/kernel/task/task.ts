@@ -84,6 +84,8 @@ export class Task implements FileCaller {
   handlers: SignalHandlers;
   readonly pending = new PendingSignals();
   readonly blocked = new SigSet();
+  /** During sigtimedwait: the mask without the opening for the awaited signals. */
+  realBlocked: SigSet | null = null;
   /** The mask to go back to after sigsuspend, ppoll, pselect, epoll_pwait: put into the handler's frame. */
   savedMask: SigSet | null = null;
   /** The last processor exception: trapno, err and cr2 of signal frames. */

@@ -1,0 +1,54 @@
+import { EBADF, EINVAL } from '../../abi/linux/errno.ts';
+import { O_CLOEXEC, O_NONBLOCK, O_RDWR } from '../../abi/linux/openFlags.ts';
+import { EPOLLHUP, EPOLLIN, EPOLLRDNORM } from '../../abi/linux/poll.ts';
+import type { Cred } from '../../vfs/cred.ts';
+import { FileDescription } from '../../vfs/fileDescription.ts';
+import type { Path } from '../../vfs/path.ts';
+import type { WaitQueue } from '../../vfs/waitQueue.ts';
+import { Rlimit } from '../fd/rlimits.ts';
+import type { Process } from '../task/process.ts';
+import type { Task } from '../task/task.ts';
+
+/** pidfd_open(2): a process by descriptor. Readable when it has ended. */
+export class PidFile extends FileDescription {
+  readonly process: Process;
+  /** PIDFD_THREAD: one thread. */
+  readonly thread: Task | null;
+  override readonly waitQueue: WaitQueue;
+
+  constructor(path: Path, flags: number, cred: Cred, process: Process, thread: Task | null) {
+    super(path, flags, cred);
+    this.process = process;
+    this.thread = thread;
+    this.waitQueue = process.exitQueue;
+  }
+
+  override poll(): number {
+    const ended = this.thread === null ? this.process.state !== 'alive' : this.thread.state === 'dead';
+    if (!ended) return 0;
+    return EPOLLIN | EPOLLRDNORM | (this.process.state === 'reaped' ? EPOLLHUP : 0);
+  }
+  override read(): number {
+    return -EINVAL;
+  }
+  override write(): number {
+    return -EINVAL;
+  }
+  override fdinfo(): string {
+    const pid = this.process.state === 'reaped' ? -1 : this.process.pid;
+    return `Pid:\t${pid}\nNSpid:\t${pid}\n`;
+  }
+}
+
+/** The process id behind a descriptor, or -EBADF. */
+export function pidOfFile(file: FileDescription): number {
+  return file instanceof PidFile ? file.process.pid : -EBADF;
+}
+
+/** A new descriptor for a process. `place`: where anonymous files live (boot gives it). */
+export function installPidfd(t: Task, place: Path, process: Process, thread: Task | null, nonblock: boolean): number {
+  const file = new PidFile(place, O_RDWR | O_CLOEXEC | (nonblock ? O_NONBLOCK : 0), t.cred, process, thread);
+  const fd = t.fds.install(file, true, t.rlimits.cur[Rlimit.NOFILE]!);
+  if (fd < 0) file.release();
+  return fd;
+}

@@ -1,0 +1,79 @@
+import { EINVAL } from '../../abi/linux/errno.ts';
+import * as T from '../../abi/linux/time.ts';
+import type { Timespec } from '../../vfs/stat.ts';
+import type { Task } from '../task/task.ts';
+
+/** Coarse clocks tick with the timer: CONFIG_HZ 250. */
+const COARSE_NS = 4e6;
+const fromNs = (ns: number): Timespec => ({ sec: Math.floor(ns / 1e9), nsec: Math.floor(ns % 1e9) });
+
+/** Whether a clock id means CPU time: the two named ones, and those made from a pid (negative: ~pid << 3 | kind). */
+export function isCpuClock(clock: number): boolean {
+  return clock < 0 || clock === T.CLOCK_PROCESS_CPUTIME_ID || clock === T.CLOCK_THREAD_CPUTIME_ID;
+}
+
+/** A CPU-time clock in ns, -EINVAL when it names no process or thread. Low bits of dynamic ones: 4 = thread; 0 prof, 1 virtual, 2 sched. */
+export function cpuClockOf(t: Task, clock: number): number {
+  const { cpuClock, pids } = t.kernel;
+  const ofThread = (thread: Task): number => cpuClock.userNs(thread) + thread.usage.systemNs;
+  if (clock === T.CLOCK_THREAD_CPUTIME_ID) return ofThread(t);
+  if (clock === T.CLOCK_PROCESS_CPUTIME_ID) {
+    const { userNs, systemNs } = cpuClock.ofProcess(t.process);
+    return userNs + systemNs;
+  }
+  if (clock >= 0 || (clock & 3) === 3) return -EINVAL;
+  const pid = ~(clock >> 3);
+  if ((clock & 4) !== 0) {
+    const thread = pid === 0 ? t : pids.tasks.get(pid);
+    return thread === undefined || thread.process !== t.process ? -EINVAL : ofThread(thread);
+  }
+  const process = pid === 0 ? t.process : pids.processes.get(pid);
+  if (process === undefined) return -EINVAL;
+  const { userNs, systemNs } = cpuClock.ofProcess(process);
+  return (clock & 3) === 1 ? userNs : userNs + systemNs;
+}
+
+/** clock_gettime, or -EINVAL. */
+export function clockNow(t: Task, clock: number): Timespec | number {
+  const { kernel } = t;
+  switch (clock) {
+    case T.CLOCK_REALTIME:
+    case T.CLOCK_TAI:
+    case T.CLOCK_REALTIME_ALARM:
+      return kernel.realtime();
+    case T.CLOCK_REALTIME_COARSE: {
+      const now = kernel.realtime();
+      return { sec: now.sec, nsec: now.nsec - (now.nsec % COARSE_NS) };
+    }
+    case T.CLOCK_MONOTONIC:
+    case T.CLOCK_MONOTONIC_RAW:
+    case T.CLOCK_BOOTTIME:
+    case T.CLOCK_BOOTTIME_ALARM:
+      return fromNs(kernel.nowNs());
+    case T.CLOCK_MONOTONIC_COARSE: {
+      const now = kernel.nowNs();
+      return fromNs(now - (now % COARSE_NS));
+    }
+    default: {
+      const ns = cpuClockOf(t, clock);
+      return ns < 0 ? ns : fromNs(ns);
+    }
+  }
+}
+
+/** clock_getres in ns, or -EINVAL for an unknown clock. */
+export function clockResolution(t: Task, clock: number): number {
+  if (clock === T.CLOCK_REALTIME_COARSE || clock === T.CLOCK_MONOTONIC_COARSE) return COARSE_NS;
+  if (isCpuClock(clock)) {
+    const now = cpuClockOf(t, clock);
+    return now < 0 ? now : 1;
+  }
+  return clock <= T.CLOCK_TAI && clock !== T.CLOCK_SGI_CYCLE ? 1 : -EINVAL;
+}
+
+/** A time of a wall or monotonic clock as a deadline on the monotonic one. */
+export function toMonotonic(t: Task, clock: number, ns: number): number {
+  if (clock !== T.CLOCK_REALTIME && clock !== T.CLOCK_TAI && clock !== T.CLOCK_REALTIME_ALARM) return ns;
+  const now = t.kernel.realtime();
+  return t.kernel.nowNs() + (ns - now.sec * 1e9) - now.nsec;
+}

@@ -1,0 +1,167 @@
+import { EBADF, EFAULT, EINVAL, ENOMEM, EPERM } from '../abi/linux/errno.ts';
+import {
+  MAP_ANONYMOUS, MAP_SHARED, MAP_SHARED_VALIDATE, MAP_TYPE, MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT, MLOCK_ONFAULT, PROT_READ, PROT_EXEC,
+} from '../abi/linux/mman.ts';
+import { READ_IMPLIES_EXEC } from '../abi/linux/personality.ts';
+import { MS_NOEXEC } from '../vfs/mount.ts';
+import { Cap } from '../vfs/cred.ts';
+import { O_PATH } from '../abi/linux/openFlags.ts';
+import { Rlimit } from '../kernel/fd/rlimits.ts';
+import { mapMemory, populate, setBreak, unmapMemory } from '../kernel/mm/mapping.ts';
+import { adviseMemory, lockMemory, protectMemory, remapMemory, residentPages, syncMemory } from '../kernel/mm/protect.ts';
+import type { Task } from '../kernel/task/task.ts';
+import type { Inode } from '../vfs/inode.ts';
+import type { FileDescription } from '../vfs/fileDescription.ts';
+import type { SyscallRow } from './row.ts';
+
+const mayLock = (t: Task): boolean => t.cred.has(Cap.IPC_LOCK) || t.rlimits.cur[Rlimit.MEMLOCK] === Infinity;
+
+function mapFor(t: Task, addr: number, length: number, protArg: number, flags: number, fd: number, offset: number): number {
+  let file: FileDescription | null = null;
+  let inode: Inode | undefined;
+  let prot = protArg % 0x1_0000_0000;
+  if ((flags & MAP_ANONYMOUS) === 0) {
+    file = t.fds.get(fd);
+    if (file === null || (file.flags & O_PATH) !== 0) return -EBADF;
+    if (length === 0) return -EINVAL;
+    const type = flags & MAP_TYPE;
+    const shared = type === MAP_SHARED || type === MAP_SHARED_VALIDATE;
+    // Access rights come before whether the file can be mapped at all.
+    if (file.readable && (!shared || (prot & 2) === 0 || file.writable)) {
+      const target = file.mmap(shared && (prot & 2) !== 0);
+      if (typeof target === 'number') return target;
+      inode = target;
+    }
+  }
+  if ((t.personality & READ_IMPLIES_EXEC) !== 0 && (prot & PROT_READ) !== 0 && (file === null || (file.path.mount.flags & MS_NOEXEC) === 0)) prot |= PROT_EXEC;
+  return mapMemory(t.mm, { addr, length, prot, flags, file, offset, ...(inode !== undefined ? { inode } : {}) }, t.rlimits, mayLock(t));
+}
+
+function sysMmap(t: Task, addr: number, length: number, prot: number, flags: number, fd: number, offset: number): number {
+  return offset % 4096 !== 0 ? -EINVAL : mapFor(t, addr, length, prot, flags | 0, fd, offset);
+}
+
+function sysMmap2(t: Task, addr: number, length: number, prot: number, flags: number, fd: number, pages: number): number {
+  return mapFor(t, addr, length, prot, flags | 0, fd, pages * 4096);
+}
+
+/** i386's first mmap: its arguments in memory. */
+function sysOldMmap(t: Task, ptr: number): number {
+  const layout = t.abi.mmapArgs;
+  const buf = t.memory.readable(ptr, layout.size);
+  if (buf === null) return -EFAULT;
+  const a = layout.read(buf);
+  return a.offset % 4096 !== 0 ? -EINVAL : mapFor(t, a.addr, a.len, a.prot, a.flags | 0, a.fd | 0, a.offset);
+}
+
+function sysMunmap(t: Task, addr: number, length: number): number {
+  return unmapMemory(t.mm, addr, length);
+}
+
+function sysMprotect(t: Task, addr: number, length: number, prot: number): number {
+  const low = prot % 0x1_0000_0000;
+  const want = (t.personality & READ_IMPLIES_EXEC) !== 0 && (low & PROT_READ) !== 0 ? low | PROT_EXEC : low;
+  return protectMemory(t.mm, addr, length, want, t.rlimits);
+}
+
+function sysPkeyMprotect(t: Task, addr: number, length: number, prot: number, key: number): number {
+  return key === -1 ? sysMprotect(t, addr, length, prot) : -EINVAL;
+}
+
+function sysBrk(t: Task, brk: number): number {
+  return setBreak(t.mm, brk, t.rlimits);
+}
+
+function sysMremap(t: Task, old: number, oldLength: number, newLength: number, flags: number, to: number): number {
+  return remapMemory(t.mm, old, oldLength, newLength, flags, to, t.rlimits);
+}
+
+function sysMincore(t: Task, addr: number, length: number, vec: number): number {
+  const pages = residentPages(t.mm, addr, length);
+  if (typeof pages === 'number') return pages;
+  return t.memory.copyOut(vec, pages) ? 0 : -EFAULT;
+}
+
+function sysMsync(t: Task, addr: number, length: number, flags: number): number {
+  return syncMemory(t.mm, addr, length, flags);
+}
+
+function sysMlock(t: Task, addr: number, length: number): number {
+  return lockMemory(t.mm, addr, length, true, false, t.rlimits, mayLock(t));
+}
+
+function sysMlock2(t: Task, addr: number, length: number, flags: number): number {
+  if ((flags & ~MLOCK_ONFAULT) !== 0) return -EINVAL;
+  return lockMemory(t.mm, addr, length, true, (flags & MLOCK_ONFAULT) !== 0, t.rlimits, mayLock(t));
+}
+
+function sysMunlock(t: Task, addr: number, length: number): number {
+  return lockMemory(t.mm, addr, length, false, false, t.rlimits, true);
+}
+
+function sysMlockall(t: Task, flags: number): number {
+  if (flags === 0 || (flags & ~(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)) !== 0 || flags === MCL_ONFAULT) return -EINVAL;
+  if (!mayLock(t)) {
+    const limit = t.rlimits.cur[Rlimit.MEMLOCK]!;
+    if (limit === 0) return -EPERM;
+    if ((flags & MCL_CURRENT) !== 0 && t.mm.totalPages * 4096 > limit) return -ENOMEM;
+  }
+  t.mm.lockFuture = (flags & MCL_FUTURE) !== 0;
+  if ((flags & MCL_CURRENT) !== 0) {
+    for (const vma of t.mm.areas.items) {
+      if (!vma.locked) t.mm.lockedPages += vma.pages;
+      vma.locked = true;
+      if ((flags & MCL_ONFAULT) === 0 && vma.pages < 65536) populate(t.mm, vma.start, vma.end);
+    }
+  }
+  return 0;
+}
+
+function sysMunlockall(t: Task): number {
+  t.mm.lockFuture = false;
+  for (const vma of t.mm.areas.items) vma.locked = false;
+  t.mm.lockedPages = 0;
+  return 0;
+}
+
+/** Nothing is swapped, no huge pages, one NUMA node. */
+function sysGetMempolicy(t: Task, mode: number, nodes: number, maxNode: number): number {
+  if (mode !== 0 && !t.memory.setU32(mode, 0)) return -EFAULT;
+  if (nodes !== 0 && maxNode > 0) {
+    const buf = t.memory.writable(nodes, Math.ceil(maxNode / 8));
+    if (buf === null) return -EFAULT;
+    buf.fill(0);
+  }
+  return 0;
+}
+
+/** remap_file_pages: not emulated beyond what needs no remapping; Linux itself deprecates it. */
+function sysMembarrier(_t: Task, cmd: number, flags: number): number {
+  // Every kernel entry of the kernel thread orders memory: Atomics on the mailbox are sequentially consistent.
+  const known = 1 | 2 | 4 | 8 | 16 | 32 | 64;
+  if (flags !== 0) return -EINVAL;
+  if (cmd === 0) return known;
+  return (cmd & known) !== 0 && (cmd & (cmd - 1)) === 0 ? 0 : -EINVAL;
+}
+
+
+export const mmRows: readonly SyscallRow[] = [
+  { name: 'mmap', x86_64: 9, i386: -1, args: ['ptr', 'size', 'prot', 'mmapFlags', 'fd', 'ulong'], ret: 'ptr', handler: sysMmap },
+  { name: 'mmap2', x86_64: -1, i386: 192, args: ['ptr', 'size', 'prot', 'mmapFlags', 'fd', 'ulong'], ret: 'ptr', handler: sysMmap2 },
+  { name: 'mmap', x86_64: -1, i386: 90, args: ['ptr'], ret: 'ptr', handler: sysOldMmap },
+  { name: 'munmap', x86_64: 11, i386: 91, args: ['ptr', 'size'], ret: 'int', handler: sysMunmap },
+  { name: 'mprotect', x86_64: 10, i386: 125, args: ['ptr', 'size', 'prot'], ret: 'int', handler: sysMprotect },
+  { name: 'pkey_mprotect', x86_64: 329, i386: 380, args: ['ptr', 'size', 'prot', 'int'], ret: 'int', handler: sysPkeyMprotect, note: 'no protection keys' },
+  { name: 'brk', x86_64: 12, i386: 45, args: ['ptr'], ret: 'ptr', handler: sysBrk },
+  { name: 'mremap', x86_64: 25, i386: 163, args: ['ptr', 'size', 'size', 'hex', 'ptr'], ret: 'ptr', handler: sysMremap },
+  { name: 'madvise', x86_64: 28, i386: 219, args: ['ptr', 'size', 'int'], ret: 'int', handler: (t, addr, length, advice) => adviseMemory(t.mm, addr, length, advice) },
+  { name: 'mincore', x86_64: 27, i386: 218, args: ['ptr', 'size', 'ptr'], ret: 'int', handler: sysMincore },
+  { name: 'msync', x86_64: 26, i386: 144, args: ['ptr', 'size', 'hex'], ret: 'int', handler: sysMsync },
+  { name: 'mlock', x86_64: 149, i386: 150, args: ['ptr', 'size'], ret: 'int', handler: sysMlock },
+  { name: 'mlock2', x86_64: 325, i386: 376, args: ['ptr', 'size', 'hex'], ret: 'int', handler: sysMlock2 },
+  { name: 'munlock', x86_64: 150, i386: 151, args: ['ptr', 'size'], ret: 'int', handler: sysMunlock },
+  { name: 'mlockall', x86_64: 151, i386: 152, args: ['hex'], ret: 'int', handler: sysMlockall },
+  { name: 'munlockall', x86_64: 152, i386: 153, args: [], ret: 'int', handler: sysMunlockall },
+  { name: 'membarrier', x86_64: 324, i386: 375, args: ['int', 'uint', 'int'], ret: 'int', handler: sysMembarrier },
+  { name: 'get_mempolicy', x86_64: 239, i386: 275, args: ['ptr', 'ptr', 'ulong', 'ptr', 'ulong'], ret: 'int', handler: sysGetMempolicy },
+];

@@ -1,0 +1,171 @@
+import { EFAULT, EINVAL, EPERM } from '../abi/linux/errno.ts';
+import * as P from '../abi/linux/prctl.ts';
+import { SECBIT_KEEP_CAPS, SECBIT_NO_CAP_AMBIENT_RAISE, SECURE_ALL_BITS, SECURE_ALL_LOCKS } from '../abi/linux/capability.ts';
+import { fromLatin1 } from '../machine/guestMemory.ts';
+import { GUEST_END } from '../machine/memoryLayout.ts';
+import { andCaps, orCaps } from '../kernel/task/exec.ts';
+import type { Task } from '../kernel/task/task.ts';
+import { Cap, LAST_CAP, capIn } from '../vfs/cred.ts';
+import type { SyscallRow } from './row.ts';
+
+const SUID_DUMP_USER = 1;
+
+function sysPrctl(t: Task, option: number, arg2: number, arg3: number, arg4: number, arg5: number): number {
+  const put = (value: number): number => (t.memory.setU32(arg2, value) ? 0 : -EFAULT);
+  const others = arg3 !== 0 || arg4 !== 0 || arg5 !== 0;
+  switch (option) {
+    case P.PR_SET_PDEATHSIG:
+      if (!(arg2 >= 0 && arg2 <= 64)) return -EINVAL;
+      t.parentDeathSignal = arg2;
+      return 0;
+    case P.PR_GET_PDEATHSIG: return put(t.parentDeathSignal);
+    case P.PR_GET_DUMPABLE: return t.mm.dumpable;
+    case P.PR_SET_DUMPABLE:
+      if (arg2 !== 0 && arg2 !== SUID_DUMP_USER) return -EINVAL;
+      t.mm.dumpable = arg2;
+      return 0;
+    case P.PR_SET_NAME: {
+      const name = t.memory.cstring(arg2, 16);
+      if (typeof name === 'number' && name === -EFAULT) return -EFAULT;
+      t.comm = typeof name === 'string' ? name.slice(0, 15) : String.fromCharCode(...(t.memory.readable(arg2, 15) ?? []));
+      return 0;
+    }
+    case P.PR_GET_NAME: {
+      const buf = t.memory.writable(arg2, 16);
+      if (buf === null) return -EFAULT;
+      buf.fill(0);
+      buf.set(fromLatin1(t.comm));
+      return 0;
+    }
+    case P.PR_GET_KEEPCAPS: return t.keepCaps ? 1 : 0;
+    case P.PR_SET_KEEPCAPS:
+      if (arg2 > 1) return -EINVAL;
+      t.keepCaps = arg2 === 1;
+      return 0;
+    case P.PR_GET_TIMING: return 0;
+    case P.PR_SET_TIMING: return arg2 === 0 ? 0 : -EINVAL;
+    case P.PR_GET_ENDIAN: case P.PR_SET_ENDIAN: case P.PR_GET_FPEMU: case P.PR_SET_FPEMU: case P.PR_GET_FPEXC: case P.PR_SET_FPEXC:
+    case P.PR_GET_UNALIGN: case P.PR_SET_UNALIGN:
+      return -EINVAL;
+    case P.PR_GET_TSC: return put(P.PR_TSC_ENABLE);
+    case P.PR_SET_TSC: return arg2 === P.PR_TSC_ENABLE ? 0 : -EINVAL;
+    case P.PR_GET_SECCOMP: return 0;
+    case P.PR_SET_SECCOMP: return -EINVAL;
+    case P.PR_CAPBSET_READ: return arg2 > LAST_CAP ? -EINVAL : capIn(t.cred.capBounding, arg2) ? 1 : 0;
+    case P.PR_CAPBSET_DROP:
+      if (!t.cred.has(Cap.SETPCAP)) return -EPERM;
+      if (arg2 > LAST_CAP) return -EINVAL;
+      if (capIn(t.cred.capBounding, arg2)) t.cred = t.cred.with({ capBounding: t.cred.capBounding - 2 ** arg2 });
+      return 0;
+    case P.PR_GET_SECUREBITS: return t.cred.secureBits | (t.keepCaps ? SECBIT_KEEP_CAPS : 0);
+    case P.PR_SET_SECUREBITS: return setSecureBits(t, arg2);
+    case P.PR_GET_TIMERSLACK: return t.timerSlackNs;
+    case P.PR_SET_TIMERSLACK:
+      t.timerSlackNs = arg2 > 0 ? arg2 : 50000;
+      return 0;
+    case P.PR_MCE_KILL:
+      if (arg4 !== 0 || arg5 !== 0 || arg2 > 1 || (arg2 === 0 && arg3 !== 0) || arg3 > 2) return -EINVAL;
+      return 0;
+    case P.PR_MCE_KILL_GET: return arg2 !== 0 || others ? -EINVAL : P.PR_MCE_KILL_DEFAULT;
+    case P.PR_SET_MM: return setMm(t, arg2, arg3, arg4, arg5);
+    case P.PR_SET_CHILD_SUBREAPER:
+      t.process.subreaper = arg2 !== 0;
+      return 0;
+    case P.PR_GET_CHILD_SUBREAPER: return put(t.process.subreaper ? 1 : 0);
+    case P.PR_SET_NO_NEW_PRIVS:
+      if (arg2 !== 1 || others) return -EINVAL;
+      t.noNewPrivs = true;
+      return 0;
+    case P.PR_GET_NO_NEW_PRIVS: return arg2 !== 0 || others ? -EINVAL : t.noNewPrivs ? 1 : 0;
+    case P.PR_GET_TID_ADDRESS: return t.memory.setWord(arg2, t.arch.wordSize, t.clearChildTid) ? 0 : -EFAULT;
+    case P.PR_GET_THP_DISABLE: return arg2 !== 0 || others ? -EINVAL : t.process.thpDisabled ? 1 : 0;
+    case P.PR_SET_THP_DISABLE:
+      if (others) return -EINVAL;
+      t.process.thpDisabled = arg2 !== 0;
+      return 0;
+    case P.PR_CAP_AMBIENT: return ambient(t, arg2, arg3, arg4, arg5);
+    case P.PR_GET_SPECULATION_CTRL: return others || arg2 > 2 ? -EINVAL : P.PR_SPEC_NOT_AFFECTED;
+    case P.PR_GET_IO_FLUSHER: case P.PR_SET_IO_FLUSHER: return t.cred.has(Cap.SYS_RESOURCE) ? 0 : -EPERM;
+    case P.PR_SET_VMA: return setVmaName(t, arg2, arg3, arg4, arg5);
+    case P.PR_SET_PTRACER: return 0;
+    default: return -EINVAL;
+  }
+}
+
+function setSecureBits(t: Task, bits: number): number {
+  const old = t.cred.secureBits;
+  if (!t.cred.has(Cap.SETPCAP)) return -EPERM;
+  if (!(bits <= (SECURE_ALL_BITS | SECURE_ALL_LOCKS))) return -EPERM;
+  // Locks are never opened, and what is locked does not change.
+  if ((old & SECURE_ALL_LOCKS & ~bits) !== 0 || (((old & SECURE_ALL_LOCKS) >> 1) & (old ^ bits)) !== 0) return -EPERM;
+  t.cred = t.cred.with({ secureBits: bits & ~SECBIT_KEEP_CAPS });
+  t.keepCaps = (bits & SECBIT_KEEP_CAPS) !== 0;
+  return 0;
+}
+
+function ambient(t: Task, action: number, cap: number, arg4: number, arg5: number): number {
+  if (arg4 !== 0 || arg5 !== 0) return -EINVAL;
+  const { cred } = t;
+  if (action === P.PR_CAP_AMBIENT_CLEAR_ALL) {
+    if (cap !== 0) return -EINVAL;
+    t.cred = cred.with({ capAmbient: 0 });
+    return 0;
+  }
+  if (!(cap <= LAST_CAP)) return -EINVAL;
+  const bit = 2 ** cap;
+  switch (action) {
+    case P.PR_CAP_AMBIENT_IS_SET: return capIn(cred.capAmbient, cap) ? 1 : 0;
+    case P.PR_CAP_AMBIENT_RAISE:
+      if (!capIn(cred.capPermitted, cap) || !capIn(cred.capInheritable, cap) || (cred.secureBits & SECBIT_NO_CAP_AMBIENT_RAISE) !== 0) return -EPERM;
+      t.cred = cred.with({ capAmbient: orCaps(cred.capAmbient, bit) });
+      return 0;
+    case P.PR_CAP_AMBIENT_LOWER:
+      if (andCaps(cred.capAmbient, bit) !== 0) t.cred = cred.with({ capAmbient: cred.capAmbient - bit });
+      return 0;
+    default: return -EINVAL;
+  }
+}
+
+/** The fields that /proc/PID/stat shows and brk starts from. */
+const MM_FIELDS = {
+  [P.PR_SET_MM_START_CODE]: 'codeStart', [P.PR_SET_MM_END_CODE]: 'codeEnd', [P.PR_SET_MM_START_DATA]: 'dataStart', [P.PR_SET_MM_END_DATA]: 'dataEnd',
+  [P.PR_SET_MM_START_STACK]: 'stackStart', [P.PR_SET_MM_START_BRK]: 'brkStart', [P.PR_SET_MM_BRK]: 'brk', [P.PR_SET_MM_ARG_START]: 'argStart',
+  [P.PR_SET_MM_ARG_END]: 'argEnd', [P.PR_SET_MM_ENV_START]: 'envStart', [P.PR_SET_MM_ENV_END]: 'envEnd',
+} as const;
+
+function setMm(t: Task, which: number, value: number, length: number, arg5: number): number {
+  if (arg5 !== 0 || (length !== 0 && which !== P.PR_SET_MM_AUXV && which !== P.PR_SET_MM_MAP && which !== P.PR_SET_MM_MAP_SIZE)) return -EINVAL;
+  if (!t.cred.has(Cap.SYS_RESOURCE)) return -EPERM;
+  const field = (MM_FIELDS as Record<number, (typeof MM_FIELDS)[keyof typeof MM_FIELDS] | undefined>)[which];
+  if (field === undefined) return -EINVAL;
+  if (!(value >= 0x10000 && value < GUEST_END)) return -EINVAL;
+  if (t.mm.areas.find(value) === null && which !== P.PR_SET_MM_BRK && which !== P.PR_SET_MM_START_BRK) return -EINVAL;
+  t.mm.layout[field] = value;
+  return 0;
+}
+
+/** PR_SET_VMA_ANON_NAME. */
+function setVmaName(t: Task, option: number, start: number, length: number, namePtr: number): number {
+  if (option !== P.PR_SET_VMA_ANON_NAME || start % 4096 !== 0) return -EINVAL;
+  let name = '';
+  if (namePtr !== 0) {
+    const text = t.memory.cstring(namePtr, 80);
+    if (typeof text === 'number') return text === -EFAULT ? -EFAULT : -EINVAL;
+    if (/[^\x20-\x7e]|[\\`$[\]]/.test(text)) return -EINVAL;
+    name = text;
+  }
+  const end = start + Math.ceil(length / 4096) * 4096;
+  if (!(end <= GUEST_END)) return -EINVAL;
+  if (end === start) return 0;
+  const { areas } = t.mm;
+  const covered = areas.covered(start, end);
+  for (const vma of areas.items) if (vma.end > start && vma.start < end && vma.file !== null) return -9;
+  for (const vma of areas.carve(start, end)) if (!vma.growsDown && vma.name !== '[heap]') vma.name = name === '' ? '' : `[anon${vma.shared ? '_shmem' : ''}:${name}]`;
+  areas.mergeAround(start, end);
+  return covered ? 0 : -12;
+}
+
+
+export const prctlRows: readonly SyscallRow[] = [
+  { name: 'prctl', x86_64: 157, i386: 172, args: ['int', 'ulong', 'ulong', 'ulong', 'ulong'], ret: 'int', handler: sysPrctl, note: 'no seccomp' },
+];

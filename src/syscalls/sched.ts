@@ -1,0 +1,255 @@
+import { E2BIG, EACCES, EFAULT, EINVAL, EPERM, ESRCH } from '../abi/linux/errno.ts';
+import { PRIO_PGRP, PRIO_PROCESS, PRIO_USER } from '../abi/linux/resource.ts';
+import { SCHED_BATCH, SCHED_DEADLINE, SCHED_FIFO, SCHED_FLAG_RESET_ON_FORK, SCHED_IDLE, SCHED_NORMAL, SCHED_RESET_ON_FORK, SCHED_RR } from '../abi/linux/sched.ts';
+import { Rlimit } from '../kernel/fd/rlimits.ts';
+import type { Task } from '../kernel/task/task.ts';
+import { Cap } from '../vfs/cred.ts';
+import type { Layout } from '../abi/layout.ts';
+import type { SyscallRow } from './row.ts';
+
+/** Policies and priorities are kept and told; the host schedules as it likes. */
+const isRealtime = (policy: number): boolean => policy === SCHED_FIFO || policy === SCHED_RR;
+const known = (policy: number): boolean => [SCHED_NORMAL, SCHED_FIFO, SCHED_RR, SCHED_BATCH, SCHED_IDLE, SCHED_DEADLINE].includes(policy as 0);
+
+function target(t: Task, pid: number): Task | number {
+  if (pid < 0) return -EINVAL;
+  return pid === 0 ? t : t.kernel.pids.tasks.get(pid) ?? -ESRCH;
+}
+
+function owns(t: Task, other: Task): boolean {
+  return t.cred.euid === other.cred.euid || t.cred.euid === other.cred.uid || t.cred.has(Cap.SYS_NICE);
+}
+
+function setPolicy(t: Task, pid: number, policyArg: number, priority: number): number {
+  const other = target(t, pid);
+  if (typeof other === 'number') return other;
+  const reset = (policyArg & SCHED_RESET_ON_FORK) !== 0;
+  const policy = policyArg & ~SCHED_RESET_ON_FORK;
+  if (!known(policy) || policy === SCHED_DEADLINE) return -EINVAL;
+  if (isRealtime(policy) ? priority < 1 || priority > 99 : priority !== 0) return -EINVAL;
+  if (!t.cred.has(Cap.SYS_NICE)) {
+    const limit = t.rlimits.cur[Rlimit.RTPRIO]!;
+    if (isRealtime(policy)) {
+      if (limit === 0 && policy !== other.schedPolicy) return -EPERM;
+      if (priority > other.schedPriority && priority > limit) return -EPERM;
+    }
+    if (!owns(t, other)) return -EPERM;
+    if (other.resetOnFork && !reset) return -EPERM;
+  }
+  other.schedPolicy = policy;
+  other.schedPriority = priority;
+  other.resetOnFork = reset;
+  return 0;
+}
+
+function readPriority(t: Task, ptr: number): number | null {
+  return ptr === 0 ? null : t.memory.i32(ptr);
+}
+
+function sysSetscheduler(t: Task, pid: number, policy: number, ptr: number): number {
+  if (policy < 0 || pid < 0 || ptr === 0) return -EINVAL;
+  const priority = readPriority(t, ptr);
+  return priority === null ? -EFAULT : setPolicy(t, pid, policy, priority);
+}
+
+function sysSetparam(t: Task, pid: number, ptr: number): number {
+  if (pid < 0 || ptr === 0) return -EINVAL;
+  const other = target(t, pid);
+  if (typeof other === 'number') return other;
+  const priority = readPriority(t, ptr);
+  return priority === null ? -EFAULT : setPolicy(t, pid, other.schedPolicy | (other.resetOnFork ? SCHED_RESET_ON_FORK : 0), priority);
+}
+
+function sysGetparam(t: Task, pid: number, ptr: number): number {
+  if (pid < 0 || ptr === 0) return -EINVAL;
+  const other = target(t, pid);
+  if (typeof other === 'number') return other;
+  return t.memory.setU32(ptr, other.schedPriority) ? 0 : -EFAULT;
+}
+
+function sysGetscheduler(t: Task, pid: number): number {
+  const other = target(t, pid);
+  return typeof other === 'number' ? other : other.schedPolicy | (other.resetOnFork ? SCHED_RESET_ON_FORK : 0);
+}
+
+function sysSetattr(t: Task, pid: number, ptr: number, flags: number): number {
+  if (ptr === 0 || pid < 0 || flags !== 0) return -EINVAL;
+  const size = t.memory.u32(ptr);
+  if (size === null) return -EFAULT;
+  const layout = t.abi.schedAttr;
+  const length = size === 0 ? 48 : size;
+  if (length < 48 || length > 4096) return t.memory.setU32(ptr, layout.size) ? -E2BIG : -EFAULT;
+  const given = t.memory.readable(ptr, length);
+  if (given === null) return -EFAULT;
+  if (given.subarray(layout.size).some((byte) => byte !== 0)) return -E2BIG;
+  const buf = new Uint8Array(layout.size);
+  buf.set(given.subarray(0, layout.size));
+  const a = layout.read(buf);
+  if ((a.sched_flags & ~0x7f) !== 0) return -EINVAL;
+  const reset = (a.sched_flags & SCHED_FLAG_RESET_ON_FORK) !== 0 ? SCHED_RESET_ON_FORK : 0;
+  const result = setPolicy(t, pid, a.sched_policy | reset, a.sched_priority);
+  if (result < 0) return result;
+  if (!isRealtime(a.sched_policy)) {
+    const other = target(t, pid);
+    if (typeof other !== 'number') return setNice(t, other, Math.max(-20, Math.min(19, a.sched_nice)));
+  }
+  return 0;
+}
+
+function sysGetattr(t: Task, pid: number, ptr: number, size: number, flags: number): number {
+  const layout = t.abi.schedAttr;
+  if (ptr === 0 || pid < 0 || size > 4096 || size < 48 || flags !== 0) return -EINVAL;
+  const other = target(t, pid);
+  if (typeof other === 'number') return other;
+  const buf = t.memory.writable(ptr, Math.min(size, layout.size));
+  if (buf === null) return -EFAULT;
+  const whole = new Uint8Array(layout.size);
+  layout.write(whole, {
+    size: Math.min(size, layout.size), sched_policy: other.schedPolicy, sched_flags: other.resetOnFork ? SCHED_FLAG_RESET_ON_FORK : 0,
+    sched_nice: other.nice, sched_priority: other.schedPriority, sched_util_max: 1024,
+  });
+  buf.set(whole.subarray(0, buf.length));
+  return 0;
+}
+
+const rrInterval = (layoutOf: (t: Task) => Layout<'tv_sec' | 'tv_nsec'>) => (t: Task, pid: number, ptr: number): number => {
+  const other = target(t, pid);
+  if (typeof other === 'number') return other;
+  const layout = layoutOf(t);
+  const buf = t.memory.writable(ptr, layout.size);
+  if (buf === null) return -EFAULT;
+  layout.write(buf, { tv_sec: 0, tv_nsec: other.schedPolicy === SCHED_RR ? 100_000_000 : isRealtime(other.schedPolicy) ? 0 : 4_000_000 });
+  return 0;
+};
+
+// ---- nice values ----
+
+function setNice(t: Task, other: Task, nice: number): number {
+  if (t.cred.uid !== other.cred.euid && t.cred.euid !== other.cred.euid && !t.cred.has(Cap.SYS_NICE)) return -EPERM;
+  if (nice < other.nice && !t.cred.has(Cap.SYS_NICE) && 20 - nice > other.rlimits.cur[Rlimit.NICE]!) return -EACCES;
+  other.nice = nice;
+  return 0;
+}
+
+/** The tasks that getpriority and setpriority mean. */
+function prioTargets(t: Task, which: number, who: number): Task[] | number {
+  const all = [...t.kernel.pids.tasks.values()];
+  switch (which) {
+    case PRIO_PROCESS: {
+      const one = who === 0 ? t : t.kernel.pids.tasks.get(who);
+      return one === undefined ? [] : [one];
+    }
+    case PRIO_PGRP: return all.filter((task) => task.process.pgid === (who === 0 ? t.process.pgid : who));
+    case PRIO_USER: return all.filter((task) => task.cred.uid === (who === 0 ? t.cred.uid : who));
+    default: return -EINVAL;
+  }
+}
+
+function sysGetpriority(t: Task, which: number, who: number): number {
+  const targets = prioTargets(t, which, who);
+  if (typeof targets === 'number') return targets;
+  // 40..1 for -20..19, so that it is not taken for an error; the libraries turn it back.
+  return targets.length === 0 ? -ESRCH : Math.max(...targets.map((task) => 20 - task.nice));
+}
+
+function sysSetpriority(t: Task, which: number, who: number, value: number): number {
+  const targets = prioTargets(t, which, who);
+  if (typeof targets === 'number') return targets;
+  let error = -ESRCH;
+  for (const task of targets) {
+    const result = setNice(t, task, Math.max(-20, Math.min(19, value)));
+    if (error === -ESRCH || result < 0) error = result;
+  }
+  return error;
+}
+
+function sysNice(t: Task, increment: number): number {
+  const nice = Math.max(-20, Math.min(19, t.nice + Math.max(-40, Math.min(40, increment))));
+  if (increment < 0 && nice < t.nice && !t.cred.has(Cap.SYS_NICE) && 20 - nice > t.rlimits.cur[Rlimit.NICE]!) return -EPERM;
+  t.nice = nice;
+  return 0;
+}
+
+function sysIoprioGet(t: Task, which: number, who: number): number {
+  if (which < 1 || which > 3) return -EINVAL;
+  const other = who === 0 ? t : t.kernel.pids.tasks.get(who);
+  return other === undefined ? -ESRCH : other.ioPriority;
+}
+
+function sysIoprioSet(t: Task, which: number, who: number, value: number): number {
+  const level = value & 7;
+  const kind = value >> 13;
+  if (which < 1 || which > 3 || kind < 0 || kind > 3 || (kind === 0 && level !== 0)) return -EINVAL;
+  if (kind === 1 && !t.cred.has(Cap.SYS_ADMIN) && !t.cred.has(Cap.SYS_NICE)) return -EPERM;
+  const other = who === 0 ? t : t.kernel.pids.tasks.get(who);
+  if (other === undefined) return -ESRCH;
+  other.ioPriority = value;
+  return 0;
+}
+
+// ---- processors ----
+
+function cpuMask(t: Task): number {
+  return t.kernel.parts.cpus >= 32 ? 0xffffffff : 2 ** t.kernel.parts.cpus - 1;
+}
+
+function sysSetaffinity(t: Task, pid: number, size: number, ptr: number): number {
+  const buf = t.memory.readable(ptr, Math.min(size, 8));
+  if (buf === null) return -EFAULT;
+  const other = target(t, pid);
+  if (typeof other === 'number') return pid < 0 ? -ESRCH : other;
+  if (!owns(t, other)) return -EPERM;
+  let mask = 0;
+  for (let i = 0; i < Math.min(buf.length, 4); i++) mask |= buf[i]! << (8 * i);
+  const usable = (mask & cpuMask(t)) >>> 0;
+  if (usable === 0) return -EINVAL;
+  other.affinity = usable;
+  return 0;
+}
+
+function sysGetaffinity(t: Task, pid: number, size: number, ptr: number): number {
+  const word = t.arch.wordSize;
+  if (size * 8 < t.kernel.parts.cpus || size % word !== 0) return -EINVAL;
+  const other = target(t, pid);
+  if (typeof other === 'number') return pid < 0 ? -ESRCH : other;
+  const length = Math.min(size, 8);
+  const buf = t.memory.writable(ptr, length);
+  if (buf === null) return -EFAULT;
+  buf.fill(0);
+  const mask = (other.affinity & cpuMask(t)) >>> 0;
+  for (let i = 0; i < 4; i++) buf[i] = mask >>> (8 * i);
+  return length;
+}
+
+function sysGetcpu(t: Task, cpuPtr: number, nodePtr: number): number {
+  const cpu = t.regs.u32(0x118);
+  if (cpuPtr !== 0 && !t.memory.setU32(cpuPtr, cpu)) return -EFAULT;
+  return nodePtr !== 0 && !t.memory.setU32(nodePtr, 0) ? -EFAULT : 0;
+}
+
+const priorityRange = (low: number, high: number) => (_t: Task, policy: number): number => {
+  if (isRealtime(policy)) return high > low ? high : low;
+  return known(policy) ? 0 : -EINVAL;
+};
+
+export const schedRows: readonly SyscallRow[] = [
+  { name: 'sched_yield', x86_64: 24, i386: 158, args: [], ret: 'int', handler: () => 0 },
+  { name: 'sched_setscheduler', x86_64: 144, i386: 156, args: ['pid', 'int', 'ptr'], ret: 'int', handler: sysSetscheduler },
+  { name: 'sched_getscheduler', x86_64: 145, i386: 157, args: ['pid'], ret: 'int', handler: sysGetscheduler },
+  { name: 'sched_setparam', x86_64: 142, i386: 154, args: ['pid', 'ptr'], ret: 'int', handler: sysSetparam },
+  { name: 'sched_getparam', x86_64: 143, i386: 155, args: ['pid', 'ptr'], ret: 'int', handler: sysGetparam },
+  { name: 'sched_setattr', x86_64: 314, i386: 351, args: ['pid', 'ptr', 'uint'], ret: 'int', handler: sysSetattr },
+  { name: 'sched_getattr', x86_64: 315, i386: 352, args: ['pid', 'ptr', 'uint', 'uint'], ret: 'int', handler: sysGetattr },
+  { name: 'sched_get_priority_max', x86_64: 146, i386: 159, args: ['int'], ret: 'int', handler: priorityRange(0, 99) },
+  { name: 'sched_get_priority_min', x86_64: 147, i386: 160, args: ['int'], ret: 'int', handler: priorityRange(1, 1) },
+  { name: 'sched_rr_get_interval', x86_64: 148, i386: 161, args: ['pid', 'timespecOut'], ret: 'int', handler: rrInterval((t) => t.abi.timespec) },
+  { name: 'sched_rr_get_interval_time64', x86_64: -1, i386: 423, args: ['pid', 'ptr'], ret: 'int', handler: rrInterval((t) => t.abi.timespec64) },
+  { name: 'sched_setaffinity', x86_64: 203, i386: 241, args: ['pid', 'uint', 'ptr'], ret: 'int', handler: sysSetaffinity },
+  { name: 'sched_getaffinity', x86_64: 204, i386: 242, args: ['pid', 'uint', 'ptr'], ret: 'int', handler: sysGetaffinity },
+  { name: 'getpriority', x86_64: 140, i386: 96, args: ['int', 'int'], ret: 'int', handler: sysGetpriority },
+  { name: 'setpriority', x86_64: 141, i386: 97, args: ['int', 'int', 'int'], ret: 'int', handler: sysSetpriority },
+  { name: 'nice', x86_64: -1, i386: 34, args: ['int'], ret: 'int', handler: sysNice },
+  { name: 'ioprio_set', x86_64: 251, i386: 289, args: ['int', 'int', 'int'], ret: 'int', handler: sysIoprioSet },
+  { name: 'ioprio_get', x86_64: 252, i386: 290, args: ['int', 'int'], ret: 'int', handler: sysIoprioGet },
+  { name: 'getcpu', x86_64: 309, i386: 318, args: ['ptr', 'ptr', 'ptr'], ret: 'int', handler: sysGetcpu },
+];
