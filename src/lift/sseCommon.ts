@@ -69,6 +69,16 @@ export function zeroVector(b: IrBuilder): Value {
   return b.v128(0, 0, 0, 0);
 }
 
+const laneOfType = ['', 'i32x4', 'i64x2', 'f32x4', 'f64x2'] as const;
+
+/**
+ * Replaces the low 4 or 8 bytes of xmm operand k by a value of that size. As a change of the whole register: in the CPU state,
+ * a 16-byte load soon after a store of 8 bytes would have to wait for the cache.
+ */
+export function writeLow(c: Lift, k: number, v: Value): void {
+  c.setXmm(k, c.b.lane(`${laneOfType[c.b.typeOf(v)]!}.replace_lane`, 0, c.xmm(k), v));
+}
+
 /** The same 32-bit word four times. */
 export function words(b: IrBuilder, w: number): Value {
   return b.v128(w, w, w, w);

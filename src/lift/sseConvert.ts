@@ -2,7 +2,7 @@
 import type { IrBuilder, Value } from '../ir/builder.ts';
 import { defineHelpers } from '../ir/helpers.ts';
 import type { Lift, Lifter } from './context.ts';
-import { beginMmx, joinLow, readVector, shuffleLanes, words, writeMmx, zeroVector } from './sseCommon.ts';
+import { beginMmx, joinLow, readVector, shuffleLanes, words, writeLow, writeMmx, zeroVector } from './sseCommon.ts';
 import { fromBits, isExact, orExact, orExactNan, readFloat, toBits } from './sseFloat.ts';
 
 defineHelpers({
@@ -20,8 +20,7 @@ function liftFromInteger(shape: 'f32' | 'f64'): Lifter {
       const name = `${long ? 'i64' : 'i32'}To${shape.toUpperCase()}`;
       result = orExact(c, shape, result, isExact(b), () => fromBits(b, shape, c.callHelper(name, v)));
     }
-    if (shape === 'f32') c.writeF32(0, result);
-    else c.writeF64(0, result);
+    writeLow(c, 0, result);
   };
 }
 
@@ -44,9 +43,9 @@ function liftScalarFloat(from: 'f32' | 'f64'): Lifter {
   return (c) => {
     const b = c.b, x = readFloat(c, from, 1);
     if (from === 'f32') {
-      c.writeF64(0, orExactNan(c, 'f64', b.op('f64.promote_f32', x), () => c.callHelper('f32ToF64', toBits(b, from, x))));
+      writeLow(c, 0, orExactNan(c, 'f64', b.op('f64.promote_f32', x), () => c.callHelper('f32ToF64', toBits(b, from, x))));
     } else {
-      c.writeF32(0, orExactNan(c, 'f32', b.op('f32.demote_f64', x), () => c.callHelper('f64ToF32', toBits(b, from, x))));
+      writeLow(c, 0, orExactNan(c, 'f32', b.op('f32.demote_f64', x), () => c.callHelper('f64ToF32', toBits(b, from, x))));
     }
   };
 }

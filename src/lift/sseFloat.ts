@@ -11,7 +11,7 @@ import type { TypeName } from '../ir/ops.ts';
 import { Cpu } from '../machine/cpuState.ts';
 import { Vector } from '../machine/exit.ts';
 import type { Lift, Lifter } from './context.ts';
-import { constantOf, readVector, shuffleLanes, words } from './sseCommon.ts';
+import { constantOf, readVector, shuffleLanes, words, writeLow } from './sseCommon.ts';
 import { immMask } from './sseShuffle.ts';
 
 /** f32, f64: the low lane alone; f32x4, f64x2: packed. */
@@ -45,9 +45,8 @@ export function readFloat(c: Lift, shape: FloatShape, k: number): Value {
 }
 
 export function writeFloat(c: Lift, shape: FloatShape, k: number, v: Value): void {
-  if (shape === 'f32') c.writeF32(k, v);
-  else if (shape === 'f64') c.writeF64(k, v);
-  else c.setXmm(k, v);
+  if (isPacked(shape)) c.setXmm(k, v);
+  else writeLow(c, k, v);
 }
 
 /** A value as the bits a helper takes. */
@@ -161,7 +160,7 @@ function liftCompare(shape: FloatShape): Lifter {
     const zero = b.i32(0);
     const mask = shape === 'f32' ? b.op('i32.sub', zero, plain) : b.op('i64.extend_i32_s', b.op('i32.sub', zero, plain));
     const result = orExact(c, shape === 'f32' ? 'i32' : 'i64', mask, isExact(b), exact);
-    b.put(shape === 'f32' ? 4 : 8, c.reg(0), result);
+    writeLow(c, 0, result);
   };
 }
 
@@ -239,7 +238,7 @@ function liftBits(op: 'and' | 'or' | 'xor' | 'andnot'): Lifter {
 function liftEstimate(name: 'Reciprocal' | 'ReciprocalRoot', shape: 'f32' | 'f32x4'): Lifter {
   return (c) => {
     if (shape === 'f32x4') c.setXmm(0, c.callHelper(shape + name, readVector(c, 1)));
-    else c.b.put(4, c.reg(0), c.callHelper(shape + name, c.read(1)));
+    else writeLow(c, 0, c.callHelper(shape + name, c.read(1)));
   };
 }
 

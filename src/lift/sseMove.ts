@@ -5,7 +5,7 @@ import { MemFlag } from '../ir/ops.ts';
 import { Cpu, Gpr } from '../machine/cpuState.ts';
 import { Vector } from '../machine/exit.ts';
 import type { Lift, Lifter } from './context.ts';
-import { beginMmx, joinLow, loadVector, readVector, shuffleLanes, writeMmx, zeroVector } from './sseCommon.ts';
+import { beginMmx, joinLow, loadVector, readVector, shuffleLanes, writeLow, writeMmx, zeroVector } from './sseCommon.ts';
 
 /** 16 bytes between registers and memory. */
 function move128(aligned: boolean): Lifter {
@@ -21,7 +21,7 @@ function moveScalar(size: 4 | 8): Lifter {
     const b = c.b;
     if (c.isMem(0)) c.store(size, c.addr(0), b.get(size, c.reg(1)));
     else if (c.isMem(1)) c.setXmm(0, zeroExtended(c, size, c.load(size, c.addr(1))));
-    else b.put(size, c.reg(0), b.get(size, c.reg(1)));
+    else writeLow(c, 0, b.get(size, c.reg(1)));
   };
 }
 
@@ -78,7 +78,7 @@ function moveHalf(high: boolean): Lifter {
     const b = c.b;
     if (c.isMem(0)) c.store(8, c.addr(0), b.lane('i64x2.extract_lane', high ? 1 : 0, c.xmm(1)));
     else if (high) c.setXmm(0, b.lane('i64x2.replace_lane', 1, c.xmm(0), c.load(8, c.addr(1))));
-    else b.put(8, c.reg(0), c.load(8, c.addr(1)));
+    else writeLow(c, 0, c.load(8, c.addr(1)));
   };
 }
 
