@@ -454,16 +454,17 @@ export class InterpreterTarget implements Target {
 
   setFlags(e: BodyEmitter, row: number): void {
     const { ir, code } = e, size = ir.imm2[row]!;
-    const store = (v: number, at: number): void => {
-      if (v < 0) return;
+    // All values before the first store: a deferred one may read the old flags, or load and fault.
+    const values = [ir.a[row]!, ir.b[row]!, ir.c[row]!], places = [Cpu.ccDst, Cpu.ccSrc, Cpu.ccSrc2];
+    for (const v of values) {
+      if (v < 0) continue;
       code.get(CPU);
       e.value(v);
-      code.mem(ir.type[v] === Type.i64 ? 'i64.store' : 'i32.store', at);
-    };
-    store(ir.a[row]!, Cpu.ccDst);
-    store(ir.b[row]!, Cpu.ccSrc);
-    store(ir.c[row]!, Cpu.ccSrc2);
-    // last: an operand may be a load that faults
+    }
+    for (let k = 2; k >= 0; k--) {
+      const v = values[k]!;
+      if (v >= 0) code.mem(ir.type[v] === Type.i64 ? 'i64.store' : 'i32.store', places[k]!);
+    }
     code.get(CPU);
     code.i32(ir.imm[row]! * 4 + Math.log2(size));
     code.mem('i32.store', Cpu.ccOp, 2);

@@ -240,9 +240,12 @@ export function arith64(op: i32, a: u64, b: u64): u64 {
   if (isNan64(a) || isNan64(b)) return nan64(a, b);
   unpackA64(a);
   unpackB64(b);
+  // Of this lane alone: another may have divided by zero before.
   const before = flags;
+  flags = 0;
   const kind = binary(op);
-  if ((isDenormal64(a) || isDenormal64(b)) && ((flags ^ before) & (IE | ZE)) == 0) raise(DE);
+  if ((isDenormal64(a) || isDenormal64(b)) && (flags & (IE | ZE)) == 0) raise(DE);
+  flags |= before;
   return encode64(kind);
 }
 export function arith32(op: i32, a: u32, b: u32): u32 {
@@ -251,9 +254,12 @@ export function arith32(op: i32, a: u32, b: u32): u32 {
   if (isNan32(a) || isNan32(b)) return nan32(a, b);
   unpackA32(a);
   unpackB32(b);
+  // Of this lane alone: another may have divided by zero before.
   const before = flags;
+  flags = 0;
   const kind = binary(op);
-  if ((isDenormal32(a) || isDenormal32(b)) && ((flags ^ before) & (IE | ZE)) == 0) raise(DE);
+  if ((isDenormal32(a) || isDenormal32(b)) && (flags & (IE | ZE)) == 0) raise(DE);
+  flags |= before;
   return encode32(kind);
 }
 

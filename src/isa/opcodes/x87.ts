@@ -79,12 +79,12 @@ export const x87Rows = [
   ['DB C8+i', 'fcmovne', 'ST0,STi', 'r:Z cpuid=fpu'],
   ['DB D0+i', 'fcmovnbe', 'ST0,STi', 'r:ZC cpuid=fpu'],
   ['DB D8+i', 'fcmovnu', 'ST0,STi', 'r:P cpuid=fpu'],
-  // fneni, fndisi and fnsetpm of the 8087 and 80287 do nothing.
-  ['DB E0', 'fnop', '', 'cpuid=fpu'],
-  ['DB E1', 'fnop', '', 'cpuid=fpu'],
+  // fneni, fndisi and fnsetpm of the 8087 and 80287 do nothing, and do not wait for exceptions as fnop does.
+  ['DB E0', 'nop', '', 'cpuid=fpu'],
+  ['DB E1', 'nop', '', 'cpuid=fpu'],
   ['DB E2', 'fnclex', '', 'cpuid=fpu'],
   ['DB E3', 'fninit', '', 'cpuid=fpu'],
-  ['DB E4', 'fnop', '', 'cpuid=fpu'],
+  ['DB E4', 'nop', '', 'cpuid=fpu'],
   ['DB E8+i', 'fucomi', 'ST0,STi', 'w:OSZAPC cpuid=fpu'],
   ['DB F0+i', 'fcomi', 'ST0,STi', 'w:OSZAPC cpuid=fpu'],
   ['DC /0', 'fadd', 'ST0,Mq', 'cpuid=fpu'],
