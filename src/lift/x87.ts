@@ -6,7 +6,8 @@ import type { Lift, Lifter } from './context.ts';
 import { linearOffset, notePointers, useHelpers, waitForX87 } from './x87Common.ts';
 
 useHelpers(
-  'x87ArithReg', 'x87ArithF32', 'x87ArithF64', 'x87ArithInt', 'x87CompareReg', 'x87CompareF32', 'x87CompareF64', 'x87CompareInt', 'x87CompareFlags', 'x87Examine',
+  'x87AddReg', 'x87AddF32', 'x87AddF64', 'x87MulReg', 'x87MulF32', 'x87MulF64', 'x87SubReg', 'x87SubF32', 'x87SubF64', 'x87SubrReg', 'x87SubrF32', 'x87SubrF64',
+  'x87DivReg', 'x87DivF32', 'x87DivF64', 'x87DivrReg', 'x87DivrF32', 'x87DivrF64', 'x87ArithInt', 'x87CompareReg', 'x87CompareF32', 'x87CompareF64', 'x87CompareInt', 'x87CompareFlags', 'x87Examine',
   'x87LoadF32', 'x87LoadF64', 'x87LoadF80', 'x87LoadInt', 'x87LoadBcd', 'x87LoadReg', 'x87LoadConstant', 'x87StoreF32', 'x87StoreF64', 'x87StoreF80', 'x87StoreInt', 'x87StoreBcd',
   'x87StoreReg', 'x87Exchange', 'x87ConditionalMove', 'x87Sign', 'x87Free', 'x87Turn', 'x87SquareRoot', 'x87RoundInt', 'x87Scale', 'x87Extract', 'x87Remainder',
   'x87Sine', 'x87SineCosine', 'x87Tangent', 'x87Arctangent', 'x87Exp2Minus1', 'x87YLog2X', 'x87YLog2XPlus1',
@@ -19,22 +20,22 @@ function loadOperand(c: Lift, k: number): { addr: Value; value: Value } {
   return { addr, value: size === 2 ? c.b.op('i32.extend16_s', v) : v };
 }
 
-/** fadd and the like: op is the reg field of opcode D8. */
-function liftArith(op: number, pops = 0): Lifter {
+/** fadd and the like, in registers (helper x87AddReg) or with memory (x87AddF32, x87AddF64). */
+function liftArith(op: 'Add' | 'Mul' | 'Sub' | 'Subr' | 'Div' | 'Divr', pops = 0): Lifter {
   return (c) => {
     const b = c.b;
     waitForX87(c);
     if (c.isMem(1)) {
       const { addr, value } = loadOperand(c, 1);
       notePointers(c, addr);
-      c.callHelper(c.opSize(1) === 4 ? 'x87ArithF32' : 'x87ArithF64', b.i32(op), value);
+      c.callHelper(`x87${op}${c.opSize(1) === 4 ? 'F32' : 'F64'}`, value);
     } else {
       notePointers(c);
-      c.callHelper('x87ArithReg', b.i32(op + 8 * pops), c.number(0), c.number(1));
+      c.callHelper(`x87${op}Reg`, c.number(0), c.number(1), b.i32(pops));
     }
   };
 }
-/** fiadd and the like. */
+/** fiadd and the like: op is the reg field of opcode DA. */
 function liftArithInt(op: number): Lifter {
   return (c) => {
     waitForX87(c);
@@ -171,8 +172,8 @@ function liftConditionalMove(cc: number): Lifter {
 }
 
 export const x87Lifters = {
-  fadd: liftArith(0), fmul: liftArith(1), fsub: liftArith(4), fsubr: liftArith(5), fdiv: liftArith(6), fdivr: liftArith(7),
-  faddp: liftArith(0, 1), fmulp: liftArith(1, 1), fsubp: liftArith(4, 1), fsubrp: liftArith(5, 1), fdivp: liftArith(6, 1), fdivrp: liftArith(7, 1),
+  fadd: liftArith('Add'), fmul: liftArith('Mul'), fsub: liftArith('Sub'), fsubr: liftArith('Subr'), fdiv: liftArith('Div'), fdivr: liftArith('Divr'),
+  faddp: liftArith('Add', 1), fmulp: liftArith('Mul', 1), fsubp: liftArith('Sub', 1), fsubrp: liftArith('Subr', 1), fdivp: liftArith('Div', 1), fdivrp: liftArith('Divr', 1),
   fiadd: liftArithInt(0), fimul: liftArithInt(1), fisub: liftArithInt(4), fisubr: liftArithInt(5), fidiv: liftArithInt(6), fidivr: liftArithInt(7),
   fcom: liftCompare(0, false), fcomp: liftCompare(1, false), fcompp: liftCompareTwice(false),
   fucom: liftCompare(0, true), fucomp: liftCompare(1, true), fucompp: liftCompareTwice(true),

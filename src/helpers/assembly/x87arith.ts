@@ -1,7 +1,8 @@
 // fadd fsub fsubr fmul fdiv fdivr fsqrt, on registers and memory operands.
 
 import { addUnpacked, BIAS, divUnpacked, flags, mulUnpacked, raise, rounding, setResult, sqrtUnpacked } from './core';
-import { DE, IE, ZE } from './layout';
+import { DE, IE, X87_TAG, X87_TOP, ZE } from './layout';
+import { fast } from './x87fast';
 import {
   chooseNan, classOf, FINITE, INFINITE, isDenormal, isNormal, NAN, normalExp, normalize, normalSig, outIndefinite, outSe,
   outSig, quietNan, roundControlled, setOut, UNSUPPORTED, ZERO,
@@ -124,46 +125,96 @@ function emptyOperand(cpu: usize, i: u32, pops: i32): void {
   leave(cpu);
 }
 
-/** ST(dst) = ST(dst) op ST(src). op is the reg field of opcode D8 (fsub 4, fsubr 5: src - dst), plus 8 to pop. */
-export function x87ArithReg(cpu: usize, op: i32, dst: i32, src: i32): void {
-  const pops = op >>> 3;
-  op &= 7;
+/** Any op on any operands, dst's value given as a and the other as b. */
+function general(cpu: usize, op: i32, dst: i32, aSe: u32, aSig: u64, bSe: u32, bSig: u64, pops: i32): void {
   enter(cpu);
-  if (isEmpty(cpu, dst) || isEmpty(cpu, src)) return emptyOperand(cpu, dst, pops);
-  const a = st(cpu, dst);
-  const b = st(cpu, src);
-  compute(op, seOf(a), sigOf(a), seOf(b), sigOf(b));
+  compute(op, aSe, aSig, bSe, bSig);
   complete(cpu, dst, pops);
 }
-
-/** ST(0) = ST(0) op m64fp. */
-export function x87ArithF64(cpu: usize, op: i32, bits: u64): void {
+function emptyGeneral(cpu: usize, dst: i32, pops: i32): void {
   enter(cpu);
-  if (isEmpty(cpu, 0)) return emptyOperand(cpu, 0, 0);
-  const a = st(cpu, 0);
+  emptyOperand(cpu, dst, pops);
+}
+
+/** ST(dst) = ST(dst) op ST(src), then `pops` pops. */
+// @ts-ignore: decorator
+@inline
+function arithReg(cpu: usize, op: i32, dst: i32, src: i32, pops: i32): void {
+  const first = load<u32>(cpu, X87_TOP);
+  const d = (first + dst) & 7;
+  const i = (first + src) & 7;
+  if ((load<u8>(cpu + d, X87_TAG) | load<u8>(cpu + i, X87_TAG)) != 0) return emptyGeneral(cpu, dst, pops);
+  const to = cpu + (d << 4);
+  const from = cpu + (i << 4);
+  if (!fast(cpu, op, to, seOf(to), sigOf(to), seOf(from), sigOf(from))) {
+    return general(cpu, op, dst, seOf(to), sigOf(to), seOf(from), sigOf(from), pops);
+  }
+  if (pops != 0) {
+    // The only popping forms pop once.
+    store<u8>(cpu + first, 1, X87_TAG);
+    store<u32>(cpu, (first + 1) & 7, X87_TOP);
+  }
+}
+/** ST(0) = ST(0) op m64fp. */
+// @ts-ignore: decorator
+@inline
+function arithF64(cpu: usize, op: i32, bits: u64): void {
+  const first = load<u32>(cpu, X87_TOP);
+  if (load<u8>(cpu + first, X87_TAG) != 0) return emptyGeneral(cpu, 0, 0);
+  const to = cpu + (first << 4);
   const e = <u32>(bits >>> 52) & 0x7ff;
   const sign = <u32>(bits >>> 63) << 15;
   if (e - 1 < 0x7fe) {
-    compute(op, seOf(a), sigOf(a), sign | (e + 15360), (bits << 11) | 0x8000000000000000);
-  } else {
-    computeWide(op, seOf(a), sigOf(a), sign, e == 0x7ff, (bits << 12) >>> 1, 15361);
+    const sig = (bits << 11) | 0x8000000000000000;
+    if (!fast(cpu, op, to, seOf(to), sigOf(to), sign | (e + 15360), sig)) {
+      general(cpu, op, 0, seOf(to), sigOf(to), sign | (e + 15360), sig, 0);
+    }
+    return;
   }
+  enter(cpu);
+  computeWide(op, seOf(to), sigOf(to), sign, e == 0x7ff, (bits << 12) >>> 1, 15361);
   complete(cpu, 0, 0);
 }
 /** ST(0) = ST(0) op m32fp. */
-export function x87ArithF32(cpu: usize, op: i32, bits: u32): void {
-  enter(cpu);
-  if (isEmpty(cpu, 0)) return emptyOperand(cpu, 0, 0);
-  const a = st(cpu, 0);
+// @ts-ignore: decorator
+@inline
+function arithF32(cpu: usize, op: i32, bits: u32): void {
+  const first = load<u32>(cpu, X87_TOP);
+  if (load<u8>(cpu + first, X87_TAG) != 0) return emptyGeneral(cpu, 0, 0);
+  const to = cpu + (first << 4);
   const e = (bits >>> 23) & 0xff;
   const sign = (bits >>> 31) << 15;
   if (e - 1 < 0xfe) {
-    compute(op, seOf(a), sigOf(a), sign | (e + 16256), (<u64>bits << 40) | 0x8000000000000000);
-  } else {
-    computeWide(op, seOf(a), sigOf(a), sign, e == 0xff, <u64>(bits & 0x7fffff) << 40, 16257);
+    const sig = (<u64>bits << 40) | 0x8000000000000000;
+    if (!fast(cpu, op, to, seOf(to), sigOf(to), sign | (e + 16256), sig)) {
+      general(cpu, op, 0, seOf(to), sigOf(to), sign | (e + 16256), sig, 0);
+    }
+    return;
   }
+  enter(cpu);
+  computeWide(op, seOf(to), sigOf(to), sign, e == 0xff, <u64>(bits & 0x7fffff) << 40, 16257);
   complete(cpu, 0, 0);
 }
+
+export function x87AddReg(cpu: usize, dst: i32, src: i32, pops: i32): void { arithReg(cpu, ADD, dst, src, pops); }
+export function x87MulReg(cpu: usize, dst: i32, src: i32, pops: i32): void { arithReg(cpu, MUL, dst, src, pops); }
+export function x87SubReg(cpu: usize, dst: i32, src: i32, pops: i32): void { arithReg(cpu, SUB, dst, src, pops); }
+export function x87SubrReg(cpu: usize, dst: i32, src: i32, pops: i32): void { arithReg(cpu, SUBR, dst, src, pops); }
+export function x87DivReg(cpu: usize, dst: i32, src: i32, pops: i32): void { arithReg(cpu, DIV, dst, src, pops); }
+export function x87DivrReg(cpu: usize, dst: i32, src: i32, pops: i32): void { arithReg(cpu, DIVR, dst, src, pops); }
+export function x87AddF64(cpu: usize, bits: u64): void { arithF64(cpu, ADD, bits); }
+export function x87MulF64(cpu: usize, bits: u64): void { arithF64(cpu, MUL, bits); }
+export function x87SubF64(cpu: usize, bits: u64): void { arithF64(cpu, SUB, bits); }
+export function x87SubrF64(cpu: usize, bits: u64): void { arithF64(cpu, SUBR, bits); }
+export function x87DivF64(cpu: usize, bits: u64): void { arithF64(cpu, DIV, bits); }
+export function x87DivrF64(cpu: usize, bits: u64): void { arithF64(cpu, DIVR, bits); }
+export function x87AddF32(cpu: usize, bits: u32): void { arithF32(cpu, ADD, bits); }
+export function x87MulF32(cpu: usize, bits: u32): void { arithF32(cpu, MUL, bits); }
+export function x87SubF32(cpu: usize, bits: u32): void { arithF32(cpu, SUB, bits); }
+export function x87SubrF32(cpu: usize, bits: u32): void { arithF32(cpu, SUBR, bits); }
+export function x87DivF32(cpu: usize, bits: u32): void { arithF32(cpu, DIV, bits); }
+export function x87DivrF32(cpu: usize, bits: u32): void { arithF32(cpu, DIVR, bits); }
+
 /**
  * A memory operand that is zero, denormal (rebias is the exponent its denormals have), infinite or NaN. A denormal
  * becomes a normal 80-bit number and must still raise DE when nothing graver happens.

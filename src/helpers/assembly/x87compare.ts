@@ -3,7 +3,7 @@
 import { BIAS, raise } from './core';
 import { C0, C1, C2, C3, DE, IE } from './layout';
 import {
-  classOf, FINITE, INFINITE, isDenormal, isSignalling, NAN, normalExp, normalize, normalSig, UNSUPPORTED, ZERO,
+  classOf, FINITE, INFINITE, isDenormal, isNormal, isSignalling, NAN, normalExp, normalize, normalSig, UNSUPPORTED, ZERO,
 } from './x87number';
 import { enter, isEmpty, leaveKeepingC1, leaveWithCodes, popTimes, seOf, sigOf, st, underflow, unmasked } from './x87state';
 
@@ -13,7 +13,25 @@ const EQUAL: i32 = 1;
 const GREATER: i32 = 2;
 const UNORDERED: i32 = 3;
 
+/** A normal number or zero: what compares without exceptions. */
+// @ts-ignore: decorator
+@inline
+function isOrdinary(se: u32, sig: u64): bool {
+  return isNormal(se, sig) || ((se & 0x7fff) == 0 && sig == 0);
+}
+/** The relation of two ordinary numbers. */
+// @ts-ignore: decorator
+@inline
+function relateOrdinary(aSe: u32, aSig: u64, bSe: u32, bSig: u64): i32 {
+  if (aSig == bSig && (aSe == bSe || aSig == 0)) return EQUAL;
+  const sign = aSe >>> 15;
+  if (sign != bSe >>> 15) return sign != 0 ? LESS : GREATER;
+  const less = aSe != bSe ? aSe < bSe : aSig < bSig;
+  return less != (sign != 0) ? LESS : GREATER;
+}
+
 function relate(aSe: u32, aSig: u64, bSe: u32, bSig: u64, quiet: bool): i32 {
+  if (isOrdinary(aSe, aSig) && isOrdinary(bSe, bSig)) return relateOrdinary(aSe, aSig, bSe, bSig);
   const a = classOf(aSe, aSig);
   const b = classOf(bSe, bSig);
   if (a >= NAN || b >= NAN) {

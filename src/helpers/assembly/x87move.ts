@@ -1,29 +1,39 @@
 // Loads, stores, exchanges, constants, sign changes.
 
 import { BIAS, begin, flags, raise, rounding, setResult } from './core';
-import { C1, DE, IE, OE, PE, UE, X87_REG, X87_STATUS, X87_TAG, X87_TOP } from './layout';
+import { C1, DE, IE, OE, PE, UE, X87_CONTROL, X87_REG, X87_STATUS, X87_TAG, X87_TOP } from './layout';
 import { overflowed, packF32, packF64, roundToInteger } from './pack';
 import {
   classOf, FINITE, INFINITE, isSignalling, NAN, normalExp, normalize, normalSig, UNSUPPORTED, ZERO,
 } from './x87number';
 import {
-  control, enter, INDEFINITE_SE, INDEFINITE_SIG, isEmpty, leave, leaveKeepingC1, physical, popStack, popTimes, push, pushOverflows, put,
+  control, enter, INDEFINITE_SE, INDEFINITE_SIG, isEmpty, leave, leaveKeepingC1, physical, popStack, popTimes, push, pushOverflows, put, quickPush,
   putIndefinite, seOf, sigOf, st, top, underflow, unmasked, usePackMasks,
 } from './x87state';
 import { divWide, wideLow } from './wide';
 
 export function x87LoadF64(cpu: usize, bits: u64): void {
-  enter(cpu);
   const e = <u32>(bits >>> 52) & 0x7ff;
   const sign = <u32>(bits >>> 63) << 15;
+  if (e - 1 < 0x7fe) {
+    if (quickPush(cpu, sign | (e + 15360), (bits << 11) | 0x8000000000000000)) return;
+  } else if (bits << 1 == 0) {
+    if (quickPush(cpu, sign, 0)) return;
+  }
+  enter(cpu);
   if (e - 1 < 0x7fe) push(cpu, sign | (e + 15360), (bits << 11) | 0x8000000000000000);
   else loadSpecial(cpu, sign, e != 0, (bits << 12) >>> 1, 15361);
   leave(cpu);
 }
 export function x87LoadF32(cpu: usize, bits: u32): void {
-  enter(cpu);
   const e = (bits >>> 23) & 0xff;
   const sign = (bits >>> 31) << 15;
+  if (e - 1 < 0xfe) {
+    if (quickPush(cpu, sign | (e + 16256), (<u64>bits << 40) | 0x8000000000000000)) return;
+  } else if (bits << 1 == 0) {
+    if (quickPush(cpu, sign, 0)) return;
+  }
+  enter(cpu);
   if (e - 1 < 0xfe) push(cpu, sign | (e + 16256), (<u64>bits << 40) | 0x8000000000000000);
   else loadSpecial(cpu, sign, e != 0, <u64>(bits & 0x7fffff) << 40, 16257);
   leave(cpu);
@@ -49,19 +59,18 @@ function loadSpecial(cpu: usize, sign: u32, huge: bool, fraction: u64, rebias: i
   }
 }
 export function x87LoadF80(cpu: usize, sig: u64, se: i32): void {
+  if (quickPush(cpu, se, sig)) return;
   enter(cpu);
   push(cpu, se & 0xffff, sig);
   leave(cpu);
 }
 export function x87LoadInt(cpu: usize, value: i64): void {
+  const magnitude: u64 = value < 0 ? 0 - <u64>value : <u64>value;
+  const shift = clz(magnitude);
+  const se = value == 0 ? 0 : (u32(value < 0) << 15) | (BIAS + 63 - <u32>shift);
+  if (quickPush(cpu, se, magnitude << shift)) return;
   enter(cpu);
-  if (value == 0) {
-    push(cpu, 0, 0);
-  } else {
-    const magnitude: u64 = value < 0 ? 0 - <u64>value : <u64>value;
-    const shift = clz(magnitude);
-    push(cpu, (u32(value < 0) << 15) | (BIAS + 63 - <u32>shift), magnitude << shift);
-  }
+  push(cpu, se, 0);
   leave(cpu);
 }
 /** fbld: 18 digits in the low 72 bits, sign in bit 79. */
@@ -81,6 +90,9 @@ export function x87LoadBcd(cpu: usize, low: u64, high: i32): void {
 }
 /** fld st(i). */
 export function x87LoadReg(cpu: usize, i: i32): void {
+  const from = (load<u32>(cpu, X87_TOP) + i) & 7;
+  const source = cpu + (from << 4);
+  if (load<u8>(cpu + from, X87_TAG) == 0 && quickPush(cpu, seOf(source), sigOf(source))) return;
   enter(cpu);
   if (isEmpty(cpu, i)) {
     if (underflow()) {
@@ -110,6 +122,9 @@ const TAIL_ABOVE: u32 = 0x3c;
 
 /** k: 0 fld1 ... 6 fldz, the low bits of opcode D9 E8..EE. */
 export function x87LoadConstant(cpu: usize, k: i32): void {
+  if (k == 0 || k == 6) {
+    if (quickPush(cpu, k == 0 ? BIAS : 0, k == 0 ? 0x8000000000000000 : 0)) return;
+  }
   enter(cpu);
   const row = CONSTANTS + (<usize>k << 4);
   let sig = load<u64>(row, 8);
@@ -133,8 +148,46 @@ function stored(cpu: usize, pop: i32, fatal: u32): void {
   leave(cpu);
 }
 
+/**
+ * The common store: rounds a normal ST(0) to nearest at `bits` bits (exponents rebased by `rebias`, result normal) with the
+ * exceptions masked, sets PE and C1 and pops; the value, or 0 with nothing done.
+ */
+// @ts-ignore: decorator
+@inline
+function quickStore(cpu: usize, pop: i32, bits: u64, rebias: u32, maxExp: u32): u64 {
+  if ((load<u32>(cpu, X87_CONTROL) & 0xc3f) != 0x3f) return 0;
+  const first = load<u32>(cpu, X87_TOP);
+  if (load<u8>(cpu + first, X87_TAG) != 0) return 0;
+  const reg = cpu + (first << 4);
+  const se = seOf(reg);
+  const sig = sigOf(reg);
+  // One below the largest, so that rounding up cannot overflow.
+  const e = (se & 0x7fff) - rebias;
+  if (<i64>sig >= 0 || e - 1 >= maxExp - 2) return 0;
+  let status = load<u32>(cpu, X87_STATUS) & ~C1;
+  let m = sig >>> (64 - bits);
+  const frac = sig << bits;
+  if (frac != 0) {
+    const up = u64(frac > 0x8000000000000000 || (frac == 0x8000000000000000 && (m & 1) != 0));
+    m += up;
+    status |= PE | (<u32>up << 9);
+  }
+  store<u32>(cpu, status, X87_STATUS);
+  if (pop != 0) {
+    store<u8>(cpu + first, 1, X87_TAG);
+    store<u32>(cpu, (first + 1) & 7, X87_TOP);
+  }
+  // The leading bit adds one to the exponent field, and so does a carry out of the significand.
+  return (<u64>(se >>> 15) << (bits == 53 ? 63 : 31)) | ((<u64>(e - 1) << (bits - 1)) + m);
+}
+
 /** fst/fstp m64fp at linear-memory offset `at`, already checked for writing. */
 export function x87StoreF64(cpu: usize, at: usize, pop: i32): void {
+  const quick = quickStore(cpu, pop, 53, 15360, 0x7ff);
+  if (quick != 0) {
+    store<u64>(at, quick);
+    return;
+  }
   enter(cpu);
   if (isEmpty(cpu, 0)) {
     if (underflow()) store<u64>(at, 0xfff8000000000000);
@@ -163,6 +216,11 @@ export function x87StoreF64(cpu: usize, at: usize, pop: i32): void {
   stored(cpu, pop, IE | OE | UE);
 }
 export function x87StoreF32(cpu: usize, at: usize, pop: i32): void {
+  const quick = quickStore(cpu, pop, 24, 16256, 0xff);
+  if (quick != 0) {
+    store<u32>(at, <u32>quick);
+    return;
+  }
   enter(cpu);
   if (isEmpty(cpu, 0)) {
     if (underflow()) store<u32>(at, 0xffc00000);
@@ -268,12 +326,23 @@ export function x87StoreBcd(cpu: usize, at: usize): void {
 }
 /** fst/fstp st(i). */
 export function x87StoreReg(cpu: usize, i: i32, pops: i32): void {
+  const first = load<u32>(cpu, X87_TOP);
+  if (load<u8>(cpu + first, X87_TAG) == 0) {
+    const from = cpu + (first << 4);
+    const d = (first + i) & 7;
+    const to = cpu + (d << 4);
+    store<u64>(to, sigOf(from), X87_REG);
+    store<u16>(to, seOf(from), X87_REG + 8);
+    store<u8>(cpu + d, 0, X87_TAG);
+    if (pops != 0) {
+      store<u8>(cpu + first, 1, X87_TAG);
+      store<u32>(cpu, (first + 1) & 7, X87_TOP);
+    }
+    store<u32>(cpu, load<u32>(cpu, X87_STATUS) & ~C1, X87_STATUS);
+    return;
+  }
   enter(cpu);
-  if (!isEmpty(cpu, 0)) {
-    const reg = st(cpu, 0);
-    put(cpu, i, seOf(reg), sigOf(reg));
-    popTimes(cpu, pops);
-  } else if (underflow()) {
+  if (underflow()) {
     putIndefinite(cpu, i);
     popTimes(cpu, pops);
   }
@@ -281,6 +350,20 @@ export function x87StoreReg(cpu: usize, i: i32, pops: i32): void {
 }
 
 export function x87Exchange(cpu: usize, i: i32): void {
+  const first = load<u32>(cpu, X87_TOP);
+  const other = (first + i) & 7;
+  if ((load<u8>(cpu + first, X87_TAG) | load<u8>(cpu + other, X87_TAG)) == 0) {
+    const x = cpu + (first << 4);
+    const y = cpu + (other << 4);
+    const ySe = seOf(y);
+    const ySig = sigOf(y);
+    store<u64>(y, sigOf(x), X87_REG);
+    store<u16>(y, seOf(x), X87_REG + 8);
+    store<u64>(x, ySig, X87_REG);
+    store<u16>(x, ySe, X87_REG + 8);
+    store<u32>(cpu, load<u32>(cpu, X87_STATUS) & ~C1, X87_STATUS);
+    return;
+  }
   enter(cpu);
   if (isEmpty(cpu, 0) || isEmpty(cpu, i)) {
     if (!underflow()) return leave(cpu);

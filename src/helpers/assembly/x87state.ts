@@ -140,3 +140,18 @@ export function push(cpu: usize, se: u32, sig: u64): void {
 export function pushOverflows(cpu: usize): bool {
   return load<u8>(cpu + ((top - 1) & 7), X87_TAG) == 0;
 }
+
+/** Pushes and clears C1 when a register is free; else does nothing and answers false. Needs no enter(), and no leave() after. */
+// @ts-ignore: decorator
+@inline
+export function quickPush(cpu: usize, se: u32, sig: u64): bool {
+  const next = (load<u32>(cpu, X87_TOP) - 1) & 7;
+  if (load<u8>(cpu + next, X87_TAG) == 0) return false;
+  const reg = cpu + (next << 4);
+  store<u64>(reg, sig, X87_REG);
+  store<u16>(reg, se, X87_REG + 8);
+  store<u8>(cpu + next, 0, X87_TAG);
+  store<u32>(cpu, next, X87_TOP);
+  store<u32>(cpu, load<u32>(cpu, X87_STATUS) & ~C1, X87_STATUS);
+  return true;
+}

@@ -13,17 +13,18 @@ export function executeX87(h: Helpers, view: DataView, code: readonly number[], 
   const f32 = () => view.getInt32(mem, true);
   const f64 = () => view.getBigInt64(mem, true);
   const i16 = () => view.getInt16(mem, true);
+  const ops = ['Add', 'Mul', '', '', 'Sub', 'Subr', 'Div', 'Divr'];
   const call = (name: string, ...args: (number | bigint)[]) => h[name]!(CPU, ...args);
   if (modrm < 0xc0) {
     const k = (op - 0xd8) * 8 + reg;
     switch (op) {
       case 0xd8:
         if (reg === 2 || reg === 3) call('x87CompareF32', f32(), reg - 2);
-        else call('x87ArithF32', reg, f32());
+        else call(`x87${ops[reg]}F32`, f32());
         return;
       case 0xdc:
         if (reg === 2 || reg === 3) call('x87CompareF64', f64(), reg - 2);
-        else call('x87ArithF64', reg, f64());
+        else call(`x87${ops[reg]}F64`, f64());
         return;
       case 0xda:
       case 0xde: {
@@ -67,12 +68,12 @@ export function executeX87(h: Helpers, view: DataView, code: readonly number[], 
   switch (op) {
     case 0xd8:
       if (reg === 2 || reg === 3) call('x87CompareReg', i, reg - 2, 0);
-      else call('x87ArithReg', reg, 0, i);
+      else call(`x87${ops[reg]}Reg`, 0, i, 0);
       return;
-    case 0xdc: call('x87ArithReg', swapped, i, 0); return;
+    case 0xdc: call(`x87${ops[swapped]}Reg`, i, 0, 0); return;
     case 0xde:
       if (reg === 3) call('x87CompareReg', 1, 2, 0);
-      else call('x87ArithReg', swapped + 8, i, 0);
+      else call(`x87${ops[swapped]}Reg`, i, 0, 1);
       return;
     case 0xda:
     case 0xdb:
