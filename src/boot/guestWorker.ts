@@ -1,6 +1,8 @@
 /** The worker's side: joins the engine, the mailbox and the calls that are answered without the kernel. */
 import { GuestThread } from '../engine/guestThread.ts';
+import type { Translator } from '../engine/translate/service.ts';
 import type { Clock } from '../host/clock.ts';
+import { LocalCalls } from '../local/localCalls.ts';
 import { MailboxGuest, Reply } from '../machine/mailbox.ts';
 
 export type GuestInit = {
@@ -17,6 +19,8 @@ export type GuestMessage =
 
 export class GuestHost {
   readonly #clockOf: (wallOffsetNs: number) => Clock;
+  /** Set before the first `init`, if the host has a translating worker. */
+  translator: Translator | null = null;
   #thread: GuestThread | null = null;
   #mailbox: MailboxGuest | null = null;
 
@@ -32,12 +36,14 @@ export class GuestHost {
   }
 
   #init(init: GuestInit): void {
-    this.#clockOf(init.wallOffsetNs);
+    const calls = new LocalCalls(this.#clockOf(init.wallOffsetNs));
     this.#mailbox = new MailboxGuest(init.mailbox);
     this.#thread = new GuestThread({
       interpreterModule: init.interpreter,
       helpersModule: init.helpers,
       mailbox: this.#mailbox,
+      local: calls.answer,
+      ...(this.translator === null ? {} : { translator: this.translator }),
     });
   }
 }

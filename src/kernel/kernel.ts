@@ -2,6 +2,7 @@ import { ENOSYS } from '../abi/linux/errno.ts';
 import { Cpu } from '../machine/cpuState.ts';
 import { Exit } from '../machine/exit.ts';
 import { MAILBOX_SLOTS, Reply } from '../machine/mailbox.ts';
+import { LocalField, LocalFlag } from '../machine/localState.ts';
 import type { DropCode } from '../machine/addressSpace.ts';
 import { loadSegment } from './arch/segments.ts';
 import { FutexTable } from './ipc/futex.ts';
@@ -87,10 +88,10 @@ export class Kernel implements AddressSpaceHost {
     return { totalBytes: total, freeBytes: free };
   }
 
-  /** clock_settime: the guest's wall clock against the host's. Told to the workers, which answer clock_gettime themselves. */
+  /** clock_settime: the guest's wall clock against the host's. The workers, which answer clock_gettime themselves, stop doing so. */
   setRealtimeOffset(ns: number): void {
     this.realtimeOffsetNs = ns;
-    this.parts.setRealtimeOffset?.(ns);
+    for (const t of this.pids.tasks.values()) t.regs.setU32(LocalField.flags, t.regs.u32(LocalField.flags) | LocalFlag.wallClockSet);
   }
 
   /** A timer on CPU time was set: running threads are made to look in now and then, or it would fire only at their next call. */
@@ -313,6 +314,9 @@ export class Kernel implements AddressSpaceHost {
     }
     t.regs.setU32(Cpu.mailboxSlot, t.slot);
     t.regs.setU32(Cpu.cpuNumber, t.tid % this.parts.cpus);
+    t.regs.setU32(LocalField.tid, t.tid);
+    t.regs.setU32(LocalField.tgid, t.tgid);
+    t.regs.setU32(LocalField.flags, (this.hooks.syscallEnter !== null ? LocalFlag.off : 0) | (this.realtimeOffsetNs !== 0 ? LocalFlag.wallClockSet : 0));
     return true;
   }
 

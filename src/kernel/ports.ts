@@ -28,8 +28,6 @@ export interface KernelParts {
   readonly memory: () => { readonly total: number; readonly free: number };
   /** Lets the host's event loop run once (setImmediate and the like). */
   readonly yieldTurn: () => Promise<void>;
-  /** Tells the workers of clock_settime. */
-  readonly setRealtimeOffset?: (ns: number) => void;
   /** How long the kernel thread spins for the next call before it sleeps. */
   readonly spinNs: number;
 }

@@ -1,0 +1,16 @@
+import { Cpu } from './cpuState.ts';
+
+/** What the kernel tells the worker about its thread (in the CPU state): used by src/local to answer calls by itself. */
+export const LocalField = {
+  tid: Cpu.kernel,
+  tgid: Cpu.kernel + 4,
+  /** LocalFlag bits. */
+  flags: Cpu.kernel + 8,
+} as const;
+
+export const LocalFlag = {
+  /** All calls go to the kernel: somebody traces. */
+  off: 1,
+  /** The guest has set its wall clock: the kernel knows by how much it differs. */
+  wallClockSet: 2,
+} as const;
