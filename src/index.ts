@@ -43,7 +43,7 @@ export function run(options: ProgramOptions): Promise<RunResult> {
     hostname: 'tuxlate',
     release: '6.1.0-tuxlate',
     stackLimit: 8 << 20,
-    trace: { items: new Set(), write: () => {} },
+    observe: null,
   };
-  return runOnNode(new NodeWorkers(new URL('./guestWorker.js', import.meta.url)), full);
+  return runOnNode(new NodeWorkers(new URL('./guestWorker.js', import.meta.url), new URL('./translator.js', import.meta.url)), full);
 }

@@ -92,6 +92,8 @@ await Promise.all([
   helpers(),
   bundle('src/cli/main.ts', 'tuxlate.js', { banner: { js: '#!/usr/bin/env node' } }),
   bundle('src/host-node/guestWorker.entry.ts', 'guestWorker.js'),
+  bundle('src/host-node/translator.entry.ts', 'translator.js'),
+  bundle('src/debug/trace.ts', 'trace.js'),
   bundle('src/index.ts', 'index.js'),
 ]);
 chmodSync(join(dist, 'tuxlate.js'), 0o755);

@@ -7,4 +7,4 @@ import { NodeWorkers } from '../host-node/workers.ts';
 const first = process.argv[2];
 const idle = first === '--help' || first === '-h' || first === '--version' || first === '--trace=help';
 
-export const workers: NodeWorkers | null = idle ? null : new NodeWorkers(new URL('./guestWorker.js', import.meta.url));
+export const workers: NodeWorkers | null = idle ? null : new NodeWorkers(new URL('./guestWorker.js', import.meta.url), new URL('./translator.js', import.meta.url));

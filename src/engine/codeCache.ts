@@ -105,18 +105,11 @@ export class CodeCache {
     this.held.pop();
   }
 
-  /** Writes into the page are noticed from now on. */
-  watch(page: number): void {
-    this.pages.lock();
-    this.markCode(page);
-    this.pages.unlock();
-  }
-
   /**
    * Makes `addr` lead into the translated region in place `slot` of the interpreter's table. `ranges`: the guest bytes it was
    * made from, one a page; when one of them changes the entry is dropped like any record.
    */
-  installRegion(addr: number, cpu: number, slot: number, ranges: readonly { first: number; end: number }[]): void {
+  installRegion(addr: number, cpu: number, slot: number, ranges: readonly { first: number; bytes: Uint8Array }[]): void {
     this.pages.lock();
     const own = this.make(addr, cpu, MAX_RUN);
     const at = own > 0 ? this.allocate((2 + ranges.length) * RECORD_SIZE) : 0;
@@ -128,7 +121,7 @@ export class CodeCache {
       words[(record + Field.imm) >> 2] = own;
       halves[record >> 1] = Case.region;
       halves[(record + RECORD_SIZE) >> 1] = Case.stale;
-      ranges.forEach((range, k) => this.link(at + (2 + k) * RECORD_SIZE, range.first >>> 12, range.first, range.end, record, 1));
+      ranges.forEach((range, k) => this.link(at + (2 + k) * RECORD_SIZE, range.first >>> 12, range.first, range.first + range.bytes.length, record, 1));
       this.redirect(addr, own, record);
       Atomics.store(this.cache, jumpCacheIndex(addr), BigInt(addr) | (BigInt(record) << 32n));
     }
@@ -173,7 +166,7 @@ export class CodeCache {
   /** Decodes a run at `addr`. The lock is held. */
   private make(addr: number, cpu: number, limit: number): number {
     const page = addr >>> 12;
-    this.markCode(page);
+    this.pages.watch(page);
     const writer = this.writer;
     writer.reset();
     const end = this.decodeRun(addr, cpu, limit);
@@ -183,14 +176,14 @@ export class CodeCache {
     let at = this.allocate(size);
     if (at === 0) {
       this.flush(cpu);
-      this.markCode(page);
+      this.pages.watch(page);
       at = this.allocate(size);
     }
     const records = at + RECORD_SIZE;
     this.pages.bytes.set(writer.bytes.subarray(0, writer.count * RECORD_SIZE), records);
     this.link(at, page, addr, end, records, writer.count);
     if (crosses) {
-      this.markCode(page + 1);
+      this.pages.watch(page + 1);
       // the watch: same records, in the next page's list
       this.link(records + writer.count * RECORD_SIZE, page + 1, addr, end, records, writer.count);
     }
@@ -266,17 +259,6 @@ export class CodeCache {
     if (top + bytes > RECORD_ARENA_END) return 0;
     words[Globals.arenaTop >> 2] = top + bytes;
     return top;
-  }
-
-  /** W goes, CODE comes: from now on a write into the page is noticed. */
-  private markCode(page: number): void {
-    const { bytes } = this.pages, at = PERMISSION_TABLE + page;
-    for (;;) {
-      const old = Atomics.load(bytes, at);
-      if ((old & Perm.CODE) !== 0) return;
-      const now = (old & ~Perm.W) | Perm.CODE | ((old & Perm.W) !== 0 ? Perm.CODE_W : 0);
-      if (Atomics.compareExchange(bytes, at, old, now) === old) return;
-    }
   }
 
   /** Drops everything. The lock is held; all other threads of the process are called out of the interpreter first. */

@@ -7,12 +7,15 @@ import { CodeCache, INTERRUPT_ENGINE } from './codeCache.ts';
 import { FIRST_ADDRESS_CASE, FIRST_CASE } from './interpreter/cases.ts';
 import { CaseTable } from './record.ts';
 import { type RegionHost, Regions } from './regions.ts';
+import type { Translator } from './translate/service.ts';
 
 export interface GuestThreadOptions {
   interpreterModule: WebAssembly.Module;
   helpersModule: WebAssembly.Module;
   /** Posts the slot and blocks until the kernel has answered. */
   mailbox: { call(slot: number): ReplyCode };
+  /** Translates hot code on another thread; without it the guest's own thread does. */
+  translator?: Translator;
   /** Answers some system calls in the worker: true = done, go on at Cpu.rip. */
   local?: (memory: WebAssembly.Memory, cpu: number) => boolean;
 }
@@ -44,7 +47,7 @@ class Machine {
     const timeStamp = (): bigint => BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e6));
     const instance = new WebAssembly.Instance(options.interpreterModule, { env: { memory, timeStamp, miss }, helpers: helpers.exports });
     this.interpreter = instance.exports as unknown as InterpreterExports;
-    this.regions = new Regions(memory, this.code, this.interpreter, helpers.exports);
+    this.regions = new Regions(memory, this.code, this.interpreter, helpers.exports, options.translator ?? null);
   }
 }
 

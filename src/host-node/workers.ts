@@ -1,9 +1,13 @@
-import { SHARE_ENV, Worker } from 'node:worker_threads';
+import { MessageChannel, SHARE_ENV, Worker } from 'node:worker_threads';
+import type { TranslatorMessage } from './guestWorker.entry.ts';
 import type { GuestRun, GuestWorker, Workers } from '../host/workers.ts';
 import type { GuestInit, GuestMessage } from '../boot/guestWorker.ts';
 
 /** Idle workers kept for the next fork. One is enough until the first fork; a shell's pipelines want more. */
 const READY_AFTER_FIRST_FORK = 3;
+
+/** Guest calls nest as calls of the host's; see MAX_DEPTH in emit/regionEmitter.ts. */
+const STACK_MB = 16;
 
 class PooledWorker implements GuestWorker {
   readonly worker: Worker;
@@ -12,12 +16,20 @@ class PooledWorker implements GuestWorker {
 
   constructor(pool: NodeWorkers, script: URL) {
     this.pool = pool;
-    this.worker = new Worker(script, { env: SHARE_ENV, execArgv: [], trackUnmanagedFds: false });
+    this.worker = new Worker(script, { env: SHARE_ENV, execArgv: [], trackUnmanagedFds: false, resourceLimits: { stackSizeMb: STACK_MB } });
     let reason = 'worker ended';
     this.worker.on('error', (error: Error) => {
       reason = error.stack ?? error.message;
     });
     this.worker.on('exit', () => this.pool.ended(this, reason));
+  }
+
+  /** Joins the worker to the translating one. */
+  connect(translator: Worker): void {
+    const { port1, port2 } = new MessageChannel();
+    const message: TranslatorMessage = { type: 'translator', port: port1 };
+    this.worker.postMessage(message, [port1]);
+    translator.postMessage(port2, [port2]);
   }
 
   post(message: GuestMessage): void {
@@ -45,6 +57,7 @@ class PooledWorker implements GuestWorker {
  */
 export class NodeWorkers implements Workers {
   readonly #script: URL;
+  readonly #translator: Worker;
   #init: GuestInit | null = null;
   readonly #idle: PooledWorker[] = [];
   readonly #all = new Set<PooledWorker>();
@@ -52,9 +65,12 @@ export class NodeWorkers implements Workers {
   #refill: ReturnType<typeof setImmediate> | null = null;
   #closed = false;
 
-  constructor(script: URL) {
+  constructor(script: URL, translatorScript: URL) {
     this.#script = script;
     this.#spawn();
+    this.#translator = new Worker(translatorScript, { env: SHARE_ENV, execArgv: [], trackUnmanagedFds: false });
+    this.#translator.unref();
+    for (const worker of this.#all) worker.connect(this.#translator);
   }
 
   init(init: GuestInit): void {
@@ -65,6 +81,7 @@ export class NodeWorkers implements Workers {
   #spawn(): void {
     const worker = new PooledWorker(this, this.#script);
     this.#all.add(worker);
+    if (this.#translator !== undefined) worker.connect(this.#translator);
     if (this.#init !== null) worker.post({ type: 'init', ...this.#init });
     this.#idle.push(worker);
   }
@@ -103,5 +120,6 @@ export class NodeWorkers implements Workers {
   close(): void {
     this.#closed = true;
     for (const worker of this.#all) worker.terminate();
+    void this.#translator.terminate();
   }
 }

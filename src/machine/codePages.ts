@@ -25,6 +25,17 @@ export class CodePages {
     Atomics.store(this.words, Globals.lock >> 2, 0);
   }
 
+  /** W goes, CODE comes: from now on a write into the page is noticed. */
+  watch(page: number): void {
+    const at = PERMISSION_TABLE + page;
+    for (;;) {
+      const old = Atomics.load(this.bytes, at);
+      if ((old & Perm.CODE) !== 0) return;
+      const now = (old & ~Perm.W) | Perm.CODE | ((old & Perm.W) !== 0 ? Perm.CODE_W : 0);
+      if (Atomics.compareExchange(this.bytes, at, old, now) === old) return;
+    }
+  }
+
   /** Drops all code of pages first..last (inclusive) and gives them back their write permission. */
   dropPages(first: number, last: number): void {
     let locked = false;

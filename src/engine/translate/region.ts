@@ -81,7 +81,7 @@ export interface RegionLimits {
   instructions: number;
   blocks: number;
 }
-export const DEFAULT_LIMITS: RegionLimits = { instructions: 1200, blocks: 300 };
+export const DEFAULT_LIMITS: RegionLimits = { instructions: 400, blocks: 100 };
 
 interface Decoded {
   instruction: Instruction;
