@@ -1,9 +1,8 @@
 /** From flags and the host's surroundings to what boot needs. */
-import { existsSync, openSync, readFileSync, realpathSync, statSync, writeSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { hostname, release } from 'node:os';
 import { isAbsolute, relative, resolve, sep } from 'node:path';
-import { type MountOption, type RunOptions, StartError, type TraceOptions } from '../boot/options.ts';
-import { parseTraceItems } from '../debug/traceItems.ts';
+import { type MountOption, type RunOptions, StartError } from '../boot/options.ts';
 import type { FlagValue } from './flags.ts';
 
 const WINDOWS = process.platform === 'win32';
@@ -100,9 +99,19 @@ function environment(flags: Flags): string[] {
   return [...env].map(([name, value]) => bytesOf(`${name}=${value}`));
 }
 
+/** Supplementary groups. Node's getgroups adds the effective group to them, so Linux is asked itself where there is one. */
+function ownGroups(): number[] {
+  try {
+    const list = /^Groups:(.*)$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1] ?? '';
+    return list.split(/\s+/).filter((word) => word !== '').map(Number);
+  } catch {
+    return process.getgroups?.() ?? [];
+  }
+}
+
 /** `uid[:gid]` by number, or by the names in the root's passwd and group. */
 function user(spec: string | null, root: string | null): { uid: number; gid: number; groups: number[] } {
-  const own = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0, groups: process.getgroups?.() ?? [0] };
+  const own = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0, groups: ownGroups() };
   if (spec === null) return own;
   const rows = (file: string): string[][] => {
     try {
@@ -130,32 +139,6 @@ function parseSize(text: string | null, otherwise: number): number {
   const match = /^(\d+)([kKmMgG]?)[bB]?$/.exec(text);
   if (match === null) throw wrong(`invalid size "${text}"`);
   return Number(match[1]) * { '': 1, k: 1024, m: 1 << 20, g: 1 << 30 }[match[2]!.toLowerCase() as '' | 'k' | 'm' | 'g'];
-}
-
-function traceOptions(flags: Flags): TraceOptions {
-  const list = [flags.text('trace') ?? '', flags.on('strace') ? 'syscall,signal' : ''].join(',');
-  const parsed = parseTraceItems(list);
-  if ('unknown' in parsed) throw wrong(`unknown trace item "${parsed.unknown}" (--trace=help lists them)`);
-  const file = flags.text('trace-file');
-  let fd = 2;
-  if (file !== null) {
-    try {
-      fd = openSync(file, 'w');
-    } catch {
-      throw wrong(`${file}: cannot be written`);
-    }
-  }
-  const write = (text: string): void => {
-    const bytes = Buffer.from(text, 'latin1');
-    for (let at = 0; at < bytes.length; ) {
-      try {
-        at += writeSync(fd, bytes, at);
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return;
-      }
-    }
-  };
-  return { items: parsed.items, write };
 }
 
 /** Guest name of a host path when the host's drives are shown as /mnt/c, as WSL does. */
@@ -191,7 +174,7 @@ function shellOf(root: string | null): string {
   return found;
 }
 
-export function runOptions(values: Map<string, FlagValue>, rest: readonly string[]): RunOptions {
+export function runOptions(values: Map<string, FlagValue>, rest: readonly string[], observe: RunOptions['observe']): RunOptions {
   const flags = new Flags(values);
   const root = rootOf(flags);
   const mounts = [...flags.list('volume').map(parseVolume), ...flags.list('mount').map(parseMount)];
@@ -218,6 +201,6 @@ export function runOptions(values: Map<string, FlagValue>, rest: readonly string
     hostname: bytesOf(flags.text('hostname') ?? hostname()),
     release: flags.text('uname') ?? (LINUX ? release() : '6.1.0-tuxlate'),
     stackLimit: parseSize(flags.text('stack'), 8 << 20),
-    trace: traceOptions(flags),
+    observe,
   };
 }

@@ -12,9 +12,9 @@ export function pathArg(t: Task, ptr: number): string | number {
   return t.memory.cstring(ptr, PATH_MAX);
 }
 
-/** Where an *at call starts: null for the working directory (or an absolute path), -EBADF, -ENOTDIR. */
-export function startOf(t: Task, dirfd: number, name: string): Path | null | number {
-  if (dirfd === AT_FDCWD || name.charCodeAt(0) === 47) return null;
+/** Where an *at call starts: null for the working directory (or an absolute path, unless it is `scoped` to dirfd), -EBADF, -ENOTDIR. */
+export function startOf(t: Task, dirfd: number, name: string, scoped = false): Path | null | number {
+  if (dirfd === AT_FDCWD || (name.charCodeAt(0) === 47 && !scoped)) return null;
   const file = t.fds.get(dirfd);
   if (file === null) return -EBADF;
   if (name !== '' && !file.inode.isDirectory) return -ENOTDIR;

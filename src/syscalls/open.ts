@@ -11,7 +11,7 @@ import { Rlimit } from '../kernel/fd/rlimits.ts';
 import type { Task } from '../kernel/task/task.ts';
 import type { FileDescription } from '../vfs/fileDescription.ts';
 import { checkFlags, type OpenHow, openPath } from '../vfs/open.ts';
-import { RESOLVE_ALL, RESOLVE_SHIFT } from '../vfs/walk.ts';
+import { RESOLVE_ALL, RESOLVE_SHIFT, Walk } from '../vfs/walk.ts';
 import { installFile, pathArg, startOf } from './fileArgs.ts';
 import { PARKED, type SyscallRow } from './row.ts';
 
@@ -27,7 +27,7 @@ function doOpen(t: Task, dirfd: number, ptr: number, how: OpenHow): number {
   if (checked < 0) return checked;
   const name = pathArg(t, ptr);
   if (typeof name === 'number') return name;
-  const start = startOf(t, dirfd, name);
+  const start = startOf(t, dirfd, name, (how.resolve & (Walk.beneath | Walk.inRoot)) !== 0);
   if (typeof start === 'number') return start;
   const file = openPath(t, start, name, how);
   if (typeof file === 'number') return file;

@@ -38,6 +38,11 @@ function untilReady(t: Task, file: FileDescription, events: number, attempt: () 
 
 // ---- reading ----
 
+/** A bad buffer is only found out when there is something to put in it. */
+function faultOrEnd(file: FileDescription, offset: number): number {
+  return file instanceof RegularFile && offset >= file.inode.stat().size ? 0 : -EFAULT;
+}
+
 function sysRead(t: Task, fd: number, ptr: number, count: number): number {
   const file = fileOf(t, fd);
   if (file === null || !file.readable) return -EBADF;
@@ -45,7 +50,7 @@ function sysRead(t: Task, fd: number, ptr: number, count: number): number {
   if (!t.memory.inRange(ptr, length)) return -EFAULT;
   return untilReady(t, file, READABLE, () => {
     const buf = t.memory.writablePrefix(ptr, length);
-    return buf === null ? -EFAULT : file.read(buf, t);
+    return buf === null ? faultOrEnd(file, file.pos) : file.read(buf, t);
   });
 }
 
@@ -58,7 +63,7 @@ function sysPread(t: Task, fd: number, ptr: number, count: number, offset: numbe
   const length = Math.min(count, MAX_RW_COUNT);
   if (!t.memory.inRange(ptr, length)) return -EFAULT;
   const buf = t.memory.writablePrefix(ptr, length);
-  return buf === null ? -EFAULT : file.pread(buf, offset, t);
+  return buf === null ? faultOrEnd(file, offset) : file.pread(buf, offset, t);
 }
 
 // ---- writing ----

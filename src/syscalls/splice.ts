@@ -85,17 +85,16 @@ const sendfile = (width: (t: Task) => 4 | 8) => (t: Task, outFd: number, inFd: n
   const output = fileOf(t, outFd);
   if (output === null || !output.writable) return -EBADF;
   if (start !== null && start < 0) return -EINVAL;
-  if (input.inode.type === S_IFDIR || (!input.seekable && input.inode.type !== S_IFREG && !(input instanceof PipeFile))) return -EINVAL;
+  if (input.inode.type === S_IFDIR || !input.seekable) return -EINVAL;
   if ((output.flags & O_APPEND) !== 0) return -EINVAL;
   const length = Math.min(count, MAX_COUNT);
   let at = start ?? input.pos;
-  const piped = input instanceof PipeFile;
   const attempt = (): number => {
     const before = at;
     const n = transfer(
       t, length,
       (buf) => {
-        const r = piped ? input.read(buf, t) : input.pread(buf, at, t);
+        const r = input.pread(buf, at, t);
         if (r > 0) at += r;
         return r;
       },
@@ -147,7 +146,7 @@ function spliceOnce(
   const fromPipe = input instanceof PipeFile ? input.pipe : null;
   if (toPipe !== null) {
     if (toPipe.readers === 0) return broken(t, -EPIPE);
-    if (toPipe.free === 0) return -EAGAIN;
+    if (toPipe.isFull) return -EAGAIN;
     count = Math.min(count, toPipe.free);
   }
   if (fromPipe !== null) {
@@ -208,7 +207,7 @@ function sysVmsplice(t: Task, fd: number, ptr: number, count: number, flags: num
     const { pipe } = file;
     if (file.writable) {
       if (pipe.readers === 0) return broken(t, -EPIPE);
-      if (pipe.free === 0) return -EAGAIN;
+      if (pipe.isFull) return -EAGAIN;
     }
     const views = vectorViews(t, vector, 0, total, !file.writable);
     if (views === null) return -EFAULT;

@@ -1,4 +1,4 @@
-import { ENODATA, EOPNOTSUPP, EPERM, ERANGE, EROFS, E2BIG } from '../abi/linux/errno.ts';
+import { EINVAL, ENODATA, EOPNOTSUPP, EPERM, ERANGE, EROFS, E2BIG } from '../abi/linux/errno.ts';
 import { S_IFDIR, S_IFMT, S_IFREG, S_ISVTX } from '../abi/linux/fileMode.ts';
 import { Cap } from './cred.ts';
 import { IN_ATTRIB, notifyDentry } from './notify.ts';
@@ -25,15 +25,22 @@ function mayUse(t: PathContext, path: Path, name: string, mask: number): number 
   return inodePermission(inode, mask, t.cred);
 }
 
-function known(name: string): boolean {
-  return /^(user|trusted|security)\../s.test(name);
+/** 0 when there is such a name space and something behind its dot. */
+function checkSpace(name: string): number {
+  const match = /^(user|trusted|security)\.(.?)/s.exec(name);
+  if (match === null) return -EOPNOTSUPP;
+  return match[2] === '' ? -EINVAL : 0;
 }
+const ACLS = ['system.posix_acl_access', 'system.posix_acl_default'];
 
 export function getXattr(t: PathContext, path: Path, name: string): Uint8Array | number {
   if (name.length === 0 || name.length > 255) return -ERANGE;
   const allowed = mayUse(t, path, name, MAY_READ);
   if (allowed < 0) return allowed;
-  return known(name) ? path.inode.getxattr(name) : -EOPNOTSUPP;
+  // Access control lists can be asked for; nothing has one.
+  if (ACLS.includes(name)) return -ENODATA;
+  const space = checkSpace(name);
+  return space < 0 ? space : path.inode.getxattr(name);
 }
 
 export function setXattr(t: PathContext, path: Path, name: string, value: Uint8Array, flags: number): number {
@@ -42,7 +49,8 @@ export function setXattr(t: PathContext, path: Path, name: string, value: Uint8A
   if (path.mount.readOnly) return -EROFS;
   const allowed = mayUse(t, path, name, MAY_WRITE);
   if (allowed < 0) return allowed;
-  if (!known(name)) return -EOPNOTSUPP;
+  const space = checkSpace(name);
+  if (space < 0) return space;
   const result = path.inode.setxattr(name, value, flags);
   if (result === 0) notifyDentry(path.dentry, IN_ATTRIB);
   return result;
@@ -53,7 +61,8 @@ export function removeXattr(t: PathContext, path: Path, name: string): number {
   if (path.mount.readOnly) return -EROFS;
   const allowed = mayUse(t, path, name, MAY_WRITE);
   if (allowed < 0) return allowed;
-  if (!known(name)) return -EOPNOTSUPP;
+  const space = checkSpace(name);
+  if (space < 0) return space;
   const result = path.inode.removexattr(name);
   if (result === 0) notifyDentry(path.dentry, IN_ATTRIB);
   return result;

@@ -40,7 +40,12 @@ it('is atomic up to PIPE_BUF and partial beyond', () => {
   expect(writer.poll() & EPOLLOUT).toBe(0);
   expect(writer.write(new Uint8Array(4001), t)).toBe(-EAGAIN);
   expect(writer.writev([new Uint8Array(2000), new Uint8Array(2096)], t)).toBe(-EAGAIN);
+  expect(writer.write(new Uint8Array(4000), t)).toBe(-EAGAIN); // the first page is still in use
+  reader.read(new Uint8Array(96), t);
+  expect(writer.poll() & EPOLLOUT).toBe(EPOLLOUT);
   expect(writer.write(new Uint8Array(4000), t)).toBe(4000);
+  expect(writer.write(new Uint8Array(97), t)).toBe(-EAGAIN);
+  expect(writer.write(new Uint8Array(96), t)).toBe(96); // fits in the last page
   expect(writer.resize(4096)).toBe(-EBUSY);
   expect(writer.resize(100_000)).toBe(131072);
   expect(writer.poll() & EPOLLOUT).toBe(EPOLLOUT);

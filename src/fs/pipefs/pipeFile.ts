@@ -7,7 +7,7 @@ import { type FileCaller, FileDescription } from '../../vfs/fileDescription.ts';
 import type { Inode } from '../../vfs/inode.ts';
 import { IN_ACCESS, IN_CLOSE_NOWRITE, IN_CLOSE_WRITE, IN_MODIFY, notifyDentry } from '../../vfs/notify.ts';
 import type { Path } from '../../vfs/path.ts';
-import { PIPE_BUF, PipeBuffer } from './pipeBuffer.ts';
+import { PipeBuffer } from './pipeBuffer.ts';
 
 const PIPE_MAX_SIZE = 1 << 20;
 
@@ -42,19 +42,10 @@ export class PipeFile extends FileDescription {
     const { pipe } = this;
     if (buf.length === 0) return 0;
     if (pipe.readers === 0) return -EPIPE;
-    if (pipe.free < Math.min(buf.length, PIPE_BUF)) return -EAGAIN;
-    if ((this.flags & O_DIRECT) === 0) {
-      const n = pipe.put(buf, false);
-      if (this.isFifo) notifyDentry(this.path.dentry, IN_MODIFY);
-      return n;
-    }
-    let done = 0;
-    while (done < buf.length) {
-      const part = buf.subarray(done, done + PIPE_BUF);
-      if (pipe.free < part.length) break;
-      done += pipe.put(part, true);
-    }
-    return done;
+    const n = pipe.put(buf, (this.flags & O_DIRECT) !== 0);
+    if (n === 0) return -EAGAIN;
+    if (this.isFifo) notifyDentry(this.path.dentry, IN_MODIFY);
+    return n;
   }
 
   /** One write, so that PIPE_BUF bytes in several pieces stay together. */
@@ -82,7 +73,7 @@ export class PipeFile extends FileDescription {
       if (pipe.writers === 0 && pipe.writerOpens !== this.writerOpensAtStart) events |= EPOLLHUP;
     }
     if (this.writable) {
-      if (pipe.free >= PIPE_BUF) events |= EPOLLOUT | EPOLLWRNORM;
+      if (!pipe.isFull) events |= EPOLLOUT | EPOLLWRNORM;
       if (pipe.readers === 0) events |= EPOLLERR;
     }
     return events;
