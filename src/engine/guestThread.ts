@@ -1,5 +1,5 @@
 import { CcOp, Cpu, Eflags, Gpr } from '../machine/cpuState.ts';
-import { EngineExit, EngineField, Globals } from '../machine/codeLayout.ts';
+import { Case, EngineExit, EngineField, Globals } from '../machine/codeLayout.ts';
 import { Access, Exit, Vector } from '../machine/exit.ts';
 import { Reply, type ReplyCode } from '../machine/mailbox.ts';
 import { Field } from '../ir/ops.ts';
@@ -199,9 +199,12 @@ export class GuestThread {
   private stepInstruction(machine: Machine, cpu: number, record: number): number {
     let at = record;
     for (;;) {
-      const caseId = machine.code.current().halves[at >> 1]!;
+      const { halves, words } = machine.code.current();
+      // not the region that begins here: the instruction itself
+      if (halves[at >> 1] === Case.region) at = words[(at + Field.imm) >> 2]!;
+      const caseId = halves[at >> 1]!;
       const next = machine.interpreter.step(cpu, at);
-      const prefix = caseId === 1 || (caseId >= FIRST_ADDRESS_CASE && caseId < FIRST_CASE);
+      const prefix = caseId === Case.goto || (caseId >= FIRST_ADDRESS_CASE && caseId < FIRST_CASE);
       if (next === 0 || !prefix) return next;
       at = next;
     }

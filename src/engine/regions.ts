@@ -4,6 +4,7 @@
  */
 import type { CodeCache } from './codeCache.ts';
 import { sameCode, translate, type Translation, type Translator } from './translate/service.ts';
+import { Globals } from '../machine/codeLayout.ts';
 import { Cpu } from '../machine/cpuState.ts';
 
 /** Heat at which an address is translated; a call from a region that finds no region counts 1. */
@@ -14,12 +15,16 @@ const SAMPLE_HEAT = 8;
 const MAX_COUNTED = 20_000;
 /** Regions of one process; beyond, no more are made. */
 const MAX_REGIONS = 20_000;
+/** The table grows by so many. */
+const SLOTS_AT_ONCE = 64;
 
 /** What regions import from the interpreter's instance. */
 export interface RegionHost {
   enter: (cpu: number, pc: number, depth: number, returnTo: number) => number;
   statusFlags: (cpu: number) => number;
   table: WebAssembly.Table;
+  /** Fills the places of regions that only other workers of the process have. */
+  noRegion: unknown;
 }
 
 /** Slots of `--trace=wasm` and the profiler. */
@@ -37,11 +42,14 @@ export class Regions {
   /** Addresses that have been answered with nothing. */
   private readonly hopeless = new Set<number>();
   private count = 0;
+  /** Places in the table before it are the interpreter's cases. */
+  private readonly firstSlot: number;
 
   constructor(memory: WebAssembly.Memory, code: CodeCache, host: RegionHost, helpers: Record<string, WebAssembly.ImportValue>, translator: Translator | null) {
     this.memory = memory;
     this.code = code;
     this.host = host;
+    this.firstSlot = host.table.length;
     this.helpers = helpers;
     this.translator = translator;
   }
@@ -104,7 +112,9 @@ export class Regions {
       helpers: this.helpers,
     });
     if (!sameCode(this.code.current().bytes, t.ranges)) return;
-    const slot = this.host.table.grow(1, instance.exports['r0']);
+    const slot = this.firstSlot + Atomics.add(this.code.current().words, Globals.regions >> 2, 1), { table } = this.host;
+    if (slot >= table.length) table.grow(slot + SLOTS_AT_ONCE - table.length, this.host.noRegion);
+    table.set(slot, instance.exports['r0']);
     this.count++;
     this.code.installRegion(t.entry, cpu, slot, t.ranges);
     regionHooks.installed?.(t);

@@ -37,6 +37,8 @@ export const Globals = {
   flushing: 0x410,
   /** Incremented when a translated region is dropped: activations that began before may stand in its code. */
   regionsDropped: 0x414,
+  /** Regions installed so far: their numbers, and so their places in the tables, are the same in all workers of the process. */
+  regions: 0x418,
 } as const;
 
 /** Engine-private fields of a CPU state (relative to Cpu.engine's own offset 0x500). */
@@ -72,6 +74,9 @@ export const EngineExit = {
   /** Nothing is wrong; gives a better compiled version of the interpreter the chance to take over. */
   fuel: 4,
 } as const;
+
+/** What a place in the table answers whose region another worker of the process has. */
+export const FOREIGN_REGION = -2;
 
 /** Case numbers with a fixed meaning. */
 export const Case = {

@@ -65,6 +65,8 @@ export class Code {
     for (const label of labels) this.out.leb(this.depth - label);
     this.out.leb(this.depth - fallback);
   }
+  /** Entries of table 0. */
+  tableSize(): void { this.op('table.size'); this.out.leb(0); }
   return(): void { this.out.u8(0x0f); }
 
   /** The function's entry of the code section, without its size. */

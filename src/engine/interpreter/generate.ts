@@ -6,7 +6,7 @@ import { Field, ops } from '../../ir/ops.ts';
 import { rows } from '../../isa/rows.ts';
 import { Lift } from '../../lift/context.ts';
 import { lifters } from '../../lift/lifters.ts';
-import { Case, EngineExit, EngineField } from '../../machine/codeLayout.ts';
+import { Case, EngineExit, EngineField, FOREIGN_REGION } from '../../machine/codeLayout.ts';
 import { Vector } from '../../machine/exit.ts';
 import { Code } from '../../wasm/code.ts';
 import { ModuleWriter } from '../../wasm/module.ts';
@@ -74,6 +74,7 @@ export function generate(): Generated {
   module.exportFunction('step', module.function(caseType, stepBody(caseType)));
   module.exportFunction('statusFlags', runtime.statusFlags);
   module.exportFunction('enter', addEnter(module, runtime, miss));
+  module.exportFunction('noRegion', module.function(runtime.regionType, noRegion()));
   module.exportTable('table');
   module.custom('cases', keyTable(keys));
   return { module: module.finish(), missing, cases: cases.length, hot: hotCount, keys: keys.size, runBytes: run.length };
@@ -190,6 +191,13 @@ function runLoop(runtime: RuntimeFunctions, hot: readonly OneCase[], caseType: n
   code.brIf(loop);
   end.leave(code);
   code.end();
+  return code.finish();
+}
+
+/** What lies in the table where this worker has no region. */
+function noRegion(): Uint8Array {
+  const code = new Code([I, I]);
+  code.i32(FOREIGN_REGION);
   return code.finish();
 }
 

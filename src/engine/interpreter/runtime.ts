@@ -4,7 +4,7 @@
 import { BodyEmitter } from '../../emit/body.ts';
 import { IrBuilder, type Value } from '../../ir/builder.ts';
 import { Field } from '../../ir/ops.ts';
-import { Case, EngineExit, EngineField, JUMP_CACHE_ENTRIES, PAGE_HEADER_BITMAP } from '../../machine/codeLayout.ts';
+import { Case, EngineExit, EngineField, FOREIGN_REGION, JUMP_CACHE_ENTRIES, PAGE_HEADER_BITMAP } from '../../machine/codeLayout.ts';
 import { CcOp, Cpu, Eflags } from '../../machine/cpuState.ts';
 import { Access, Exit } from '../../machine/exit.ts';
 import { CODE_PAGE_TABLE, JUMP_CACHE, PERMISSION_TABLE, Perm } from '../../machine/memoryLayout.ts';
@@ -42,7 +42,7 @@ export function addRuntime(module: ModuleWriter, helper: (name: string) => numbe
  * address than `returnTo` when everything has to unwind to the dispatcher.
  */
 export function addEnter(module: ModuleWriter, run: RuntimeFunctions, miss: number): number {
-  const code = new Code([I, I, I, I]), record = code.local(I);
+  const code = new Code([I, I, I, I]), record = code.local(I), next = code.local(I);
   const cpu = 0, pc = 1, depth = 2, returnTo = 3;
   const again = code.loop();
   const missing = code.block();
@@ -60,11 +60,21 @@ export function addEnter(module: ModuleWriter, run: RuntimeFunctions, miss: numb
   code.i32(Case.region);
   code.op('i32.ne');
   code.brIf(missing);
+  code.get(record);
+  code.mem('i32.load', Field.link, 2);
+  code.tableSize();
+  code.op('i32.ge_u');
+  code.brIf(missing);
   code.get(cpu);
   code.get(depth);
   code.get(record);
   code.mem('i32.load', Field.link, 2);
   code.callIndirect(run.regionType);
+  code.tee(next);
+  code.i32(FOREIGN_REGION);
+  code.op('i32.eq');
+  code.brIf(missing);
+  code.get(next);
   code.tee(pc);
   code.get(returnTo);
   code.op('i32.eq');

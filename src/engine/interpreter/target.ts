@@ -1,6 +1,6 @@
 import type { BodyEmitter, Target } from '../../emit/body.ts';
 import { Field, MemFlag, refAdd, refField, Rmw, Type } from '../../ir/ops.ts';
-import { Case, EngineExit, EngineField, Globals, RECORD_SIZE } from '../../machine/codeLayout.ts';
+import { Case, EngineExit, EngineField, FOREIGN_REGION, Globals, RECORD_SIZE } from '../../machine/codeLayout.ts';
 import { CcOp, Cpu } from '../../machine/cpuState.ts';
 import { Access, Exit, Vector } from '../../machine/exit.ts';
 import { BIAS, PERMISSION_TABLE } from '../../machine/memoryLayout.ts';
@@ -312,12 +312,26 @@ export class InterpreterTarget implements Target {
   /** Case.region: calls the translation, goes on where it left off; -1 = at Cpu.rip with the instruction's own record. */
   enterRegion(e: BodyEmitter): void {
     const { code } = e, a = e.borrow(WasmType.i32), link = e.borrow(WasmType.i32);
+    const here = code.block(), foreign = code.block();
+    this.field(code, Field.link);
+    code.tableSize();
+    code.op('i32.ge_u');
+    code.brIf(foreign);
     code.get(CPU);
     code.get(CPU);
     code.mem('i32.load', EngineField.depth, 2);
     this.field(code, Field.link);
     code.callIndirect(this.run.regionType);
     code.tee(a);
+    code.i32(FOREIGN_REGION);
+    code.op('i32.ne');
+    code.brIf(here);
+    code.end();
+    // another worker of the process has it: the instruction's own record
+    this.field(code, Field.imm);
+    this.end.goOn(code);
+    code.end();
+    code.get(a);
     code.i32(-1);
     code.op('i32.eq');
     code.if();
