@@ -124,6 +124,11 @@ export class FifoFile extends PipeFile {
   }
 }
 
+/** The inode of an unnamed pipe stands for `pipe`: opening it again (/proc/self/fd/N) is as opening a fifo. */
+export function bindPipe(inode: Inode, pipe: PipeBuffer): void {
+  fifos.set(inode, pipe);
+}
+
 export function openFifo(inode: Inode, path: Path, flags: number, t: FileCaller): FileDescription | number {
   let pipe = fifos.get(inode);
   if (pipe === undefined) fifos.set(inode, (pipe = new PipeBuffer()));

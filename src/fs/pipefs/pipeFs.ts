@@ -10,7 +10,7 @@ import { Mount } from '../../vfs/mount.ts';
 import { Path } from '../../vfs/path.ts';
 import type { AttrChange, Stat, StatFs } from '../../vfs/stat.ts';
 import { PipeBuffer } from './pipeBuffer.ts';
-import { PipeFile } from './pipeFile.ts';
+import { bindPipe, PipeFile } from './pipeFile.ts';
 
 /** Where pipes without a name live: mounted nowhere. */
 class PipeFs extends FileSystem {
@@ -64,6 +64,7 @@ export function makePipe(t: FileCaller, flags: number): { reader: PipeFile; writ
   const inode = fs.newInode(t.cred.fsuid, t.cred.fsgid);
   const path = new Path(fs.mount, new Dentry(`pipe:[${inode.stat().ino}]`, null, inode));
   const pipe = new PipeBuffer();
+  bindPipe(inode, pipe);
   return {
     reader: new PipeFile(path, O_RDONLY | flags, t.cred, pipe, false),
     writer: new PipeFile(path, O_WRONLY | flags, t.cred, pipe, false),
