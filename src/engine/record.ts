@@ -11,10 +11,11 @@ export class CaseTable {
   private readonly byKey: Uint16Array;
 
   constructor(section: ArrayBuffer) {
-    const view = new DataView(section), count = section.byteLength / 6;
-    const last = count > 0 ? view.getUint32((count - 1) * 6, true) : 0;
-    this.byKey = new Uint16Array(last + 1);
-    for (let k = 0; k < count; k++) this.byKey[view.getUint32(k * 6, true)] = view.getUint16(k * 6 + 4, true);
+    const count = section.byteLength / 6;
+    const keys = new Uint32Array(section, 0, count), cases = new Uint16Array(section, count * 4, count);
+    const byKey = new Uint16Array(count > 0 ? keys[count - 1]! + 1 : 0);
+    for (let k = 0; k < count; k++) byKey[keys[k]!] = cases[k]!;
+    this.byKey = byKey;
   }
 
   /** 0 when the interpreter has no such case. */

@@ -212,11 +212,11 @@ function stepBody(caseType: number): Uint8Array {
   return code.finish();
 }
 
-/** Pairs key, case as u32 and u16, sorted by key. */
+/** All keys as u32 in ascending order, then their cases as u16. */
 function keyTable(keys: Map<number, number>): Uint8Array {
-  const out = new ByteSink(keys.size * 6);
-  for (const [key, number] of [...keys].sort((x, y) => x[0] - y[0])) {
-    out.u32(key);
+  const out = new ByteSink(keys.size * 6), sorted = [...keys].sort((x, y) => x[0] - y[0]);
+  for (const [key] of sorted) out.u32(key);
+  for (const [, number] of sorted) {
     out.u8(number & 0xff);
     out.u8(number >> 8);
   }
