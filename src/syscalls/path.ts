@@ -36,7 +36,8 @@ function access(t: Task, dirfd: number, ptr: number, mode: number, flags: number
   const name = pathArg(t, ptr);
   if (typeof name === 'number') return name;
   const cred = (flags & AT_EACCESS) !== 0 ? t.cred : realIdCred(t.cred);
-  const ctx = { fs: t.fs, cred };
+  // The same task with other credentials: procfs wants to know who looks.
+  const ctx = cred === t.cred ? t : Object.assign(Object.create(t) as Task, { cred });
   let place: Path | number;
   if (name === '' && (flags & AT_EMPTY_PATH) !== 0) place = placeAt(t, dirfd, ptr, flags);
   else {
@@ -123,7 +124,7 @@ function sysReadlinkat(t: Task, dirfd: number, ptr: number, out: number, size: n
   if (typeof start === 'number') return start;
   const place = walkPath(t, start, name, name === '' && start !== null ? Walk.empty : Walk.none);
   if (typeof place === 'number') return place;
-  const target = place.inode.readlink();
+  const target = place.inode.readlink(t);
   if (typeof target === 'number') return name === '' && target === -EINVAL ? -ENOENT : target;
   const text = target.slice(0, size);
   return t.memory.putString(out, text) ? text.length : -EFAULT;
