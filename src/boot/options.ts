@@ -1,4 +1,5 @@
-import type { TraceItem } from '../debug/traceItems.ts';
+import type { Kernel } from '../kernel/kernel.ts';
+import type { SyscallRow } from '../syscalls/row.ts';
 
 /** What to run and in which world. Strings that go to the guest are byte strings: one character a byte. */
 export type MountOption =
@@ -16,7 +17,6 @@ export type RunOptions = {
   readonly root: string | null;
   /** Writes go to the root directory itself, not to a layer in memory. */
   readonly persist: boolean;
-  /** The root is the host's own userland: what the host's programs expect is taken over (/proc, devices). */
   readonly mounts: readonly MountOption[];
   /** First working directory; made when `makeCwd` and it is missing. */
   readonly cwd: string;
@@ -29,13 +29,8 @@ export type RunOptions = {
   readonly release: string;
   /** RLIMIT_STACK in bytes. */
   readonly stackLimit: number;
-  readonly trace: TraceOptions;
-};
-
-export type TraceOptions = {
-  readonly items: ReadonlySet<TraceItem>;
-  /** Takes whole lines, with their newline. */
-  readonly write: (text: string) => void;
+  /** Hangs observers into the kernel before the first program starts (debug/). */
+  readonly observe: ((kernel: Kernel, rows: readonly SyscallRow[]) => void) | null;
 };
 
 /** How the first process ended. */

@@ -7,6 +7,7 @@ import { endLike } from './exit.ts';
 import { examples, runFlags, usage } from './flagTable.ts';
 import { flagHelp, parseFlags } from './flags.ts';
 import { runOptions } from './runOptions.ts';
+import { traceObserver } from './trace.ts';
 
 function fail(code: number, message: string): never {
   process.stderr.write(`tuxlate: ${message}\n`);
@@ -28,7 +29,8 @@ async function main(): Promise<void> {
     process.stdout.write(`--trace=ITEM,... where an item is one of\n${traceHelp}\n  all       everything but time\n`);
     process.exit(0);
   }
-  endLike(await runOnNode(workers!, runOptions(parsed.flags, parsed.rest)));
+  const observe = await traceObserver(parsed.flags);
+  endLike(await runOnNode(workers!, runOptions(parsed.flags, parsed.rest, observe)));
 }
 
 main().catch((error: unknown) => {

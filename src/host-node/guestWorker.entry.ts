@@ -6,10 +6,11 @@ import { NodeTranslator } from './nodeTranslator.ts';
 
 const host = new GuestHost((offsetNs) => new NodeClock(offsetNs));
 
-/** Comes before `init`. */
-export type TranslatorMessage = { readonly type: 'translator'; readonly port: MessagePort };
+/** `translator` comes before `init`. */
+export type WorkerMessage = { readonly type: 'translator'; readonly port: MessagePort } | { readonly type: 'end' };
 
-parentPort!.on('message', (message: GuestMessage | TranslatorMessage) => {
+parentPort!.on('message', (message: GuestMessage | WorkerMessage) => {
   if (message.type === 'translator') host.translator = new NodeTranslator(message.port);
+  else if (message.type === 'end') process.exit();
   else host.receive(message);
 });

@@ -1,10 +1,15 @@
-import { MessageChannel, SHARE_ENV, Worker } from 'node:worker_threads';
-import type { TranslatorMessage } from './guestWorker.entry.ts';
+import { MessageChannel, type MessagePort, SHARE_ENV, Worker } from 'node:worker_threads';
+import type { WorkerMessage } from './guestWorker.entry.ts';
 import type { GuestRun, GuestWorker, Workers } from '../host/workers.ts';
 import type { GuestInit, GuestMessage } from '../boot/guestWorker.ts';
 
 /** Idle workers kept for the next fork. One is enough until the first fork; a shell's pipelines want more. */
 const READY_AFTER_FIRST_FORK = 3;
+
+/** The translating worker starts this long after the program: a short run does not pay for it. */
+const TRANSLATE_AFTER_MS = 100;
+/** More idle workers than this are ended. */
+const MOST_IDLE = 12;
 
 /** Guest calls nest as calls of the host's; see MAX_DEPTH in emit/regionEmitter.ts. */
 const STACK_MB = 16;
@@ -24,15 +29,15 @@ class PooledWorker implements GuestWorker {
     this.worker.on('exit', () => this.pool.ended(this, reason));
   }
 
-  /** Joins the worker to the translating one. */
-  connect(translator: Worker): void {
+  /** Gives the worker its end of a channel to the translating one; the answer is the other end. */
+  connect(): MessagePort {
     const { port1, port2 } = new MessageChannel();
-    const message: TranslatorMessage = { type: 'translator', port: port1 };
+    const message: WorkerMessage = { type: 'translator', port: port1 };
     this.worker.postMessage(message, [port1]);
-    translator.postMessage(port2, [port2]);
+    return port2;
   }
 
-  post(message: GuestMessage): void {
+  post(message: GuestMessage | WorkerMessage): void {
     this.worker.postMessage(message);
   }
 
@@ -43,6 +48,12 @@ class PooledWorker implements GuestWorker {
   free(): void {
     this.died = null;
     this.pool.idle(this);
+  }
+
+  /** Ends the worker when its thread has left the engine. */
+  retire(): void {
+    this.worker.unref();
+    this.post({ type: 'end' });
   }
 
   terminate(): void {
@@ -57,7 +68,10 @@ class PooledWorker implements GuestWorker {
  */
 export class NodeWorkers implements Workers {
   readonly #script: URL;
-  readonly #translator: Worker;
+  readonly #translatorScript: URL;
+  #translator: Worker | null = null;
+  /** Ends of channels that wait for the translating worker. */
+  readonly #ports: MessagePort[] = [];
   #init: GuestInit | null = null;
   readonly #idle: PooledWorker[] = [];
   readonly #all = new Set<PooledWorker>();
@@ -67,10 +81,23 @@ export class NodeWorkers implements Workers {
 
   constructor(script: URL, translatorScript: URL) {
     this.#script = script;
+    this.#translatorScript = translatorScript;
     this.#spawn();
-    this.#translator = new Worker(translatorScript, { env: SHARE_ENV, execArgv: [], trackUnmanagedFds: false });
+    // Requests wait in their channels until then; what ends before needs no translation.
+    setTimeout(() => this.#startTranslator(), TRANSLATE_AFTER_MS).unref();
+  }
+
+  #startTranslator(): void {
+    if (this.#closed) return;
+    this.#translator = new Worker(this.#translatorScript, { env: SHARE_ENV, execArgv: [], trackUnmanagedFds: false });
     this.#translator.unref();
-    for (const worker of this.#all) worker.connect(this.#translator);
+    for (const port of this.#ports.splice(0)) this.#translator.postMessage(port, [port]);
+  }
+
+  #connect(worker: PooledWorker): void {
+    const port = worker.connect();
+    if (this.#translator === null) this.#ports.push(port);
+    else this.#translator.postMessage(port, [port]);
   }
 
   init(init: GuestInit): void {
@@ -81,7 +108,7 @@ export class NodeWorkers implements Workers {
   #spawn(): void {
     const worker = new PooledWorker(this, this.#script);
     this.#all.add(worker);
-    if (this.#translator !== undefined) worker.connect(this.#translator);
+    this.#connect(worker);
     if (this.#init !== null) worker.post({ type: 'init', ...this.#init });
     this.#idle.push(worker);
   }
@@ -105,7 +132,12 @@ export class NodeWorkers implements Workers {
   }
 
   idle(worker: PooledWorker): void {
-    if (this.#all.has(worker)) this.#idle.push(worker);
+    if (!this.#all.has(worker)) return;
+    if (this.#idle.length < MOST_IDLE) this.#idle.push(worker);
+    else {
+      this.#all.delete(worker);
+      worker.retire();
+    }
   }
 
   ended(worker: PooledWorker, reason: string): void {
@@ -120,6 +152,6 @@ export class NodeWorkers implements Workers {
   close(): void {
     this.#closed = true;
     for (const worker of this.#all) worker.terminate();
-    void this.#translator.terminate();
+    void this.#translator?.terminate();
   }
 }

@@ -1,6 +1,6 @@
 // Program tests: every case of cases/*.cases is a shell script that runs natively (chroot into a Debian root) and under tuxlate
 // (the same root, writes in memory), for both architectures; output and exit status must be the same.
-// Usage: node tests/programs/run.mjs [--arch=amd64|i386] [--jobs=2] [--verbose] [--twice] [NAME-PART...]
+// Usage: node tests/programs/run.mjs [--arch=amd64|i386] [--jobs=2] [--verbose] [--twice] [--slack=FACTOR] [NAME-PART...]
 import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -9,10 +9,10 @@ import { architectures, prepareRoot, rootPath } from './roots.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const top = join(here, '..', '..');
-const tuxlate = join(top, 'dist', 'tuxlate.js');
+const tuxlate = process.env.TUXLATE ?? join(top, 'dist', 'tuxlate.js');
 const outputs = join(top, 'build', 'programs');
 
-const options = { arch: null, jobs: 2, verbose: false };
+const options = { arch: null, jobs: 2, verbose: false, slack: 1 };
 const wanted = [];
 for (const word of process.argv.slice(2)) {
   const match = /^--(\w+)(?:=(.*))?$/.exec(word);
@@ -30,7 +30,7 @@ function readCases() {
       const [head, ...lines] = part.split('\n');
       const [name, ...settings] = head.trim().split(/\s+/);
       const fields = Object.fromEntries(settings.map((setting) => setting.split('=')));
-      cases.push({ name: `${family}/${name}`, script: lines.join('\n'), timeout: Number(fields.timeout ?? 60), arch: fields.arch ?? null, shell: fields.shell ?? 'bash' });
+      cases.push({ name: `${family}/${name}`, script: lines.join('\n'), timeout: Number(fields.timeout ?? 60) * Number(options.slack), arch: fields.arch ?? null, shell: fields.shell ?? 'bash' });
     }
   }
   return cases;

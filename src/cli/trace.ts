@@ -1,0 +1,38 @@
+import { openSync, writeSync } from 'node:fs';
+import { type RunOptions, StartError } from '../boot/options.ts';
+import type { Trace } from '../debug/trace.ts';
+import { parseTraceItems } from '../debug/traceItems.ts';
+import type { FlagValue } from './flags.ts';
+
+/** Bytes as they are: guest strings are one character a byte. */
+function writerTo(fd: number): (text: string) => void {
+  return (text) => {
+    const bytes = Buffer.from(text, 'latin1');
+    for (let at = 0; at < bytes.length; ) {
+      try {
+        at += writeSync(fd, bytes, at);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return;
+      }
+    }
+  };
+}
+
+/** The observers that --trace asks for; null without. The tracer is a bundle of its own: who does not trace does not load it. */
+export async function traceObserver(flags: Map<string, FlagValue>): Promise<RunOptions['observe']> {
+  const list = [flags.get('trace') ?? '', flags.get('strace') === true ? 'syscall,signal' : ''].join(',');
+  const parsed = parseTraceItems(list);
+  if ('unknown' in parsed) throw new StartError(125, `unknown trace item "${parsed.unknown}" (--trace=help lists them)`);
+  if (parsed.items.size === 0) return null;
+  const file = flags.get('trace-file') as string | undefined;
+  let fd = 2;
+  try {
+    if (file !== undefined) fd = openSync(file, 'w');
+  } catch {
+    throw new StartError(125, `${file}: cannot be written`);
+  }
+  const tracer = (await import(new URL('./trace.js', import.meta.url).href)) as { Trace: typeof Trace };
+  return (kernel, rows) => {
+    new tracer.Trace(kernel, rows, parsed.items, writerTo(fd));
+  };
+}
