@@ -6,7 +6,7 @@ import { Field, ops } from '../../ir/ops.ts';
 import { rows } from '../../isa/rows.ts';
 import { Lift } from '../../lift/context.ts';
 import { lifters } from '../../lift/lifters.ts';
-import { Case, EngineExit, EngineField, FOREIGN_REGION } from '../../machine/codeLayout.ts';
+import { Case, EngineExit, EngineField, FOREIGN_REGION, RECORD_SIZE } from '../../machine/codeLayout.ts';
 import { Vector } from '../../machine/exit.ts';
 import { Code } from '../../wasm/code.ts';
 import { ModuleWriter } from '../../wasm/module.ts';
@@ -158,23 +158,13 @@ function runLoop(runtime: RuntimeFunctions, hot: readonly OneCase[], caseType: n
   code.get(0);
   code.mem('i32.load', EngineField.fuel, 2);
   code.set(fuel);
-  const loop = code.loop();
-  const fallback = code.block();
+  const leave = code.block(), loop = code.loop(), next = code.block(), taken = code.block(), fallback = code.block();
   const labels = hot.map(() => code.block()).reverse();
   code.get(1);
   code.mem('i32.load16_u', Field.caseId, 1);
   code.brTable(labels, fallback);
-  const end: CaseEnd = {
-    goOn: (c) => { c.set(1); c.br(loop); },
-    leave: (c) => {
-      c.get(0);
-      c.get(fuel);
-      c.mem('i32.store', EngineField.fuel, 2);
-      c.return();
-    },
-    fuel,
-  };
-  const target = new InterpreterTarget(runtime, end);
+  const plain: CaseEnd = { goOn: (c) => { c.set(1); c.br(loop); }, leave: (c) => c.br(leave), fuel };
+  const target = new InterpreterTarget(runtime, { ...plain, next: (c) => c.br(next), taken: (c) => c.br(taken) });
   for (const one of hot) {
     code.end();
     code.recycle();
@@ -189,8 +179,21 @@ function runLoop(runtime: RuntimeFunctions, hot: readonly OneCase[], caseType: n
   code.callIndirect(caseType);
   code.tee(1);
   code.brIf(loop);
-  end.leave(code);
+  code.br(leave);
   code.end();
+  code.recycle();
+  code.local(I);
+  new InterpreterTarget(runtime, plain).goLink(code, code.local(I), true);
+  code.end();
+  code.get(1);
+  code.i32(RECORD_SIZE);
+  code.op('i32.add');
+  plain.goOn(code);
+  code.end();
+  code.end();
+  code.get(0);
+  code.get(fuel);
+  code.mem('i32.store', EngineField.fuel, 2);
   return code.finish();
 }
 

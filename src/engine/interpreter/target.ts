@@ -41,6 +41,9 @@ export interface CaseEnd {
   leave(code: Code): void;
   /** Jumps count this local down to leave now and then; -1 = not. */
   fuel: number;
+  /** To the record after this one, and along its link, where cases share code for that. */
+  next?(code: Code): void;
+  taken?(code: Code): void;
 }
 
 /** IR of one instruction -> the code of an interpreter case. Locals 0 and 1 are the CPU pointer and the record. */
@@ -258,6 +261,7 @@ export class InterpreterTarget implements Target {
   }
 
   goNext(code: Code): void {
+    if (this.end.next) return this.end.next(code);
     code.get(RECORD);
     code.i32(RECORD_SIZE);
     code.op('i32.add');
@@ -266,6 +270,7 @@ export class InterpreterTarget implements Target {
 
   /** To the instruction's own target, through the link. */
   goLink(code: Code, link: number, polled: boolean): void {
+    if (polled && this.end.taken) return this.end.taken(code);
     if (polled) this.poll(code, () => this.field(code, Field.imm));
     this.field(code, Field.link);
     code.tee(link);
