@@ -1,8 +1,9 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { Cpu, Eflags } from '../machine/cpuState.ts';
+import { Globals } from '../machine/codeLayout.ts';
 import { CodePages } from '../machine/codePages.ts';
 import { Access, Exit, Vector } from '../machine/exit.ts';
-import { BIAS, Perm } from '../machine/memoryLayout.ts';
+import { BIAS, Perm, RECORD_ARENA_END } from '../machine/memoryLayout.ts';
 import { instantiateHelpers } from '../helpers/testing/instance.ts';
 import { TestGuest } from './testing/testGuest.ts';
 
@@ -184,5 +185,27 @@ describe('guest thread', () => {
     g.run();
     // xadd leaves 42 and eax = 40; the comparison fails and loads 42
     expect([g.gpr(RAX), g.view.getUint32(BIAS + at, true)]).toEqual([42n, 42]);
+  });
+
+  test('all code is dropped when the arena is full', () => {
+    // again: call to each of 32 pages in turn (inc eax; ret); loop again; hlt
+    const g = guest(64, '90');
+    const calls: number[] = [];
+    for (let page = 0; page < 32; page++) {
+      const at = 0x40000 + page * 0x1000;
+      g.code(at, 'ffc0 c3');
+      const rel = at - (CODE + 5 * (page + 1));
+      calls.push(0xe8, rel & 0xff, (rel >> 8) & 0xff, (rel >> 16) & 0xff, (rel >> 24) & 0xff);
+    }
+    const back = -(calls.length + 6);
+    // dec ecx; jnz again; hlt
+    calls.push(0xff, 0xc9, 0x0f, 0x85, (back - 2) & 0xff, ((back - 2) >> 8) & 0xff, 0xff, 0xff, 0xf4);
+    g.bytes.set(calls, BIAS + CODE);
+    g.setGpr(RCX, 50);
+    const words = new Int32Array(g.memory.buffer);
+    words[Globals.arenaTop >> 2] = RECORD_ARENA_END - 2000;
+    g.run();
+    expect([g.gpr(RAX), g.gpr(RCX), g.u32(Cpu.exitReason)]).toEqual([1600n, 0n, Exit.trap]);
+    expect(words[Globals.generation >> 2]).toBeGreaterThan(0);
   });
 });
