@@ -31,6 +31,7 @@ export class BodyEmitter {
   readonly ir: Columns;
   readonly target: Target;
   private readonly uses: Uint8Array;
+  private readonly skipped: Uint8Array;
   /** Local of a materialised value, -1 = none. */
   private readonly locals: Int32Array;
   /** 1 = emitted where it is used. */
@@ -49,6 +50,7 @@ export class BodyEmitter {
     this.ir = ir;
     this.target = target;
     this.uses = new Uint8Array(ir.length);
+    this.skipped = new Uint8Array(ir.length);
     this.locals = new Int32Array(ir.length).fill(-1);
     this.deferred = new Uint8Array(ir.length);
     this.reads = new Uint8Array(ir.length);
@@ -59,6 +61,13 @@ export class BodyEmitter {
     this.range(0, this.ir.length);
   }
 
+  /** Row `row` (an effect whose result nobody sees) is left out. Before prepare(). */
+  skip(row: number): void {
+    this.skipped[row] = 1;
+  }
+
+  isSkipped(row: number): boolean { return this.skipped[row] !== 0; }
+
   /** Row `row` is used once more than the IR says. Before prepare(). */
   keep(row: number): void {
     if (this.uses[row]! < 255) this.uses[row]!++;
@@ -67,7 +76,10 @@ export class BodyEmitter {
   /** Counts uses; once, before the first range(). */
   prepare(): void {
     const ir = this.ir;
-    for (let n = 0; n < ir.length; n++) for (const k of [ir.a[n]!, ir.b[n]!, ir.c[n]!]) if (k >= 0 && this.uses[k]! < 255) this.uses[k]!++;
+    for (let n = 0; n < ir.length; n++) {
+      if (this.skipped[n] !== 0) continue;
+      for (const k of [ir.a[n]!, ir.b[n]!, ir.c[n]!]) if (k >= 0 && this.uses[k]! < 255) this.uses[k]!++;
+    }
     for (let n = ir.length - 1; n >= 0; n--) this.releaseDead(n);
   }
 
@@ -92,6 +104,7 @@ export class BodyEmitter {
   }
 
   private row(n: number): void {
+    if (this.skipped[n] !== 0) return;
     const ir = this.ir, op = ir.op[n]!, info = ops[op]!;
     const hasResult = ir.type[n] !== Type.none;
     if (hasResult && this.uses[n] === 0 && (info.effect === 'pure' || info.effect === 'state' || op === VAR_GET)) return;

@@ -7,11 +7,21 @@ import type { Columns } from '../ir/columns.ts';
 import { MemFlag, opId, ops } from '../ir/ops.ts';
 import { Cpu } from '../machine/cpuState.ts';
 
-/** The test the row has to make: `bytes` from its address + `delta`. bytes 0 = covered by an earlier one. */
-export interface CheckPlan {
-  delta: number;
-  bytes: number;
+/** Accesses around one base. The first one tests [low, high) and keeps the address of `low` for all. */
+export interface CheckGroup {
+  readonly first: number;
+  /** Offsets from the common base. */
+  low: number;
+  high: number;
   write: boolean;
+  /** Local with the address of `low` as i32; the emitter's. */
+  local: number;
+}
+
+export interface CheckPlan {
+  readonly group: CheckGroup;
+  /** The access's own offset from the common base. */
+  readonly offset: number;
 }
 
 interface Symbol {
@@ -19,18 +29,10 @@ interface Symbol {
   offset: number;
 }
 
-interface Group {
-  first: number;
-  firstOffset: number;
-  low: number;
-  high: number;
-  write: boolean;
-}
-
 const MAX_SPAN = 4096;
 const GPR_END = Cpu.gpr + 16 * 8;
 const id = (name: string): number => opId(name);
-const IF = id('if'), LOOP = id('loop'), BLOCK = id('block'), END = id('end');
+const IF = id('if'), LOOP = id('loop'), BLOCK = id('block'), END = id('end'), NEXT = id('next');
 const ADD = new Set([id('i32.add'), id('i64.add')]), SUB = new Set([id('i32.sub'), id('i64.sub')]), SHL = new Set([id('i32.shl'), id('i64.shl')]);
 const I32_CONST = id('i32.const'), I64_CONST = id('i64.const');
 const BYTES = new Map<number, number>();
@@ -84,17 +86,25 @@ class Symbols {
   }
 }
 
-/** Plans the tests of rows from..to-1, one block. Rows without a plan test for themselves. */
-export function planChecks(ir: Columns, from: number, to: number, wide: boolean, plans: Map<number, CheckPlan>): void {
+/** Plans the tests of one block; `from` as in RegionNode. Rows without a plan test for themselves. */
+export function planChecks(ir: Columns, from: readonly number[], wide: boolean, plans: Map<number, CheckPlan>): void {
   const symbols = new Symbols(ir, wide);
-  const groups = new Map<string, Group>();
-  let depth = 0;
-  for (let n = from; n < to; n++) {
+  const groups = new Map<string, CheckGroup>();
+  const end = from[from.length - 1]!;
+  let depth = 0, instruction = 0;
+  /** The instruction may have ended early by now: what follows in it does not always happen. */
+  let ended = false;
+  for (let n = from[0]!; n < end; n++) {
     const op = ir.op[n]!;
+    while (n >= from[instruction + 1]!) {
+      instruction++;
+      ended = false;
+    }
+    if (op === NEXT) ended = true;
     if (op === IF || op === LOOP || op === BLOCK) depth++;
     else if (op === END) depth--;
     const bytes = BYTES.get(op);
-    if (bytes !== undefined && depth === 0 && (ir.imm[n]! & MemFlag.checked) === 0) {
+    if (bytes !== undefined && depth === 0 && !ended && (ir.imm[n]! & MemFlag.checked) === 0) {
       const symbol = symbols.of(ir.a[n]!);
       if (Math.abs(symbol.offset) < 0x4000_0000 || symbol.root === 'c') join(n, symbol, bytes, ops[op]!.effect === 'store' || (ir.imm[n]! & MemFlag.forWrite) !== 0);
     }
@@ -109,11 +119,12 @@ export function planChecks(ir: Columns, from: number, to: number, wide: boolean,
         group.low = low;
         group.high = high;
         group.write ||= write;
-        plans.set(n, { delta: 0, bytes: 0, write });
-        plans.set(group.first, { delta: low - group.firstOffset, bytes: high - low, write: group.write });
+        plans.set(n, { group, offset: symbol.offset });
         return;
       }
     }
-    groups.set(symbol.root, { first: n, firstOffset: symbol.offset, low: symbol.offset, high: symbol.offset + bytes, write });
+    const alone = { first: n, low: symbol.offset, high: symbol.offset + bytes, write, local: -1 };
+    groups.set(symbol.root, alone);
+    plans.set(n, { group: alone, offset: symbol.offset });
   }
 }

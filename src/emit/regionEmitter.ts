@@ -11,13 +11,13 @@
  *   end out: return pc
  */
 import type { Columns } from '../ir/columns.ts';
-import { opId, ops } from '../ir/ops.ts';
+import { MemFlag, opId, ops } from '../ir/ops.ts';
 import { Cpu } from '../machine/cpuState.ts';
 import { Code } from '../wasm/code.ts';
 import { WasmType } from '../wasm/opcodes.ts';
 import { BodyEmitter } from './body.ts';
-import { planChecks } from './checkGroups.ts';
-import { flagFields, type FlagState, flagsAfter, minuendRow, sameFlags } from './regionFlags.ts';
+import { type CheckPlan, planChecks } from './checkGroups.ts';
+import { deadFlags, flagFields, type FlagState, flagsAfter, minuendRow, sameFlags } from './regionFlags.ts';
 import { RegionState, RegisterUse } from './regionState.ts';
 import { type RegionImports, RegionTarget, WILD_JUMP } from './regionTarget.ts';
 import { analyseFlow, emitStructured, type FlowGraph, type StructureSink } from './structure.ts';
@@ -63,6 +63,14 @@ const NEXT = opId('next');
 const CPU = 0;
 const DEPTH = 1;
 
+/** Whether a memory operation may be refused: those that an earlier test of their block covers are not. */
+function mayLeave(ir: Columns, n: number, plans: ReadonlyMap<number, CheckPlan>): boolean {
+  const plan = plans.get(n), flags = ir.imm[n]!;
+  if (plan !== undefined) return plan.group.first === n || (flags & MemFlag.aligned16) !== 0;
+  const isAccess = ops[ir.op[n]!]!.name.startsWith('load') || ops[ir.op[n]!]!.name.startsWith('store');
+  return !isAccess || (flags & MemFlag.checked) === 0;
+}
+
 export class RegionEmitter implements StructureSink {
   private readonly wasm = new Code([WasmType.i32, WasmType.i32]);
   private readonly ir: Columns;
@@ -98,13 +106,8 @@ export class RegionEmitter implements StructureSink {
     const wasm = this.wasm, exits = this.target.exits, cfg = { successors: this.successors, entry: 0 };
     this.flow = analyseFlow(cfg);
     this.solveFlags();
-    for (let n = 0; n < this.ir.length; n++) {
-      if (this.ir.op[n] !== SET_FLAGS) continue;
-      const row = minuendRow(this.ir, n);
-      if (row >= 0) this.body.keep(row);
-    }
+    this.simplify();
     this.body.prepare();
-    for (const n of this.nodes) planChecks(this.ir, n.from[0]!, n.from[n.from.length - 1]!, this.state.wide, this.target.memory.plans);
     this.state.loadAll();
     wasm.i32(LOOP_BUDGET);
     wasm.set(this.budget);
@@ -126,6 +129,20 @@ export class RegionEmitter implements StructureSink {
     wasm.end();
     wasm.get(exits.pc);
     return wasm.finish();
+  }
+
+  /** Shared permission tests, flags nobody sees. */
+  private simplify(): void {
+    const { ir, target, body } = this, plans = target.memory.plans;
+    for (const { from } of this.nodes) {
+      planChecks(ir, from, this.state.wide, plans);
+      for (const row of deadFlags(ir, from[0]!, from[from.length - 1]!, (n) => mayLeave(ir, n, plans))) body.skip(row);
+    }
+    for (let n = 0; n < ir.length; n++) {
+      if (ir.op[n] !== SET_FLAGS || body.isSkipped(n)) continue;
+      const row = minuendRow(ir, n);
+      if (row >= 0) body.keep(row);
+    }
   }
 
   /** Flag knowledge at the start of each node: what all predecessors agree on. */
@@ -176,6 +193,7 @@ export class RegionEmitter implements StructureSink {
     this.target.flags.known = this.flagsIn[node] ?? null;
     const last = n.addresses.length - 1;
     for (let k = 0; k <= last; k++) this.instruction(n, k, k === last);
+    this.target.memory.endBlock(this.body);
     if (n.end.kind === 'interpret') {
       this.wasm.i32(n.end.address | 0);
       this.wasm.set(exits.pc);
@@ -187,13 +205,14 @@ export class RegionEmitter implements StructureSink {
     const ir = this.ir, from = n.from[k]!;
     let to = n.from[k + 1]!;
     if (to > from && TRAILING.has(ir.op[to - 1]!)) to--;
-    let mayLeave = false, early = false;
+    let leaves = false, early = false;
     for (let row = from; row < to; row++) {
       const effect = ops[ir.op[row]!]!.effect;
       if (ir.op[row] === NEXT) early = true;
-      else if (effect === 'load' || effect === 'store' || effect === 'check' || effect === 'exit') mayLeave = true;
+      else if (effect === 'exit') leaves = true;
+      else if ((effect === 'load' || effect === 'store' || effect === 'check') && mayLeave(ir, row, this.target.memory.plans)) leaves = true;
     }
-    if (mayLeave) {
+    if (leaves) {
       this.wasm.i32(n.addresses[k]! | 0);
       this.wasm.set(this.target.exits.pc);
     }

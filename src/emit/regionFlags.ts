@@ -21,6 +21,7 @@ export type FlagName = 'CF' | 'PF' | 'AF' | 'ZF' | 'SF' | 'OF';
 const POSITION: Record<FlagName, number> = { CF: 0, PF: 2, AF: 4, ZF: 6, SF: 7, OF: 11 };
 const ORDER: readonly FlagName[] = ['CF', 'PF', 'AF', 'ZF', 'SF', 'OF'];
 
+const FLAG_READERS = new Set(['cond', 'flag', 'statusFlags'].map(opId)), NEXT = opId('next');
 const SET_FLAGS = opId('setFlags'), PUT_STATUS = opId('putStatusFlags');
 const IF = opId('if'), LOOP = opId('loop'), BLOCK = opId('block'), END = opId('end'), SUB32 = opId('i32.sub'), SUB64 = opId('i64.sub');
 
@@ -49,6 +50,27 @@ export function flagsAfter(ir: Columns, from: number, to: number, state: FlagSta
     } else if (ops[op]!.effect === 'exit' && depth === 0) break;
   }
   return state;
+}
+
+/**
+ * Rows of one block that set flags which the block sets again before anything can see them: no reader, and no place between
+ * where the region may be left. `leaves` tells whether an access may leave.
+ */
+export function deadFlags(ir: Columns, from: number, to: number, leaves: (row: number) => boolean): number[] {
+  const dead: number[] = [];
+  let depth = 0, overwritten = false;
+  for (let n = to - 1; n >= from; n--) {
+    const op = ir.op[n]!, info = ops[op]!;
+    if (op === END) depth++;
+    else if (op === IF || op === LOOP || op === BLOCK) depth--;
+    else if (op === SET_FLAGS || op === PUT_STATUS) {
+      if (overwritten) dead.push(n);
+      else if (depth === 0) overwritten = true;
+    } else if (FLAG_READERS.has(op)) overwritten = false;
+    else if (info.effect === 'exit' && op !== NEXT) overwritten = false;
+    else if ((info.effect === 'load' || info.effect === 'store' || info.effect === 'check') && leaves(n)) overwritten = false;
+  }
+  return dead;
 }
 
 export function flagsSetBy(ir: Columns, n: number): FlagState {

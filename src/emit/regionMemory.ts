@@ -27,6 +27,7 @@ export class RegionMemory {
   refuse = 0;
   /** Shared tests, by row of the access. */
   readonly plans = new Map<number, CheckPlan>();
+  private readonly held: number[] = [];
   private readonly long: number;
   private readonly addr: number;
   private readonly length: number;
@@ -85,49 +86,55 @@ export class RegionMemory {
     code.mem('i32.load8_u', PERMISSION_TABLE);
   }
 
-  private aligned(addr: number, bytes: number): void {
+  private aligned(addr: number, bytes: number, offset = 0): void {
     const code = this.code;
     code.get(addr);
+    if ((offset & (bytes - 1)) !== 0) {
+      code.i32(offset);
+      code.op('i32.add');
+    }
     code.i32(bytes - 1);
     code.op('i32.and');
     code.brIf(this.refuse);
   }
 
-  private checked(e: BodyEmitter, n: number, bytes: number, store: boolean): number {
+  /** Tests row `n`'s access if need be; the returned place is a local and the offset that, with the bias, belongs into the access. */
+  private checked(e: BodyEmitter, n: number, bytes: number, store: boolean): { local: number; offset: number } {
     const flags = e.ir.imm[n]!, plan = this.plans.get(n);
-    if ((flags & MemFlag.checked) !== 0) return this.addressOnly(e, e.ir.a[n]!);
-    if (plan !== undefined && plan.bytes === 0) {
-      const covered = this.addressOnly(e, e.ir.a[n]!);
-      if ((flags & MemFlag.aligned16) !== 0) this.aligned(covered, 16);
-      return covered;
+    if (plan !== undefined) {
+      const place = this.grouped(e, n, plan);
+      if ((flags & MemFlag.aligned16) !== 0) this.aligned(place.local, 16, place.offset);
+      return place;
     }
-    if (plan !== undefined && plan.delta !== 0) return this.groupTest(e, n, plan);
+    if ((flags & MemFlag.checked) !== 0) return { local: this.addressOnly(e, e.ir.a[n]!), offset: 0 };
     const addr = this.address(e, e.ir.a[n]!);
     if ((flags & MemFlag.aligned16) !== 0) this.aligned(addr, 16);
-    if (plan !== undefined) this.test(addr, plan.bytes, plan.write ? Perm.W : Perm.R);
-    else this.test(addr, bytes, store || (flags & MemFlag.forWrite) !== 0 ? Perm.W : Perm.R);
-    return addr;
+    this.test(addr, bytes, store || (flags & MemFlag.forWrite) !== 0 ? Perm.W : Perm.R);
+    return { local: addr, offset: 0 };
   }
 
-  /** The first access of a group whose range begins below it. */
-  private groupTest(e: BodyEmitter, n: number, plan: CheckPlan): number {
-    const code = this.code, wide = e.ir.type[e.ir.a[n]!] === 2;
+  private grouped(e: BodyEmitter, n: number, { group, offset }: CheckPlan): { local: number; offset: number } {
+    if (group.first !== n) return { local: group.local, offset: offset - group.low };
+    const code = this.code, wide = e.ir.type[e.ir.a[n]!] === 2, delta = group.low - offset;
     e.value(e.ir.a[n]!);
-    if (wide) {
-      code.i64(plan.delta, plan.delta < 0 ? -1 : 0);
-      code.op('i64.add');
-    } else {
-      code.i32(plan.delta);
-      code.op('i32.add');
+    if (delta !== 0) {
+      if (wide) code.i64(delta, delta < 0 ? -1 : 0);
+      else code.i32(delta);
+      code.op(wide ? 'i64.add' : 'i32.add');
     }
     const addr = this.split(wide);
-    this.test(addr, plan.bytes, plan.write ? Perm.W : Perm.R);
+    this.test(addr, group.high - group.low, group.write ? Perm.W : Perm.R);
+    group.local = e.borrow(WasmType.i32);
+    this.held.push(group.local);
     code.get(addr);
-    code.i32(-plan.delta);
-    code.op('i32.add');
-    code.set(addr);
-    if ((e.ir.imm[n]! & MemFlag.aligned16) !== 0) this.aligned(addr, 16);
-    return addr;
+    code.set(group.local);
+    return { local: group.local, offset: offset - group.low };
+  }
+
+  /** The block's groups are over: their locals may serve again. */
+  endBlock(e: BodyEmitter): void {
+    for (const local of this.held) e.giveBack(WasmType.i32, local);
+    this.held.length = 0;
   }
 
   private addressOnly(e: BodyEmitter, row: number): number {
@@ -140,21 +147,27 @@ export class RegionMemory {
   /** `kind`: the operation's name after `load` or `store`. */
   load(e: BodyEmitter, n: number, kind: string): void {
     const s = SIZES[kind]!;
-    this.code.get(this.checked(e, n, s.bytes, false));
-    this.code.mem(s.load, BIAS);
+    const place = this.checked(e, n, s.bytes, false);
+    this.code.get(place.local);
+    this.code.mem(s.load, BIAS + place.offset);
   }
 
   store(e: BodyEmitter, n: number, kind: string): void {
     const s = SIZES[kind]!;
-    const addr = this.checked(e, n, s.bytes, true);
-    // The value's own tree may use the shared address local.
-    const kept = e.borrow(WasmType.i32);
-    this.code.get(addr);
-    this.code.set(kept);
-    this.code.get(kept);
-    e.value(e.ir.b[n]!);
-    this.code.mem(s.store, BIAS);
-    e.giveBack(WasmType.i32, kept);
+    const place = this.checked(e, n, s.bytes, true);
+    if (place.local !== this.addr) {
+      this.code.get(place.local);
+      e.value(e.ir.b[n]!);
+    } else {
+      // The value's own tree may use the shared address local.
+      const kept = e.borrow(WasmType.i32);
+      this.code.get(place.local);
+      this.code.set(kept);
+      this.code.get(kept);
+      e.value(e.ir.b[n]!);
+      e.giveBack(WasmType.i32, kept);
+    }
+    this.code.mem(s.store, BIAS + place.offset);
   }
 
   check(e: BodyEmitter, n: number, mask: number): void {
