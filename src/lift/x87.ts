@@ -3,6 +3,7 @@
 import type { Value, Width } from '../ir/builder.ts';
 import { Cpu } from '../machine/cpuState.ts';
 import type { Lift, Lifter } from './context.ts';
+import { changeSign, exchange, loadRegister, storeRegister } from './x87Stack.ts';
 import { linearOffset, notePointers, useHelpers, waitForX87 } from './x87Common.ts';
 
 useHelpers(
@@ -82,7 +83,7 @@ function liftLoad(c: Lift): void {
   waitForX87(c);
   if (!c.isMem(0)) {
     notePointers(c);
-    c.callHelper('x87LoadReg', c.number(0));
+    loadRegister(c, c.number(0));
     return;
   }
   const size = c.opSize(0), addr = c.addr(0);
@@ -133,7 +134,7 @@ function liftStore(pops: number): Lifter {
     if (!c.isMem(0)) {
       waitForX87(c);
       notePointers(c);
-      c.callHelper('x87StoreReg', c.number(0), b.i32(pops));
+      storeRegister(c, c.number(0), pops);
       return;
     }
     const at = target(c), size = c.opSize(0);
@@ -183,10 +184,11 @@ export const x87Lifters = {
   fld: liftLoad, fild: liftLoadInt, fbld: liftLoadBcd,
   fld1: liftConstant(0), fldl2t: liftConstant(1), fldl2e: liftConstant(2), fldpi: liftConstant(3), fldlg2: liftConstant(4), fldln2: liftConstant(5), fldz: liftConstant(6),
   fst: liftStore(0), fstp: liftStore(1), fstpnce: liftStoreNoUnderflow, fist: liftStoreInt(0), fistp: liftStoreInt(1), fisttp: liftStoreInt(3), fbstp: liftStoreBcd,
-  fxch: plain((c) => c.callHelper('x87Exchange', c.number(0))),
+  fxch: plain((c) => exchange(c, c.number(0))),
   fcmovb: liftConditionalMove(2), fcmovnb: liftConditionalMove(3), fcmove: liftConditionalMove(4), fcmovne: liftConditionalMove(5),
   fcmovbe: liftConditionalMove(6), fcmovnbe: liftConditionalMove(7), fcmovu: liftConditionalMove(10), fcmovnu: liftConditionalMove(11),
-  fchs: plain((c) => c.callHelper('x87Sign', c.b.i32(0))), fabs: plain((c) => c.callHelper('x87Sign', c.b.i32(1))),
+  fchs: plain((c) => changeSign(c, (se) => c.b.op('i32.xor', se, c.b.i32(0x8000)), 0)),
+  fabs: plain((c) => changeSign(c, (se) => c.b.op('i32.and', se, c.b.i32(0x7fff)), 1)),
   ffree: plain((c) => c.callHelper('x87Free', c.number(0), c.b.i32(0))), ffreep: plain((c) => c.callHelper('x87Free', c.number(0), c.b.i32(1))),
   fincstp: plain((c) => c.callHelper('x87Turn', c.b.i32(1))), fdecstp: plain((c) => c.callHelper('x87Turn', c.b.i32(-1))),
   fnop: plain(() => undefined),

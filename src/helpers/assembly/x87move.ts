@@ -164,15 +164,11 @@ function quickStore(cpu: usize, pop: i32, bits: u64, rebias: u32, maxExp: u32): 
   // One below the largest, so that rounding up cannot overflow.
   const e = (se & 0x7fff) - rebias;
   if (<i64>sig >= 0 || e - 1 >= maxExp - 2) return 0;
-  let status = load<u32>(cpu, X87_STATUS) & ~C1;
-  let m = sig >>> (64 - bits);
   const frac = sig << bits;
-  if (frac != 0) {
-    const up = u64(frac > 0x8000000000000000 || (frac == 0x8000000000000000 && (m & 1) != 0));
-    m += up;
-    status |= PE | (<u32>up << 9);
-  }
-  store<u32>(cpu, status, X87_STATUS);
+  let m = sig >>> (64 - bits);
+  const up = (frac >>> 63) & (u64(frac << 1 != 0) | m);
+  m += up;
+  store<u32>(cpu, (load<u32>(cpu, X87_STATUS) & ~C1) | (u32(frac != 0) << 5) | (<u32>up << 9), X87_STATUS);
   if (pop != 0) {
     store<u8>(cpu + first, 1, X87_TAG);
     store<u32>(cpu, (first + 1) & 7, X87_TOP);
