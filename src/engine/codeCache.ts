@@ -82,16 +82,16 @@ export class CodeCache {
     return Number(entry & 0xffffffffn) === addr ? Number(entry >> 32n) : 0;
   }
 
-  /** Whether jumps to `addr` lead into a translated region. */
-  hasRegion(addr: number): boolean {
+  /** The place in the interpreter's table of the translated region that jumps to `addr` lead into; -1 = there is none. */
+  regionSlot(addr: number): number {
     const { words, halves } = this.pages;
     const header = words[(CODE_PAGE_TABLE >> 2) + (addr >>> 12)]!;
-    if (header === 0) return false;
+    if (header === 0) return -1;
     for (let run = words[header >> 2]!; run !== 0; run = words[(run + Run.next) >> 2]!) {
       const record = words[(run + Run.records) >> 2]!;
-      if (halves[record >> 1] === Case.region && words[(record + Field.rip) >> 2]! >>> 0 === addr) return true;
+      if (halves[record >> 1] === Case.region && words[(record + Field.rip) >> 2]! >>> 0 === addr) return words[(record + Field.link) >> 2]!;
     }
-    return false;
+    return -1;
   }
 
   /** From now on lookup() does not put `addr` into the jump cache, so that jumps there come to the dispatcher. */

@@ -41,6 +41,8 @@ export class Regions {
   private readonly waiting = new Set<number>();
   /** Addresses that have been answered with nothing. */
   private readonly hopeless = new Set<number>();
+  /** Entry -> place in the table, of the regions this worker has an instance of. */
+  private readonly owned = new Map<number, number>();
   private count = 0;
   /** Places in the table before it are the interpreter's cases. */
   private readonly firstSlot: number;
@@ -77,7 +79,9 @@ export class Regions {
   }
 
   private want(entry: number, cpu: number): void {
-    if (this.count >= MAX_REGIONS || this.waiting.has(entry) || this.hopeless.has(entry) || this.code.hasRegion(entry)) return;
+    if (this.count >= MAX_REGIONS || this.waiting.has(entry) || this.hopeless.has(entry)) return;
+    const slot = this.code.regionSlot(entry);
+    if (slot >= 0 && this.owned.get(entry) === slot) return;
     const mode = this.code.current().words[(cpu + Cpu.long) >> 2] !== 0 ? 64 : 32;
     const request = { memory: this.memory, entry, mode } as const;
     if (this.translator === null) {
@@ -112,11 +116,14 @@ export class Regions {
       helpers: this.helpers,
     });
     if (!sameCode(this.code.current().bytes, t.ranges)) return;
-    const slot = this.firstSlot + Atomics.add(this.code.current().words, Globals.regions >> 2, 1), { table } = this.host;
+    // Another worker of the process may have it already: then this one only lacks the instance.
+    const known = this.code.regionSlot(t.entry), { table } = this.host;
+    const slot = known >= 0 ? known : this.firstSlot + Atomics.add(this.code.current().words, Globals.regions >> 2, 1);
     if (slot >= table.length) table.grow(slot + SLOTS_AT_ONCE - table.length, this.host.noRegion);
     table.set(slot, instance.exports['r0']);
     this.count++;
-    this.code.installRegion(t.entry, cpu, slot, t.ranges);
+    this.owned.set(t.entry, slot);
+    if (known < 0) this.code.installRegion(t.entry, cpu, slot, t.ranges);
     regionHooks.installed?.(t);
   }
 }
