@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // Fuzzes instructions against the real processor for as long as wanted.
-//   node tools/fuzz.mjs [--seconds N] [--row MNEMONIC] [--encoding TEXT] [--feature F] [--seed S] [--mode 32|64] [--block LENGTH] [--show N] [--executor interpreter|translator]
+//   node tools/fuzz.mjs [--seconds N] [--row MNEMONIC] [--encoding TEXT] [--feature F] [--seed S] [--mode 32|64] [--block LENGTH [--loop N]] [--show N] [--executor interpreter|translator]
 import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -16,6 +16,7 @@ if (process.argv.includes('--help')) {
   --seed S             first seed (default: the time)
   --mode 32|64         only this mode
   --block LENGTH       random blocks of LENGTH instructions instead of single ones
+  --loop N             with --block: each block in a loop of N turns (200000 makes it hot)
   --show N             failures printed in full per mnemonic (default 1)
   --executor NAME      interpreter (default) or translator
 A failure prints its bytes, registers, operands and the differences, the processor's value first.`);

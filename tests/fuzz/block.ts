@@ -79,3 +79,31 @@ export function makeBlock(mode: 32 | 64, length: number, random: Random): FuzzCa
     ignoredFlags: undef, ignoredOnFault: everUndefined, exactSse: text.some((line) => line.includes('stmxcsr')) || random.chance(0.5), before: (addr) => memoryBefore(seed, [], addr),
   };
 }
+
+/** Signed 32-bit value as bytes. */
+function little32(value: number): number[] {
+  return [value & 255, (value >> 8) & 255, (value >> 16) & 255, (value >> 24) & 255];
+}
+
+/**
+ * A block in a loop that runs `count` times, so that the hot tier takes over in the middle. The counter is in memory; rsp is put
+ * back at the end of each turn.
+ */
+export function makeLoop(mode: 32 | 64, length: number, count: number, random: Random): FuzzCase | undefined {
+  const block = makeBlock(mode, length, random);
+  if (block === undefined) return undefined;
+  const rex = mode === 64 ? [0x48] : [];
+  const rsi = Number(block.state.gpr(RSI)), rsp = Number(block.state.gpr(RSP));
+  const counter = 0x300;
+  const body = [...block.code];
+  // lea rsp, [rsi + ...]; sub dword [rsi + counter], 1; jnz
+  body.push(...rex, 0x8d, 0xa6, ...little32(rsp - rsi), 0x83, 0xae, ...little32(counter), 1, 0x0f, 0x85);
+  body.push(...little32(-(body.length + 4)));
+  const patches = [{ addr: rsi + counter, bytes: Uint8Array.from(little32(count)) }];
+  const seed = block.seed ?? 0;
+  return {
+    ...block, code: Uint8Array.from(body), patches, text: `${count} x { ${block.text} }`, before: (addr) => memoryBefore(seed, patches, addr),
+    // sub defines all flags
+    ignoredFlags: 0,
+  };
+}

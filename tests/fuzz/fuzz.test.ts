@@ -23,6 +23,11 @@ for (const mode of [64, 32] as const) {
         const { failures } = fuzz({ mode, seed: 2, count: 1000, block: 5 }, await makeExecutor(mode, name));
         expect(failures.slice(0, 5).map(failureText)).toEqual([]);
       });
+
+      it.skipIf(name !== 'interpreter')('agrees in loops that become hot', async () => {
+        const { failures } = fuzz({ mode, seed: 3, count: 50, block: 4, loop: 200_000 }, await makeExecutor(mode, name));
+        expect(failures.slice(0, 5).map(failureText)).toEqual([]);
+      });
     });
   }
 }

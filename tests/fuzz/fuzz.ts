@@ -2,7 +2,7 @@
 import { type Row } from '../../src/isa/row.ts';
 import { rows } from '../../src/isa/rows.ts';
 import { Oracle, type OracleResult, St } from '../oracle/oracle.ts';
-import { makeBlock } from './block.ts';
+import { makeBlock, makeLoop } from './block.ts';
 import { compareResults } from './compare.ts';
 import { type FuzzCase, makeCase } from './fuzzCase.ts';
 import { Random } from './random.ts';
@@ -23,12 +23,16 @@ export interface FuzzOptions {
   filter?: (row: Row) => boolean;
   /** Random blocks of this many instructions instead of rows. */
   block?: number;
+  /** With block: each block runs in a loop this often. */
+  loop?: number;
 }
 
 export interface Failure {
   c: FuzzCase;
   differences: string[];
 }
+
+const SIGVTALRM = 26;
 
 /** Rows whose single instruction leaves to the kernel: engine tests look at them. */
 export const leavesToKernel = /^(syscall|sysenter)$/;
@@ -38,7 +42,7 @@ export function casesFor(o: FuzzOptions): { cases: FuzzCase[]; untested: Row[] }
   const cases: FuzzCase[] = [], untested: Row[] = [];
   if (o.block !== undefined) {
     while (cases.length < o.count) {
-      const c = makeBlock(o.mode, o.block, random);
+      const c = o.loop === undefined ? makeBlock(o.mode, o.block, random) : makeLoop(o.mode, o.block, o.loop, random);
       if (c !== undefined) cases.push(c);
     }
     return { cases, untested };
@@ -61,7 +65,8 @@ export function fuzz(o: FuzzOptions, executor: Executor): { failures: Failure[];
   let compared = 0;
   const native = new Oracle(o.mode).run(cases);
   cases.forEach((c, k) => {
-    if (native[k]!.lost) return;
+    // Lost, or stopped by the oracle's timer (a loop whose counter was overwritten).
+    if (native[k]!.lost || native[k]!.signo === SIGVTALRM) return;
     let differences: string[];
     try {
       const ours = executor.run(c);

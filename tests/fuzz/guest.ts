@@ -49,9 +49,18 @@ export class Guest {
     let contents = this.seeds.get(seed);
     if (contents === undefined) this.seeds.set(seed, (contents = seededData(seed)));
     this.before.set(contents);
-    for (const p of c.patches ?? []) this.before.set(p.bytes, p.addr - Area.data);
+    this.loadSelf(c);
+    for (const p of c.patches ?? []) if (p.addr >= Area.data) this.before.set(p.bytes, p.addr - Area.data);
     this.bytes.set(this.before, BIAS + Area.data);
     this.loadCpu(c.state, c.startAt ?? start, exact);
+  }
+
+  /** The writable and executable page of cases that change their own code. */
+  private loadSelf(c: OracleCase): void {
+    if (c.usesSelf !== true) return;
+    this.bytes[PERMISSION_TABLE + (Area.self >>> PAGE_SHIFT)] = Perm.R | Perm.W | Perm.X;
+    this.bytes.fill(0xcc, BIAS + Area.self, BIAS + Area.self + Area.selfSize);
+    for (const p of c.patches ?? []) if (p.addr < Area.data) this.bytes.set(p.bytes, BIAS + p.addr);
   }
 
   private loadCpu(s: OracleState, rip: number, exact: boolean): void {

@@ -17,7 +17,7 @@ let module: WebAssembly.Module | undefined;
 
 export class InterpreterExecutor implements Executor {
   readonly mode: 32 | 64;
-  private readonly guest: Guest;
+  readonly guest: Guest;
   private readonly thread: GuestThread;
   private readonly words: Int32Array;
 
@@ -57,6 +57,6 @@ export class InterpreterExecutor implements Executor {
     this.guest.bytes.fill(0, RECORD_ARENA, Math.max(RECORD_ARENA, words[Globals.arenaTop >> 2]!));
     words[Globals.arenaTop >> 2] = RECORD_ARENA;
     words.fill(0, JUMP_CACHE >> 2, (JUMP_CACHE >> 2) + JUMP_CACHE_ENTRIES * 2);
-    words.fill(0, (CODE_PAGE_TABLE >> 2) + (Area.code >>> PAGE_SHIFT), (CODE_PAGE_TABLE >> 2) + ((Area.code + Area.codeSize) >>> PAGE_SHIFT) + 1);
+    words.fill(0, (CODE_PAGE_TABLE >> 2) + (Area.code >>> PAGE_SHIFT), (CODE_PAGE_TABLE >> 2) + ((Area.self + Area.selfSize) >>> PAGE_SHIFT) + 1);
   }
 }
