@@ -19,6 +19,8 @@ const common = {
   format: 'esm',
   target: 'node20',
   charset: 'utf8',
+  minifyWhitespace: true,
+  minifySyntax: true,
   logLevel: 'warning',
   define: { TUXLATE_VERSION: JSON.stringify(version) },
 };

@@ -34,7 +34,7 @@ import type { Path } from '../vfs/path.ts';
 import { Walk, walkPath } from '../vfs/walk.ts';
 import { firstTask } from './firstTask.ts';
 import { type RunOptions, type RunResult, StartError } from './options.ts';
-import { PROC_FLAGS, RootTree } from './rootTree.ts';
+import { DEVPTS_FLAGS, PROC_FLAGS, RootTree } from './rootTree.ts';
 import { type DescriptorInfo, Stdio } from './stdio.ts';
 import { syscallTables } from './syscallTables.ts';
 import { systemFacts } from './systemFacts.ts';
@@ -103,7 +103,7 @@ export class Emulator {
     const facts = systemFacts(random, cpus, memory);
     const tree = new RootTree(env, files, options);
     tree.mountDev();
-    tree.mount(new DevPts(env, ttys), '/dev/pts', PROC_FLAGS);
+    tree.mount(new DevPts(env, ttys), '/dev/pts', DEVPTS_FLAGS);
     tree.mount(new ProcFs(env, kernel, facts), '/proc', PROC_FLAGS);
     tree.mount(new SysFs(env, facts), '/sys', PROC_FLAGS);
     if (options.root === null) tree.mountTmp();

@@ -138,3 +138,4 @@ export class RootTree {
 }
 
 export const PROC_FLAGS = MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RELATIME;
+export const DEVPTS_FLAGS = MS_NOSUID | MS_NOEXEC | MS_RELATIME;

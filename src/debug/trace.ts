@@ -1,4 +1,5 @@
 /** --trace: what guests do, in strace's format, written by observers in the kernel's hook slots. */
+import { O_CREAT, O_TMPFILE_BIT } from '../abi/linux/openFlags.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import type { Siginfo } from '../kernel/signal/siginfo.ts';
 import type { SyscallEntry } from '../kernel/task/syscallTable.ts';
@@ -98,6 +99,8 @@ export class Trace {
     for (let at = from; at < to; at++) {
       const format: ArgFormat = argFormats[kinds[at]!] ?? plain;
       const value = args[at] ?? 0;
+      // The mode counts only when a file may be made.
+      if (kinds[at] === 'mode' && kinds[at - 1] === 'openFlags' && (args[at - 1]! & (O_CREAT | O_TMPFILE_BIT)) === 0) continue;
       words.push(format.show(value, { t, args, at, result }));
     }
     return words.join(', ');

@@ -1,5 +1,6 @@
 import { fstatSync, openSync } from 'node:fs';
 import { ReadStream, isatty } from 'node:tty';
+import { EAGAIN } from '../abi/linux/errno.ts';
 import type { Console, HostInput, HostOutput, HostTerminal, StreamKind, WindowSize } from '../host/console.ts';
 import { DirectOutput, PipeInput, PipeOutput, StreamInput } from './pipes.ts';
 
@@ -27,9 +28,52 @@ function outputOf(fd: number): HostOutput {
   return kind === 'pipe' && !WINDOWS ? new PipeOutput(fd) : new DirectOutput(kind, fd);
 }
 
+const CR = 13;
+const LF = 10;
+const VT = 11;
+
+/**
+ * The terminal's output. Node's raw mode leaves the host turning LF into CR LF (libuv keeps ONLCR, a Windows console does it by
+ * itself), but the guest's line discipline has done that already where it is wanted: CR LF stays (a second CR does no harm), a lone LF goes
+ * out as VT, which terminals take for a line feed and hosts leave alone.
+ */
+class TerminalOutput extends DirectOutput {
+  translate = false;
+  #lastWasCr = false;
+  #rest: Uint8Array = new Uint8Array(0);
+
+  override write(from: Uint8Array): number {
+    if (!this.translate) return super.write(from);
+    if (this.#rest.length > 0) {
+      const done = super.write(this.#rest);
+      if (done < 0) return done;
+      this.#rest = this.#rest.subarray(done);
+      if (this.#rest.length > 0) return -EAGAIN;
+    }
+    let out = this.#translated(from);
+    while (out.length > 0) {
+      const done = super.write(out);
+      if (done === -EAGAIN) break;
+      if (done < 0) return done;
+      out = out.subarray(done);
+    }
+    this.#rest = out;
+    return from.length;
+  }
+
+  #translated(from: Uint8Array): Uint8Array {
+    const out = from.slice();
+    for (let i = 0; i < out.length; i++) {
+      if (out[i] === LF && !(i > 0 ? out[i - 1] === CR : this.#lastWasCr)) out[i] = VT;
+    }
+    this.#lastWasCr = out.length > 0 && out[out.length - 1] === CR;
+    return out;
+  }
+}
+
 class NodeTerminal implements HostTerminal {
   readonly input: StreamInput;
-  readonly output: DirectOutput;
+  readonly output: TerminalOutput;
   onResize: ((size: WindowSize) => void) | null = null;
   readonly #stream: ReadStream | null;
   readonly #out: NodeJS.WriteStream;
@@ -40,7 +84,7 @@ class NodeTerminal implements HostTerminal {
     this.#out = out;
     const none = { on: () => none, pause: () => none, resume: () => none } as unknown as NodeJS.ReadableStream;
     this.input = new StreamInput('tty', inputFd, this.#stream ?? none);
-    this.output = new DirectOutput('tty', outFd);
+    this.output = new TerminalOutput('tty', outFd);
     out.on('resize', () => this.onResize?.(this.windowSize()));
   }
 
@@ -53,6 +97,7 @@ class NodeTerminal implements HostTerminal {
     this.#raw = raw;
     try {
       this.#stream.setRawMode(raw);
+      this.output.translate = raw;
     } catch {
       // The terminal has gone; there is nothing to restore.
     }
