@@ -150,16 +150,22 @@ export function sqrtUnpacked(exp: i32, sig: u64): void {
   const step = ((rHi << 48) | <i64>(rLo >>> 16)) / <i64>(s >>> 15);
   const next = s + <u64>step;
   s = step > 0 && next < s ? 0xffffffffffffffff : next;
-  // (A loop left by break would be taken for endless by asc 0.28.)
-  let adjust: i64 = 1;
-  while (adjust != 0) {
-    sqHi = mulWide(s, s);
-    sqLo = wideLow;
-    rLo = lo - sqLo;
-    rHi = <i64>(hi - sqHi - u64(lo < sqLo));
-    // s is the integer root when the remainder is in 0..2s.
-    adjust = rHi < 0 ? -1 : rHi > <i64>(s >>> 63) || (rHi == <i64>(s >>> 63) && rLo > s << 1) ? 1 : 0;
-    s += <u64>adjust;
+  sqHi = mulWide(s, s);
+  sqLo = wideLow;
+  rLo = lo - sqLo;
+  rHi = <i64>(hi - sqHi - u64(lo < sqLo));
+  // s is the integer root when the remainder is in 0..2s; it is at most one off or two.
+  while (rHi < 0) {
+    s--;
+    const twice = (s << 1) | 1;
+    rLo += twice;
+    rHi += <i64>(s >>> 63) + i64(rLo < twice);
+  }
+  while (rHi > <i64>(s >>> 63) || (rHi == <i64>(s >>> 63) && rLo > s << 1)) {
+    const twice = (s << 1) | 1;
+    rHi -= <i64>(s >>> 63) + i64(rLo < twice);
+    rLo -= twice;
+    s++;
   }
   let extra: u64 = 0;
   if ((rLo | <u64>rHi) != 0) {
