@@ -2,7 +2,7 @@
 
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { instantiateHelpers, OPERAND, randomSource } from './testing/instance.ts';
-import { canRunNative, Rec, runNative } from './testing/native.ts';
+import { hasReferenceX87, Rec, runNative } from './testing/native.ts';
 import { executeX87, loadImage } from './testing/x87Machine.ts';
 
 // The module may have to be compiled first, on a busy machine.
@@ -149,7 +149,7 @@ function show(image: DataView, base: number, view: DataView, mem: number, eflags
   return `cw ${word(0)} sw ${word(4)} tw ${word(8)} ef ${hex(eflags & 0x8d5, 3)} mem ${hex(view.getUint16(mem + 8, true), 4)}:${hex(view.getBigUint64(mem, true), 16)}\n      ${regs.join(' ')}`;
 }
 
-describe.runIf(canRunNative)('x87', () => {
+describe.runIf(hasReferenceX87)('x87', () => {
   let env: Awaited<ReturnType<typeof instantiateHelpers>>;
   beforeAll(async () => {
     env = await instantiateHelpers();

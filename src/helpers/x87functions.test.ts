@@ -3,7 +3,7 @@
 
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { instantiateHelpers, OPERAND, randomSource } from './testing/instance.ts';
-import { canRunNative, Rec, runNative } from './testing/native.ts';
+import { hasReferenceX87, Rec, runNative } from './testing/native.ts';
 import { executeX87, loadImage } from './testing/x87Machine.ts';
 
 // The module may have to be compiled first, on a busy machine.
@@ -54,7 +54,7 @@ function key(se: number, sig: bigint): bigint {
   return se & 0x8000 ? -magnitude : magnitude;
 }
 
-describe.runIf(canRunNative)('x87 functions', () => {
+describe.runIf(hasReferenceX87)('x87 functions', () => {
   let env: Awaited<ReturnType<typeof instantiateHelpers>>;
   beforeAll(async () => {
     env = await instantiateHelpers();

@@ -2,7 +2,7 @@
 
 import { execFileSync, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, renameSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -32,5 +32,11 @@ export function runNative(records: Uint8Array): Uint8Array {
   return new Uint8Array(result.stdout.buffer, result.stdout.byteOffset, result.stdout.length);
 }
 
-/** 1 when this machine can run the oracle. */
+/** Whether this machine can run the oracle. */
 export const canRunNative = process.platform === 'linux' && process.arch === 'x64';
+
+/**
+ * Whether its x87 is one whose every detail the helpers follow. Where the manuals are silent (C1, condition codes after
+ * invalid operands, what an unmasked exception leaves behind, the last unit of fsin) the makers differ.
+ */
+export const hasReferenceX87 = canRunNative && /vendor_id\s*: AuthenticAMD/.test(readFileSync('/proc/cpuinfo', 'latin1'));
