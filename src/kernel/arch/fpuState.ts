@@ -30,12 +30,20 @@ function setMxcsr(regs: Registers, value: number): void {
   regs.setU32(Cpu.mxcsr, value);
 }
 
+/** Everything as at process start: what a signal handler begins with (fpu__clear_user_states). */
+export function clearFpu(regs: Registers): void {
+  initFpu(regs);
+  regs.bytes.fill(0, Cpu.xmm, Cpu.mxcsr);
+}
+
 function statusWord(regs: Registers): number {
   return (regs.u32(Cpu.x87Status) & ~0x3800) | ((regs.u32(Cpu.x87Top) & 7) << 11);
 }
 
+/** After the control word: error summary and busy follow from flags and masks, whatever an image says. */
 function setStatusWord(regs: Registers, value: number): void {
-  regs.setU32(Cpu.x87Status, value & ~0x3800 & 0xffff);
+  const pending = (value & ~regs.u32(Cpu.x87Control) & 0x3f) !== 0;
+  regs.setU32(Cpu.x87Status, (value & 0x477f) | (pending ? 0x8080 : 0));
   regs.setU32(Cpu.x87Top, (value >>> 11) & 7);
 }
 
@@ -65,7 +73,7 @@ export function saveFx(regs: Registers, buf: Uint8Array, long: boolean): void {
 }
 
 export function restoreFx(regs: Registers, buf: Uint8Array, long: boolean): void {
-  regs.setU32(Cpu.x87Control, getU16(buf, 0));
+  regs.setU32(Cpu.x87Control, (getU16(buf, 0) & 0x1f3f) | 0x40);
   setStatusWord(regs, getU16(buf, 2));
   for (let i = 0; i < 8; i++) regs.bytes[Cpu.x87Tag + i] = (buf[4]! & (1 << i)) !== 0 ? 0 : 1;
   regs.setU32(Cpu.x87Fop, getU16(buf, 6) & 0x7ff);
@@ -158,7 +166,7 @@ export function saveLegacyFpu(regs: Registers, buf: Uint8Array): void {
 
 /** Takes the x87 part from the fnsave layout: what an i386 handler may have changed. The fxsave part gives SSE. */
 export function restoreLegacyFpu(regs: Registers, buf: Uint8Array): void {
-  regs.setU32(Cpu.x87Control, getU16(buf, 0));
+  regs.setU32(Cpu.x87Control, (getU16(buf, 0) & 0x1f3f) | 0x40);
   setStatusWord(regs, getU16(buf, 4));
   const tag = getU16(buf, 8);
   for (let i = 0; i < 8; i++) regs.bytes[Cpu.x87Tag + i] = ((tag >>> (i * 2)) & 3) === 3 ? 1 : 0;
