@@ -111,7 +111,8 @@ export class Trace {
     const { kinds } = this.#formats(entry);
     const firstOut = kinds.findIndex((kind) => argFormats[kind]?.after === true);
     const shown = firstOut < 0 ? kinds.length : firstOut;
-    const text = `${entry.name}(${this.#show(t, kinds, args, 0, shown, 0)}`;
+    const comma = shown > 0 && shown < kinds.length ? ', ' : '';
+    const text = `${entry.name}(${this.#show(t, kinds, args, 0, shown, 0)}${comma}`;
     const begun = { text, shown, printed: false };
     this.#begun.set(t, begun);
     // What may never come back is shown at once.
@@ -134,9 +135,8 @@ export class Trace {
     this.#begun.delete(t);
     const shown = begun?.shown ?? 0;
     const rest = this.#show(t, kinds, args, shown, kinds.length, result);
-    const comma = shown > 0 && shown < kinds.length ? ', ' : '';
     const started = begun?.text ?? `${entry.name}(`;
-    const tail = `${comma}${rest})`;
+    const tail = `${rest})`;
     const answer = this.#result(ret, result);
     if (begun === undefined || !begun.printed) {
       this.#line(t, `${`${started}${tail} `.padEnd(RESULT_COLUMN)}= ${answer}`);

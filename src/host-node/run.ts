@@ -36,6 +36,8 @@ export async function runOnNode(workers: NodeWorkers, options: RunOptions): Prom
   const offset = wallOffsetNs();
   workers.init({ interpreter: moduleOf('./interpreter.wasm'), helpers: moduleOf('./helpers.wasm'), mailbox, wallOffsetNs: offset });
   const terminal = new NodeConsole();
+  // Waiting for the mailbox alone does not keep Node running.
+  const alive = setInterval(() => {}, 1 << 30);
   try {
     const emulator = new Emulator(
       {
@@ -58,6 +60,7 @@ export async function runOnNode(workers: NodeWorkers, options: RunOptions): Prom
     await terminal.flush();
     return result;
   } finally {
+    clearInterval(alive);
     terminal.close();
     workers.close();
   }

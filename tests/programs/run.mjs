@@ -77,7 +77,7 @@ function native(test, root) {
 }
 
 function translated(test, root) {
-  return run(process.execPath, [tuxlate, '--root', root, '-u', '0:0', test.shell, '-c', test.script], test.timeout);
+  return run(process.execPath, [tuxlate, '--root', root, '-u', '0:0', '--mount', 'type=tmpfs,dst=/tmp', test.shell, '-c', test.script], test.timeout);
 }
 
 function firstDifference(expected, actual) {

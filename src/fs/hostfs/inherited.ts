@@ -74,7 +74,14 @@ export class InheritedInode extends Inode {
   }
 }
 
-/** As long as nobody seeks, the host's own position is used: other processes that have the file open see it move. */
+/** Reads this long are by programs that copy; they never seek back over what they have read. */
+const BULK = 65536;
+
+/**
+ * The host's own position moves with the guest's, as other processes that have the file open expect (`{ tuxlate head -1; cat; } <file`).
+ * The host cannot be told to seek, so small reads, which stdio may take back, leave it alone; it is moved, by reading, when the
+ * file is closed or read in bulk.
+ */
 export class InheritedFile extends RegularFile {
   private readonly host: HostFiles;
   private readonly fd: number;
@@ -88,16 +95,34 @@ export class InheritedFile extends RegularFile {
   }
 
   override read(buf: Uint8Array, t: FileCaller): number {
-    if (this.pos !== this.hostPos) return super.read(buf, t);
+    if (buf.length < BULK || !this.catchUp()) return super.read(buf, t);
     const n = this.host.read(this.fd, buf, null);
     if (n > 0) this.hostPos = this.pos += n;
     return n;
   }
 
   override write(buf: Uint8Array, t: FileCaller): number {
-    if (this.pos !== this.hostPos && (this.flags & O_APPEND) === 0) return super.write(buf, t);
+    if ((this.flags & O_APPEND) === 0 && !this.catchUp()) return super.write(buf, t);
     const n = this.host.write(this.fd, buf, null);
     if (n > 0) this.hostPos = this.pos += n;
     return n;
+  }
+
+  /** Moves the host's position up to ours; false when it is beyond. */
+  private catchUp(): boolean {
+    if (this.pos === this.hostPos) return true;
+    if (this.pos < this.hostPos || !this.readable) return false;
+    const skipped = new Uint8Array(Math.min(this.pos - this.hostPos, 1 << 20));
+    while (this.hostPos < this.pos) {
+      const n = this.host.read(this.fd, skipped.subarray(0, Math.min(skipped.length, this.pos - this.hostPos)), null);
+      if (n <= 0) return false;
+      this.hostPos += n;
+    }
+    return true;
+  }
+
+  protected override close(): void {
+    this.catchUp();
+    super.close();
   }
 }
