@@ -101,14 +101,28 @@ export function subtractFrom(hi: u64, lo: u64): void {
 
 /**
  * c[1] - z c[2] + z^2 c[3] ... (alternating) or with plus signs, up to c[count]; the table's row n is c[n + 1], 16 bytes each.
+ * The terms from c[tail] on are summed in 64 bits, scaled up by 2^scale: c[tail] < 2^-scale, and what they lose is multiplied by
+ * z^(tail - 1) 2^-scale.
  */
-export function series(table: usize, count: i32, zHi: u64, zLo: u64, alternating: bool): void {
+export function series(table: usize, count: i32, tail: i32, scale: u64, zHi: u64, zLo: u64, alternating: bool): void {
   let row = table + (<usize>(count - 1) << 4);
-  setFixed(load<u64>(row), load<u64>(row, 8));
+  const last = table + (<usize>(tail - 1) << 4);
+  let sum = scaled(row, scale);
+  while (row != last) {
+    row -= 16;
+    const product = mulHigh(sum, zHi);
+    sum = alternating ? scaled(row, scale) - product : scaled(row, scale) + product;
+  }
+  setFixed(sum >>> scale, scale == 0 ? 0 : sum << (64 - scale));
   while (row != table) {
     row -= 16;
     mulFixed(fHi, fLo, zHi, zLo);
     if (alternating) subtractFrom(load<u64>(row), load<u64>(row, 8));
     else addFixed(load<u64>(row), load<u64>(row, 8));
   }
+}
+// @ts-ignore: decorator
+@inline
+function scaled(row: usize, scale: u64): u64 {
+  return (load<u64>(row) << scale) | ((load<u64>(row, 8) >>> 1) >>> (63 - scale));
 }

@@ -25,7 +25,7 @@ function exponentialMinus1(minus: bool): void {
   shiftRight(rHi, rLo, -rExp > 128 ? 128 : -rExp);
   const xHi = fHi;
   const xLo = fLo;
-  series(EXPONENTIAL, 14, xHi, xLo, minus);
+  series(EXPONENTIAL, 14, 4, 6, xHi, xLo, minus);
   mulFixed(fHi, fLo, xHi, xLo);
   mulFixed(fHi, fLo, rHi, rLo);
   if (minus) {
@@ -128,7 +128,7 @@ function logOfQuotient(): void {
   shiftRight(fHi, fLo, -2 * uExp > 128 ? 128 : -2 * uExp);
   const zHi = fHi;
   const zLo = fLo;
-  series(ODD_RECIPROCALS, 9, zHi, zLo, false);
+  series(ODD_RECIPROCALS, 9, 3, 2, zHi, zLo, false);
   mulFixed(fHi, fLo, zHi, zLo);
   mulFixed(fHi, fLo, uHi, uLo);
   let e = uExp;

@@ -84,7 +84,7 @@ function reduce(exp: i32, sig: u64): void {
 
 /** sin |r| as a floating number. */
 function sineOfReduced(): void {
-  series(SINE, 12, zHi, zLo, true);
+  series(SINE, 12, 4, 18, zHi, zLo, true);
   mulFixed(fHi, fLo, zHi, zLo);
   // 1 - z(1/3! - ...), a hair below so that it is never 1
   mulFixed(rHi, rLo, ~fHi, ~fLo);
@@ -92,7 +92,7 @@ function sineOfReduced(): void {
 }
 /** cos r as a floating number. */
 function cosineOfReduced(): void {
-  series(COSINE, 12, zHi, zLo, true);
+  series(COSINE, 12, 4, 15, zHi, zLo, true);
   mulFixed(fHi, fLo, zHi, zLo);
   normalizeFixed(~fHi, ~fLo, 0);
 }
@@ -268,7 +268,7 @@ function smallArctangent(): void {
   shiftRight(fHi, fLo, -2 * uExp > 128 ? 128 : -2 * uExp);
   const sHi = fHi;
   const sLo = fLo;
-  series(ODD_RECIPROCALS, 9, sHi, sLo, true);
+  series(ODD_RECIPROCALS, 9, 3, 2, sHi, sLo, true);
   mulFixed(fHi, fLo, sHi, sLo);
   mulFixed(uHi, uLo, ~fHi, ~fLo);
   normalizeFixed(fHi, fLo, uExp);
