@@ -28,9 +28,10 @@ function mapFor(t: Task, addr: number, length: number, protArg: number, flags: n
     const shared = type === MAP_SHARED || type === MAP_SHARED_VALIDATE;
     // Access rights come before whether the file can be mapped at all.
     if (file.readable && (!shared || (prot & 2) === 0 || file.writable)) {
-      const target = file.mmap(shared && (prot & 2) !== 0);
+      const target = file.isZero ? null : file.mmap(shared && (prot & 2) !== 0);
       if (typeof target === 'number') return target;
-      inode = target;
+      if (target === null) file = null;
+      else inode = target;
     }
   }
   if ((t.personality & READ_IMPLIES_EXEC) !== 0 && (prot & PROT_READ) !== 0 && (file === null || (file.path.mount.flags & MS_NOEXEC) === 0)) prot |= PROT_EXEC;

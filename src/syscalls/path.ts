@@ -1,11 +1,15 @@
 import { AT_EACCESS, AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_FOLLOW, AT_SYMLINK_NOFOLLOW } from '../abi/linux/fcntl.ts';
-import { EACCES, EBADF, EFAULT, EINVAL, ENOENT, EROFS } from '../abi/linux/errno.ts';
+import { EACCES, EBADF, EFAULT, EFBIG, EINVAL, ENOENT, EROFS } from '../abi/linux/errno.ts';
 import { S_IFDIR, S_IFLNK, S_IFREG } from '../abi/linux/fileMode.ts';
 import type { Abi } from '../abi/abi.ts';
 import type { Layout } from '../abi/layout.ts';
+import { SIGXFSZ } from '../abi/linux/signal.ts';
+import { Rlimit } from '../kernel/fd/rlimits.ts';
+import { kernelSignal, sendToTask } from '../kernel/signal/send.ts';
 import type { Task } from '../kernel/task/task.ts';
 import { changeMode, changeOwner, changeTimes, truncatePath, UTIME_OMIT } from '../vfs/attributes.ts';
 import { Cap } from '../vfs/cred.ts';
+import type { Inode } from '../vfs/inode.ts';
 import { MS_NOEXEC } from '../vfs/mount.ts';
 import { makeLink, makeSymlink } from '../vfs/namespace.ts';
 import type { Path } from '../vfs/path.ts';
@@ -135,14 +139,22 @@ function sysReadlinkat(t: Task, dirfd: number, ptr: number, out: number, size: n
 function sysTruncate(t: Task, ptr: number, size: number): number {
   if (size < 0) return -EINVAL;
   const place = lookup(t, ptr);
-  return typeof place === 'number' ? place : truncatePath(t, place, size);
+  return typeof place === 'number' ? place : tooLong(t, place.inode, size) ? -EFBIG : truncatePath(t, place, size);
 }
+
+/** Growing a file beyond RLIMIT_FSIZE: SIGXFSZ and EFBIG (inode_newsize_ok). */
+function tooLong(t: Task, inode: Inode, size: number): boolean {
+  if (size <= t.rlimits.cur[Rlimit.FSIZE]! || inode.type !== S_IFREG || size <= inode.stat().size) return false;
+  sendToTask(t, kernelSignal(SIGXFSZ));
+  return true;
+}
+
 function sysFtruncate(t: Task, fd: number, size: number): number {
   if (size < 0) return -EINVAL;
   const file = fileOf(t, fd);
   if (file === null) return -EBADF;
   if (file.inode.type !== S_IFREG || !file.writable) return -EINVAL;
-  return file.truncate(size);
+  return tooLong(t, file.inode, size) ? -EFBIG : file.truncate(size);
 }
 
 // ---- times ----
@@ -207,9 +219,12 @@ export const pathRows: readonly SyscallRow[] = [
   { name: 'fchmod', x86_64: 91, i386: 94, args: ['fd', 'mode'], ret: 'int', handler: sysFchmod },
   { name: 'fchmodat', x86_64: 268, i386: 306, args: ['dirfd', 'path', 'mode'], ret: 'int', handler: (t, fd, path, mode) => chmodAt(t, fd, path, mode, 0) },
   { name: 'fchmodat2', x86_64: 452, i386: 452, args: ['dirfd', 'path', 'mode', 'atFlags'], ret: 'int', handler: chmodAt },
-  { name: 'chown', x86_64: 92, i386: 212, args: ['path', 'uid', 'gid'], ret: 'int', handler: chown(id32, 0) },
-  { name: 'lchown', x86_64: 94, i386: 198, args: ['path', 'uid', 'gid'], ret: 'int', handler: chown(id32, AT_SYMLINK_NOFOLLOW) },
-  { name: 'fchown', x86_64: 93, i386: 207, args: ['fd', 'uid', 'gid'], ret: 'int', handler: fchown(id32) },
+  { name: 'chown', x86_64: 92, i386: -1, args: ['path', 'uid', 'gid'], ret: 'int', handler: chown(id32, 0) },
+  { name: 'lchown', x86_64: 94, i386: -1, args: ['path', 'uid', 'gid'], ret: 'int', handler: chown(id32, AT_SYMLINK_NOFOLLOW) },
+  { name: 'fchown', x86_64: 93, i386: -1, args: ['fd', 'uid', 'gid'], ret: 'int', handler: fchown(id32) },
+  { name: 'chown32', x86_64: -1, i386: 212, args: ['path', 'uid', 'gid'], ret: 'int', handler: chown(id32, 0) },
+  { name: 'lchown32', x86_64: -1, i386: 198, args: ['path', 'uid', 'gid'], ret: 'int', handler: chown(id32, AT_SYMLINK_NOFOLLOW) },
+  { name: 'fchown32', x86_64: -1, i386: 207, args: ['fd', 'uid', 'gid'], ret: 'int', handler: fchown(id32) },
   { name: 'chown', x86_64: -1, i386: 182, args: ['path', 'uid', 'gid'], ret: 'int', handler: chown(id16, 0) },
   { name: 'lchown', x86_64: -1, i386: 16, args: ['path', 'uid', 'gid'], ret: 'int', handler: chown(id16, AT_SYMLINK_NOFOLLOW) },
   { name: 'fchown', x86_64: -1, i386: 95, args: ['fd', 'uid', 'gid'], ret: 'int', handler: fchown(id16) },

@@ -74,6 +74,7 @@ function setLimit(t: Task, target: Process, resource: number, cur: number, max: 
   if (max > limits.max[resource]! && !t.cred.has(Cap.SYS_RESOURCE)) return -EPERM;
   limits.cur[resource] = cur;
   limits.max[resource] = max;
+  if (resource === Rlimit.CPU) t.kernel.watchCpuTime(target);
   if (resource === Rlimit.STACK) for (const thread of target.tasks) thread.mm.stackLimit = Math.min(thread.mm.stackRoom, cur);
   return 0;
 }

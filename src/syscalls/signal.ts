@@ -16,6 +16,7 @@ import type { Process } from '../kernel/task/process.ts';
 import type { Task } from '../kernel/task/task.ts';
 import type { Layout } from '../abi/layout.ts';
 import { PidFile } from '../kernel/ipc/pidfd.ts';
+import { Cap } from '../vfs/cred.ts';
 import type { SyscallRow } from './row.ts';
 
 const NSIG = 64;
@@ -180,7 +181,8 @@ function sysKill(t: Task, pid: number, sig: number): number {
   const info = (): Siginfo => userInfo(t, sig, SI_USER);
   if (pid > 0) {
     const target = kernel.pids.processes.get(pid) ?? kernel.pids.tasks.get(pid)?.process;
-    if (target === undefined) return -ESRCH;
+    // Process 1 that is not one of ours: an init that belongs to root and ignores what it is sent.
+    if (target === undefined) return pid !== 1 ? -ESRCH : t.cred.euid === 0 || t.cred.has(Cap.KILL) ? 0 : -EPERM;
     const allowed = mayKill(t, target, sig);
     if (allowed < 0) return allowed;
     return sig === 0 ? 0 : sendToProcess(target, info());

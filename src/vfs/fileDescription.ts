@@ -60,6 +60,18 @@ export abstract class FileDescription {
     return false;
   }
 
+  /** Whether a write that finds nobody to read it (-EPIPE) sends SIGPIPE; `done` bytes of it had gone before. */
+  raisesSigpipe(_done: number): boolean {
+    return true;
+  }
+  /** How long a read or write may wait, in ns (SO_RCVTIMEO, SO_SNDTIMEO of sockets). */
+  get readTimeoutNs(): number {
+    return Infinity;
+  }
+  get writeTimeoutNs(): number {
+    return Infinity;
+  }
+
   /** One more reference. */
   acquire(): this {
     this.refs++;
@@ -126,6 +138,9 @@ export abstract class FileDescription {
     this.flags = flags;
     return 0;
   }
+  /** Mapping it gives anonymous memory (/dev/zero). */
+  readonly isZero: boolean = false;
+
   /** The inode whose pages mmap shows, or -errno. */
   mmap(_writable: boolean): Inode | number {
     return -ENODEV;

@@ -59,7 +59,7 @@ export class NullFile extends MemoryDevice {
 
 /** /dev/zero; mapping it gives fresh zero pages (mm asks `isZero`). */
 export class ZeroFile extends MemoryDevice {
-  readonly isZero = true;
+  override readonly isZero: boolean = true;
   override read(buf: Uint8Array): number {
     buf.fill(0);
     return buf.length;
@@ -67,6 +67,7 @@ export class ZeroFile extends MemoryDevice {
 }
 
 class FullFile extends ZeroFile {
+  override readonly isZero = false;
   override write(buf: Uint8Array): number {
     return buf.length === 0 ? 0 : -ENOSPC;
   }

@@ -5,6 +5,7 @@ import {
 import { Cpu, Eflags } from '../../machine/cpuState.ts';
 import { Access, Vector } from '../../machine/exit.ts';
 import { FaultResult } from '../mm/fault.ts';
+import { Page } from '../mm/page.ts';
 import type { Task } from '../task/task.ts';
 import { forceSignal, sendToTask } from './send.ts';
 import { siginfo } from './siginfo.ts';
@@ -25,13 +26,27 @@ export function raiseFault(t: Task, addr: number, access: number, addrHi: number
     forceSignal(t, siginfo(SIGSEGV, SI_KERNEL));
     return;
   }
-  const present = code === FaultResult.accessError || !canonicalUser ? 1 : 0;
+  const present = isPresent(t, addr, access, addrHi) ? 1 : 0;
   const error = present | (access === Access.write ? 2 : 0) | 4 | (access === Access.execute ? 16 : 0);
   const addrLo = addr % 0x100000000;
   t.trap = { number: Vector.PF, error, cr2Lo: addrLo, cr2Hi: addrHi };
   const where = { addrLo, addrHi };
   if (code === FaultResult.busError) forceSignal(t, siginfo(SIGBUS, BUS_ADRERR, where));
   else forceSignal(t, siginfo(SIGSEGV, code === FaultResult.accessError ? SEGV_ACCERR : SEGV_MAPERR, where));
+}
+
+/** The error code's P bit: whether the page table would have had the page. PROT_NONE pages and untouched ones are not there. */
+function isPresent(t: Task, addr: number, access: number, addrHi: number): boolean {
+  if (addrHi >= 0x8000) return true;
+  const vma = addrHi === 0 ? t.mm.areas.find(addr) : null;
+  // A fetch from a page that may be read has it mapped first, and faults again for want of permission.
+  return vma !== null && vma.prot !== 0 && (access === Access.execute || (t.mm.pages[Math.floor(addr / 4096)]! & (Page.present | Page.shared | Page.lazy)) !== 0);
+}
+
+/** The error code of #GP by `int n`: the descriptor it would have needed. */
+function interruptError(t: Task): number {
+  const { rip } = t.regs;
+  return t.memory.u8(rip) === 0xcd ? (t.memory.u8(rip + 1) ?? 0) * 8 + 2 : 0;
 }
 
 /** x87 and SSE exceptions that are unmasked, by priority (fpu__exception_code). */
@@ -65,6 +80,8 @@ export function raiseTrap(t: Task, vector: number): void {
       const mxcsr = regs.u32(Cpu.mxcsr);
       return forceSignal(t, siginfo(SIGFPE, floatCode(mxcsr & ~(mxcsr >>> 7) & 0x3f), where));
     }
-    default: return forceSignal(t, siginfo(SIGSEGV, SI_KERNEL));
+    default:
+      if (vector === Vector.GP) t.trap.error = interruptError(t);
+      return forceSignal(t, siginfo(SIGSEGV, SI_KERNEL));
   }
 }

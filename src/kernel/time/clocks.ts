@@ -39,7 +39,6 @@ export function clockNow(t: Task, clock: number): Timespec | number {
   switch (clock) {
     case T.CLOCK_REALTIME:
     case T.CLOCK_TAI:
-    case T.CLOCK_REALTIME_ALARM:
       return kernel.realtime();
     case T.CLOCK_REALTIME_COARSE: {
       const now = kernel.realtime();
@@ -48,13 +47,13 @@ export function clockNow(t: Task, clock: number): Timespec | number {
     case T.CLOCK_MONOTONIC:
     case T.CLOCK_MONOTONIC_RAW:
     case T.CLOCK_BOOTTIME:
-    case T.CLOCK_BOOTTIME_ALARM:
       return fromNs(kernel.nowNs());
     case T.CLOCK_MONOTONIC_COARSE: {
       const now = kernel.nowNs();
       return fromNs(now - (now % COARSE_NS));
     }
     default: {
+      if (!isCpuClock(clock)) return -EINVAL;
       const ns = cpuClockOf(t, clock);
       return ns < 0 ? ns : fromNs(ns);
     }
@@ -68,12 +67,13 @@ export function clockResolution(t: Task, clock: number): number {
     const now = cpuClockOf(t, clock);
     return now < 0 ? now : 1;
   }
-  return clock <= T.CLOCK_TAI && clock !== T.CLOCK_SGI_CYCLE ? 1 : -EINVAL;
+  // The alarm clocks need a real-time clock device that wakes the machine; there is none.
+  return clock <= T.CLOCK_BOOTTIME || clock === T.CLOCK_TAI ? 1 : -EINVAL;
 }
 
 /** A time of a wall or monotonic clock as a deadline on the monotonic one. */
 export function toMonotonic(t: Task, clock: number, ns: number): number {
-  if (clock !== T.CLOCK_REALTIME && clock !== T.CLOCK_TAI && clock !== T.CLOCK_REALTIME_ALARM) return ns;
+  if (clock !== T.CLOCK_REALTIME && clock !== T.CLOCK_TAI) return ns;
   const now = t.kernel.realtime();
   return t.kernel.nowNs() + (ns - now.sec * 1e9) - now.nsec;
 }

@@ -9,7 +9,7 @@ import type { Siginfo } from '../../signal/siginfo.ts';
 import { writeSiginfo } from '../../signal/siginfoLayout.ts';
 import { SigSet } from '../../signal/sigset.ts';
 import type { Task } from '../../task/task.ts';
-import { FRAME_FPU_BYTES, initFpu, restoreFrameFpu, restoreLegacyFpu, saveFrameFpu, saveLegacyFpu } from '../fpuState.ts';
+import { FRAME_FPU_BYTES, clearFpu, restoreFrameFpu, restoreLegacyFpu, saveFrameFpu, saveLegacyFpu } from '../fpuState.ts';
 import { USER32_CS, USER_DS, setSegment } from '../segments.ts';
 
 const sigframe = layoutOf(frames.sigframe);
@@ -80,6 +80,7 @@ export function pushSignal(t: Task, info: Siginfo, action: SigAction, oldMask: S
   regs.setU32(Cpu.segSelector + Seg.cs * 4, USER32_CS);
   for (const segment of [Seg.es, Seg.ss, Seg.ds]) setSegment(t, segment, USER_DS);
   writeEflags(regs.view, readEflags(regs.view) & ~(Eflags.DF | Eflags.RF | Eflags.TF));
+  clearFpu(regs);
   afterPush(t);
   return true;
 }
@@ -117,8 +118,7 @@ export function popSignal(t: Task, rt: boolean): boolean {
 function restoreFpu(t: Task, fpu: number): boolean {
   const { regs, memory } = t;
   if (fpu === 0) {
-    initFpu(regs);
-    regs.bytes.fill(0, Cpu.xmm, Cpu.xmm + 256);
+    clearFpu(regs);
     return true;
   }
   const legacy = memory.readable(fpu, LEGACY_FPU_BYTES)?.slice();

@@ -9,7 +9,7 @@ import type { Siginfo } from '../../signal/siginfo.ts';
 import { writeSiginfo } from '../../signal/siginfoLayout.ts';
 import { SigSet } from '../../signal/sigset.ts';
 import type { Task } from '../../task/task.ts';
-import { FRAME_FPU_BYTES, restoreFrameFpu, saveFrameFpu, initFpu } from '../fpuState.ts';
+import { FRAME_FPU_BYTES, clearFpu, restoreFrameFpu, saveFrameFpu } from '../fpuState.ts';
 import { USER_CS, USER_DS } from '../segments.ts';
 
 const rtSigframe = layoutOf(frames.rtSigframe);
@@ -59,6 +59,7 @@ export function pushSignal(t: Task, info: Siginfo, action: SigAction, oldMask: S
   regs.setGpr(Gpr.rsp, frame);
   regs.setU32(Cpu.segSelector + Seg.cs * 4, USER_CS);
   writeEflags(regs.view, readEflags(regs.view) & ~(Eflags.DF | Eflags.RF | Eflags.TF));
+  clearFpu(regs);
   afterPush(t);
   return true;
 }
@@ -79,8 +80,7 @@ export function popSignal(t: Task): boolean {
   const fpu = ucontext.get(uc, 'fpstate');
   restoreAltStack(t, ucontext.get(uc, 'ss_sp'), ucontext.get(uc, 'ss_flags'), ucontext.get(uc, 'ss_size'));
   if (fpu === 0) {
-    initFpu(regs);
-    regs.bytes.fill(0, Cpu.xmm, Cpu.xmm + 256);
+    clearFpu(regs);
     return true;
   }
   const state = memory.readable(fpu, FRAME_FPU_BYTES) ?? memory.readable(fpu, 512);
