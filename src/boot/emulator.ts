@@ -1,5 +1,5 @@
 /** Builds one Linux system from the host's ports and the options, runs the first program, tells how it ended. */
-import { E2BIG, EACCES, EISDIR, ELOOP, ENAMETOOLONG, ENOENT, ENOEXEC, ENOTDIR } from '../abi/linux/errno.ts';
+import { ENOENT, ENOEXEC } from '../abi/linux/errno.ts';
 import { errnoText } from '../abi/linux/errnoText.ts';
 import { anonPath } from '../fs/anon/anonFs.ts';
 import { registerMemoryDevices } from '../fs/devfs/memoryDevices.ts';
@@ -195,7 +195,5 @@ export class Emulator {
 
 /** What execve says, as a shell's exit status: 127 not there, 126 there but not executable. */
 function refused(name: string, errno: number): StartError {
-  const missing = [ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG].includes(-errno);
-  const text = -errno === EACCES || -errno === EISDIR || -errno === E2BIG ? errnoText[-errno]! : (errnoText[-errno] ?? `error ${-errno}`);
-  return new StartError(missing ? 127 : 126, `${name}: ${text}`);
+  return new StartError(errno === -ENOENT ? 127 : 126, `${name}: ${errnoText[-errno] ?? `error ${-errno}`}`);
 }

@@ -67,7 +67,10 @@ export class Trace {
       hooks.signal = (t, info) => this.#line(t, `--- ${signalName(info.signo)} ${this.#siginfo(info)} ---`);
       hooks.exit = (t, status) => this.#ended(t, status);
     }
-    if (items.has('exec')) hooks.exec = (t, path) => this.#line(t, `+++ executes ${path} (${t.arch.name}) +++`);
+    hooks.exec = (t, path) => {
+      this.#execDone(t);
+      if (items.has('exec')) this.#line(t, `+++ executes ${path} (${t.arch.name}) +++`);
+    };
     if (items.has('fault')) hooks.fault = (t, addr, access, code) => this.#line(t, `+++ fault at ${hex(addr)}, access ${access}, code ${code}, rip ${hex(t.regs.u64(0x80))} +++`);
     hooks.workerDied = (t, reason) => this.#line(t, `+++ worker died: ${reason} +++`);
   }
@@ -108,6 +111,7 @@ export class Trace {
 
   /** Arguments that go in are shown as the call begins; from the first that comes out on, when it is over. */
   #enter(t: Task, entry: SyscallEntry, args: readonly number[]): void {
+    if (entry.name.endsWith('sigreturn')) return this.#line(t, `${`${entry.name}() `.padEnd(RESULT_COLUMN)}= 0`);
     const { kinds } = this.#formats(entry);
     const firstOut = kinds.findIndex((kind) => argFormats[kind]?.after === true);
     const shown = firstOut < 0 ? kinds.length : firstOut;
@@ -145,6 +149,19 @@ export class Trace {
       this.#write(`${`${tail} `.padEnd(Math.max(0, RESULT_COLUMN - started.length))}= ${answer}\n`);
     } else {
       this.#line(t, `${`<... ${entry.name} resumed>${tail} `.padEnd(RESULT_COLUMN)}= ${answer}`);
+    }
+  }
+
+  /** execve that succeeds does not return. */
+  #execDone(t: Task): void {
+    const begun = this.#begun.get(t);
+    if (begun === undefined) return;
+    this.#begun.delete(t);
+    if (this.#partial === t) {
+      this.#partial = null;
+      this.#write(`${') '.padEnd(Math.max(0, RESULT_COLUMN - begun.text.length))}= 0\n`);
+    } else {
+      this.#line(t, `${'<... execve resumed>) '.padEnd(RESULT_COLUMN)}= 0`);
     }
   }
 

@@ -91,6 +91,10 @@ export class NodeWorkers implements Workers {
     if (this.#closed) return;
     this.#translator = new Worker(this.#translatorScript, { env: SHARE_ENV, execArgv: [], trackUnmanagedFds: false });
     this.#translator.unref();
+    // Without it everything is interpreted: slower, and a bug of ours to be reported.
+    this.#translator.on('error', (error: Error) => {
+      if (!this.#closed) process.stderr.write(`tuxlate: the translator has failed: ${error.message}\n`);
+    });
     for (const port of this.#ports.splice(0)) this.#translator.postMessage(port, [port]);
   }
 
