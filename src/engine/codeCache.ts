@@ -1,6 +1,6 @@
 import { decode, Decode } from '../isa/decode/decode.ts';
 import { Instruction } from '../isa/instruction.ts';
-import { mnemonics } from '../isa/rows.ts';
+import { mnemonics } from '../isa/mnemonics.ts';
 import { Cpu } from '../machine/cpuState.ts';
 import { Case, Globals, JUMP_CACHE_ENTRIES, jumpCacheIndex, PAGE_HEADER_BITMAP, RECORD_SIZE, Run } from '../machine/codeLayout.ts';
 import { CodePages } from '../machine/codePages.ts';

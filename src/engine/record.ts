@@ -2,7 +2,7 @@ import { BASE_RIP, Kind, type Instruction } from '../isa/instruction.ts';
 import { Field } from '../ir/ops.ts';
 import { Cpu, Seg } from '../machine/cpuState.ts';
 import { EngineField, RECORD_SIZE } from '../machine/codeLayout.ts';
-import { mnemonics, rows } from '../isa/rows.ts';
+import { conditionOfRow, mnemonics } from '../isa/mnemonics.ts';
 import { fastBranchKey } from './interpreter/fastBranch.ts';
 import { AddressCase, caseKey, FIRST_ADDRESS_CASE, Form, formOf, memoryOperand } from './interpreter/cases.ts';
 
@@ -95,7 +95,7 @@ export class RecordWriter {
   /** Of an instruction without memory operand; `ccOp` as flagsAfter() knows it. */
   private plainCase(i: Instruction, ccOp: number): number {
     if (i.mnemonic === JCC && ccOp >= 0) {
-      const fast = this.cases.get(fastBranchKey(rows[i.row]!.cc, ccOp));
+      const fast = this.cases.get(fastBranchKey(conditionOfRow[i.row]!, ccOp));
       if (fast !== 0) return fast;
     }
     return this.cases.get(caseKey(i, -1));

@@ -2,7 +2,7 @@
 import { conditionNames } from './flags.ts';
 import { BASE_RIP, type Instruction, Kind, type Operand } from './instruction.ts';
 import { gprName, segmentNames } from './registers.ts';
-import { rows } from './rows.ts';
+import { rowAt } from './rows.ts';
 
 /** Names that differ by operand size: 16, 32, 64 bits. */
 const sizedNames: Record<string, readonly [string, string, string]> = {
@@ -52,7 +52,7 @@ function operand(i: Instruction, op: Operand, ip: number): string {
 
 /** `ip` is the guest address of the instruction. */
 export function printInstruction(i: Instruction, ip: number): string {
-  const row = rows[i.row]!;
+  const row = rowAt(i.row);
   let name = row.mnemonic;
   if (row.cc >= 0) name = name.replace('cc', conditionNames[row.cc]!);
   const sized = sizedNames[name];

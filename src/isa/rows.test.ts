@@ -1,8 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { cpuid, cpuinfoFlags, HWCAP, XCR0 } from './cpuid.ts';
 import { features } from './row.ts';
-import { mnemonics, rows } from './rows.ts';
-import { compileOperands } from './decode/operandProgram.ts';
+import { mnemonics } from './mnemonics.ts';
+import { rows } from './rows.ts';
+import { readFileSync } from 'node:fs';
+import { built } from './decode/buildTables.ts';
+import { compileOperands } from './decode/compileOperands.ts';
+import { tablesText } from './decode/tablesText.ts';
 
 describe('instruction table', () => {
   it('has a meaning for every word in it', () => {
@@ -34,6 +38,11 @@ describe('instruction table', () => {
     expect(lockable).toEqual([
       'adc', 'add', 'and', 'btc', 'btr', 'bts', 'cmpxchg', 'cmpxchg16b', 'cmpxchg8b', 'dec', 'inc', 'neg', 'not', 'or', 'sbb', 'sub', 'xadd', 'xchg', 'xor',
     ]);
+  });
+
+  it('is what the decoder tables were generated from (node tools/gen-decode-tables.mjs)', () => {
+    const path = new URL('./decode/tables.generated.ts', import.meta.url);
+    expect(readFileSync(path, 'utf8') === tablesText(built)).toBe(true);
   });
 
   it('names each mnemonic once', () => {

@@ -31,14 +31,13 @@ function build(): readonly Row[] {
   return rows;
 }
 
-/** Indexed by Instruction.row and Row.id. */
-export const rows: readonly Row[] = build();
+/** Indexed by Instruction.row and Row.id. (Pure: a bundle that only asks rowAt() has no table made at its start.) */
+export const rows: readonly Row[] = /* @__PURE__ */ build();
 
-const numbers = new Map<string, number>();
-for (const row of rows) if (!numbers.has(row.mnemonic)) numbers.set(row.mnemonic, numbers.size);
+let lazy: readonly Row[] | null = null;
 
-/** Indexed by Instruction.mnemonic. */
-export const mnemonics: readonly Mnemonic[] = [...numbers.keys()] as Mnemonic[];
-
-/** Mnemonic index of each row. */
-export const mnemonicOfRow: Uint16Array = Uint16Array.from(rows, (row) => numbers.get(row.mnemonic)!);
+/** A row by number; the table is made at the first call. */
+export function rowAt(id: number): Row {
+  lazy ??= build();
+  return lazy[id]!;
+}

@@ -50,7 +50,7 @@ function inverse(odd: bigint, bits: number): bigint {
  */
 export function aim(bytes: Uint8Array, i: Instruction, s: OracleState, target: number, size: number, start: number): boolean {
   const bits = i.addressSize * 8;
-  if (i.addressSize === 2) return aim16(i, s, target);
+  if (i.addressSize === 2) return aim16(i, s, target, size);
   const need = BigInt.asUintN(i.mode === 64 ? 64 : 32, BigInt(target) - segmentOf(i, s));
   // Beyond the segment limit: #GP, which we do not model.
   if (i.mode === 32 && need + BigInt(size) > 1n << 32n) return false;
@@ -90,12 +90,14 @@ function isMoffs(bytes: Uint8Array, i: Instruction): boolean {
 }
 
 /** 16-bit addresses reach the data area only through fs or gs. */
-function aim16(i: Instruction, s: OracleState, target: number): boolean {
+function aim16(i: Instruction, s: OracleState, target: number, size: number): boolean {
   let ea = i.disp;
   if (i.base >= 0) ea += Number(s.gpr(i.base) & 0xffffn);
   if (i.index >= 0) ea += Number(s.gpr(i.index) & 0xffffn);
   ea &= 0xffff;
   if (i.segment < 4) return true;
+  // Operands that wrap around inside the segment are left out.
+  if (ea + size > 0x10000) return false;
   s.u64[(i.segment === 4 ? St.fsBase : St.gsBase) >> 3] = BigInt((target - ea) >>> 0);
   return true;
 }

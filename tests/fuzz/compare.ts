@@ -173,9 +173,9 @@ function open(c: FuzzCase, native: OracleResult): boolean {
       const count = c.instruction.op2;
       return c.instruction.operandSize === 2 && ((count.kind === Kind.imm ? count.imm : Number(c.state.gpr(1) & 31n)) & 31) > 16;
     }
-    // AMD's processors read 32 bits for a 16-bit operand too; bit offsets from 16-bit addresses wrap inside the segment.
+    // AMD's processors read 32 bits for a 16-bit operand too; bit offsets from narrow addresses wrap in their own way.
     case 'movsxd': return native.trapno === Vector.PF && c.instruction.operandSize === 2;
-    case 'bt': case 'bts': case 'btr': case 'btc': return c.instruction.addressSize === 2;
+    case 'bt': case 'bts': case 'btr': case 'btc': return c.instruction.addressSize * 8 !== c.mode;
     default: return false;
   }
 }

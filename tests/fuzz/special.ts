@@ -231,7 +231,8 @@ export function prepare(c: Scene): void {
 const memoryImages: Record<string, (c: Scene, at: Uint8Array) => void> = {
   fldenv: x87Environment, frstor: x87Environment,
   fldcw: (c, at) => at.set(little(0x40 | (c.random.below(16) << 8) | (c.random.chance(0.8) ? 0x3f : c.random.below(64)), 2)),
-  fxrstor: fxImage, xrstor: (c, at) => { fxImage(c, at); at.fill(0, 512); at[512] = c.random.below(4); if (c.random.chance(0.1)) at[515 + c.random.below(13)] = 1 << c.random.below(8); }, ldmxcsr: (c, at) => at.set(little(c.random.chance(0.9) ? randomMxcsr(c.random) : c.random.u32(), 4)), fbld: bcd,
+  fxrstor: fxImage, xrstor: (c, at) => { fxImage(c, at); at.fill(0, 512); at[512] = c.random.below(4); if (c.random.chance(0.1)) at[515 + c.random.below(13)] = 1 << c.random.below(8); }, // Not bit 17, which is AMD's.
+  ldmxcsr: (c, at) => at.set(little(c.random.chance(0.9) ? randomMxcsr(c.random) : c.random.u32() & ~0x20000, 4)), fbld: bcd,
   cmpxchg: (c, at) => { if (c.random.chance(0.5)) at.set(little(c.s.gpr(RAX), at.length)); },
   cmpxchg8b: (c, at) => { if (c.random.chance(0.5)) at.set(join(little(c.s.gpr(RAX), 4), little(c.s.gpr(RDX), 4))); },
   cmpxchg16b: (c, at) => { if (c.random.chance(0.5)) at.set(join(little(c.s.gpr(RAX), 8), little(c.s.gpr(RDX), 8))); },

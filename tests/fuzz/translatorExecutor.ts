@@ -39,10 +39,10 @@ export class TranslatorExecutor implements Executor {
       position: (address) => BIAS + address,
       available: (address) => (address >= Area.code && address < end ? Math.min(end - address, PAGE_SIZE) : 0),
     };
-    const region = discover(reader, start, this.mode);
+    const region = discover(reader, [start], this.mode);
     if (region === null) return this.refuse();
     const lifted = liftRegion(region, (row) => lifters[rows[row]!.mnemonic]);
-    const module = new WebAssembly.Module(emitModule([lifted]));
+    const module = new WebAssembly.Module(emitModule(lifted));
     const instance = new WebAssembly.Instance(module, {
       env: { memory: guest.memory },
       engine: { enter: (_cpu: number, address: number) => address, statusFlags: (cpu: number) => lazyStatus(guest.view, cpu) },

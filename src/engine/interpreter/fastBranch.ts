@@ -4,7 +4,7 @@
  */
 import type { IrBuilder, Value } from '../../ir/builder.ts';
 import { CcOp, Cpu } from '../../machine/cpuState.ts';
-import { mnemonics, rows } from '../../isa/rows.ts';
+import { mnemonics, ROW_COUNT, rowChangesFlags } from '../../isa/mnemonics.ts';
 import type { Instruction } from '../../isa/instruction.ts';
 import { VARIANTS } from './cases.ts';
 
@@ -14,11 +14,10 @@ const kindOf: Record<string, number> = {
   inc: CcOp.inc, dec: CcOp.dec,
 };
 const kinds = Int8Array.from(mnemonics, (m) => kindOf[m] ?? -1);
-const changesFlags = Uint8Array.from(rows, (r) => ((r.flagsWritten | r.flagsUndefined) !== 0 ? 1 : 0));
 
 /** Cpu.ccOp after an instruction as far as the decoder can tell: -1 = unknown. */
 export function flagsAfter(i: Instruction, before: number): number {
-  if (changesFlags[i.row] === 0) return before;
+  if (rowChangesFlags[i.row] === 0) return before;
   const kind = kinds[i.mnemonic]!;
   return kind < 0 ? -1 : kind * 4 + (31 - Math.clz32(i.op0.size));
 }
@@ -37,7 +36,7 @@ function conditions(kind: number): readonly number[] {
 }
 
 export function fastBranchKey(cc: number, ccOp: number): number {
-  return rows.length * VARIANTS + cc * 64 + ccOp;
+  return ROW_COUNT * VARIANTS + cc * 64 + ccOp;
 }
 
 /** The even condition of a pair, by comparison. */

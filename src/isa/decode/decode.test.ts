@@ -5,7 +5,8 @@ import { beyond } from '../../../tests/fuzz/beyond.ts';
 import { BASE_RIP, Instruction, Kind, type Operand } from '../instruction.ts';
 import { printInstruction } from '../print.ts';
 import { gprName, segmentNames } from '../registers.ts';
-import { mnemonics, rows } from '../rows.ts';
+import { mnemonics } from '../mnemonics.ts';
+import { rows } from '../rows.ts';
 import { Decode, decode } from './decode.ts';
 
 const registerNames = new Map(Object.entries(Register).map(([name, value]) => [value, name.toLowerCase()]));

@@ -2,10 +2,11 @@
  * Bytes -> Instruction (Intel SDM vol. 2, chapter 2), driven by tables.ts. No allocation, no exception.
  */
 import { type Instruction, Kind } from '../instruction.ts';
-import { mnemonicOfRow } from '../rows.ts';
+import { mnemonicOfRow } from '../mnemonics.ts';
+import { GROUP, GROUP_ENTRIES, RowBits, SLOTS_PER_MODE } from './layout.ts';
 import { decodeMemory, decodeMemory16 } from './memory.ts';
 import { decodeOperands, Bad } from './operands.ts';
-import { GROUP, GROUP_ENTRIES, groups, operandCounts, rmTables, rowBits, RowBits, slotHasModrm, slots, SLOTS_PER_MODE, XCHG_ROW } from './tables.ts';
+import { groups, operandCounts, rmTables, rowBits, slotHasModrm, slots, XCHG_ROW } from './tables.ts';
 
 /** Results of decode() below 1. */
 export const Decode = {

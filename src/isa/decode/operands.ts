@@ -1,7 +1,8 @@
 /** Fills the operands of an instruction from its row's operand program. */
 import { type Instruction, Kind, type Operand } from '../instruction.ts';
 import { i32 } from './memory.ts';
-import { Act, PROGRAM_BYTES, SIZE_S, SIZE_X, sizeOf } from './operandProgram.ts';
+import { PROGRAM_BYTES } from './layout.ts';
+import { Act, SIZE_S, SIZE_X, sizeOf } from './operandProgram.ts';
 import { operandPrograms } from './tables.ts';
 
 /** Returned instead of a position: the registers named do not exist (#UD). */
