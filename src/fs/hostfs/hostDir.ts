@@ -5,7 +5,7 @@ import type { HostStat } from '../../host/hostFiles.ts';
 import type { DirEntry, Inode, NewInode } from '../../vfs/inode.ts';
 import { RENAME_EXCHANGE, RENAME_WHITEOUT } from '../../vfs/namespace.ts';
 import { HostInode, HostRegular } from './hostInode.ts';
-import { PhantomInode } from './phantom.ts';
+import { PhantomInode, PhantomLink } from './phantom.ts';
 
 /** A directory changed less than this ago may change again without its time stamp showing it. */
 const STAMP_GRAIN_MS = 2000;
@@ -143,16 +143,19 @@ export class HostDir extends HostInode {
     const allowed = this.mayMake(name);
     if (allowed < 0) return allowed;
     if ((init.mode & S_IFMT) !== S_IFREG) {
-      const inode = new PhantomInode(this.hostfs, init);
-      (this.phantoms ??= new Map()).set(name, inode);
-      this.missing.delete(name);
-      return inode;
+      return this.addPhantom(name, new PhantomInode(this.hostfs, init));
     }
     const { host } = this.hostfs;
     const fd = host.open(this.at(name), O_CREAT | O_EXCL | O_RDWR, init.mode & 0o777);
     if (fd < 0) return fd;
     host.close(fd);
     return this.made(name, init);
+  }
+
+  private addPhantom(name: string, inode: PhantomInode): Inode {
+    (this.phantoms ??= new Map()).set(name, inode);
+    this.missing.delete(name);
+    return inode;
   }
 
   override mkdir(name: string, init: NewInode): Inode | number {
@@ -166,7 +169,9 @@ export class HostDir extends HostInode {
     const allowed = this.mayMake(name);
     if (allowed < 0) return allowed;
     const result = this.hostfs.host.symlink(target, this.at(name));
-    return result < 0 ? result : this.made(name, init);
+    if (result >= 0) return this.made(name, init);
+    // Windows makes links only for the privileged: this one lives as long as we do.
+    return this.hostfs.host.unix ? result : this.addPhantom(name, new PhantomLink(this.hostfs, init, target));
   }
 
   override link(name: string, inode: Inode): number {

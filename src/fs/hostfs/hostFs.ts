@@ -23,6 +23,8 @@ export interface HostFsOptions {
   typeName?: string;
 }
 
+/** What Windows file systems show as. */
+const NTFS_MAGIC = 0x5346544e;
 const FIRST_MADE_UP_INO = 0x8000_0000;
 
 /**
@@ -114,7 +116,7 @@ export class HostFs extends FileSystem {
     const s = this.host.statfs(this.rootPath === '' ? '/' : this.rootPath);
     const base = { fsid: [this.dev, 0] as const, namelen: 255, flags: 0 };
     if (typeof s === 'number') return { ...base, type: 0xef53, bsize: 4096, blocks: 0, bfree: 0, bavail: 0, files: 0, ffree: 0, frsize: 4096 };
-    return { ...base, ...s, frsize: s.bsize };
+    return { ...base, ...s, type: s.type === 0 ? NTFS_MAGIC : s.type, frsize: s.bsize };
   }
 }
 

@@ -71,7 +71,7 @@ export abstract class HostInode extends Inode {
   refresh(): void {
     const now = this.lookAgain();
     this.checked = this.hostfs.env.ticks();
-    if (typeof now !== 'number' && this.is(now)) this.update(now);
+    if (typeof now !== 'number' && (this.unlinked || this.is(now))) this.update(now);
   }
 
   /** Whether `stat` tells of this file. */

@@ -4,9 +4,9 @@ import type { AttrChange, Stat } from '../../vfs/stat.ts';
 
 let nextIno = 0xf800_0000;
 
-/** A fifo, socket or device in a host directory that the host itself does not have. Gone when the emulator ends. */
+/** A fifo, socket, device (or link) in a host directory that the host itself does not have. Gone when the emulator ends. */
 export class PhantomInode extends Inode {
-  private readonly attr: Stat;
+  protected readonly attr: Stat;
 
   constructor(fs: FileSystem, init: NewInode) {
     super(fs);
@@ -25,5 +25,17 @@ export class PhantomInode extends Inode {
     Object.assign(this.attr, rest);
     if (mode !== undefined) this.attr.mode = (this.attr.mode & ~0o7777) | mode;
     return 0;
+  }
+}
+
+export class PhantomLink extends PhantomInode {
+  private readonly target: string;
+  constructor(fs: FileSystem, init: NewInode, target: string) {
+    super(fs, init);
+    this.target = target;
+    this.attr.size = target.length;
+  }
+  override readlink(): string {
+    return this.target;
   }
 }
