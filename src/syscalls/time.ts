@@ -193,7 +193,7 @@ function setInterval(t: Task, which: number, { valueNs, intervalNs }: Interval):
   const { timers } = t.process;
   const { userNs, systemNs } = t.kernel.cpuClock.ofProcess(t.process);
   if (which === T.ITIMER_REAL) {
-    timers.realIntervalNs = intervalNs;
+    timers.realIntervalNs = valueNs === 0 ? 0 : intervalNs;
     if (valueNs === 0) t.kernel.timers.cancel(timers.real);
     else t.kernel.timers.set(timers.real, t.kernel.nowNs() + valueNs);
   } else if (which === T.ITIMER_VIRTUAL) {

@@ -7,7 +7,6 @@ import { O_NOCTTY, O_NONBLOCK } from '../abi/linux/openFlags.ts';
 import { FileDescription, type FileCaller } from '../vfs/fileDescription.ts';
 import type { Path } from '../vfs/path.ts';
 import { checkChange, takeControl, taskOf } from './jobControl.ts';
-import { PtyMaster } from './pty.ts';
 import type { Tty, TtyUser } from './tty.ts';
 import { ttyIoctl } from './ttyIoctl.ts';
 import { Cap } from '../vfs/cred.ts';
@@ -31,7 +30,8 @@ export class TtyFile extends FileDescription implements TtyUser {
 
   override read(buf: Uint8Array, t: FileCaller): number {
     const { tty } = this;
-    if (this.hungUp) return 0;
+    // A reader that was waiting when the other side went hears of it as an error, later ones see the end.
+    if (this.hungUp) return tty.otherClosed && taskOf(t).parked !== null ? -EIO : 0;
     const control = checkChange(tty, t, SIGTTIN);
     if (control < 0) return control;
     if (buf.length === 0) return 0;
@@ -61,7 +61,7 @@ export class TtyFile extends FileDescription implements TtyUser {
     if (discipline.available(false) && (!raw || discipline.count >= least || (this.flags & O_NONBLOCK) !== 0)) {
       return this.finish(discipline.take(buf));
     }
-    if (tty.otherClosed) return discipline.available(false) ? this.finish(discipline.take(buf)) : tty instanceof PtyMaster ? this.finish(-EIO) : this.finish(0);
+    if (tty.otherClosed) return discipline.available(false) ? this.finish(discipline.take(buf)) : this.finish(-EIO);
     if (raw && cc[L.VMIN] === 0 && time === 0) return this.finish(0);
     if (time === 0 || (this.flags & O_NONBLOCK) !== 0) return -EAGAIN;
     // Waiting with a time limit: from the start of the read (MIN = 0), or from the last byte (MIN > 0).
@@ -84,7 +84,7 @@ export class TtyFile extends FileDescription implements TtyUser {
 
   override write(buf: Uint8Array, t: FileCaller): number {
     const { tty } = this;
-    if (this.hungUp || tty.otherClosed) return -EIO;
+    if (this.hungUp) return -EIO;
     if (tty.termios.lflag & L.TOSTOP) {
       const control = checkChange(tty, t, SIGTTOU);
       if (control < 0) return control;

@@ -3,8 +3,11 @@ import * as L from '../abi/linux/tty.ts';
 import { EAGAIN, EFAULT, EINVAL, EIO, ENOTTY, EPERM, ESRCH } from '../abi/linux/errno.ts';
 import { SIGTTOU } from '../abi/linux/signal.ts';
 import { x86_64 } from '../abi/abi.ts';
+import { Rlimit } from '../kernel/fd/rlimits.ts';
 import type { ProcessGroup } from '../kernel/task/session.ts';
+import { O_CLOEXEC } from '../abi/linux/openFlags.ts';
 import { Cap } from '../vfs/cred.ts';
+import { openPath } from '../vfs/open.ts';
 import type { FileCaller } from '../vfs/fileDescription.ts';
 import { checkChange, takeControl, taskOf } from './jobControl.ts';
 import { PtyMaster } from './pty.ts';
@@ -234,6 +237,14 @@ const requests: Readonly<Record<number, Request>> = {
   }),
   [C.TIOCGPTLCK]: masterOnly((m, t, arg) => (t.memory.setU32(arg, m.slave.locked ? 1 : 0) ? 0 : -EFAULT)),
   [C.TIOCGPTN]: masterOnly((m, t, arg) => (t.memory.setU32(arg, m.slave.index) ? 0 : -EFAULT)),
+  [C.TIOCGPTPEER]: masterOnly((m, t, flags) => {
+    const file = openPath(t, null, `/dev/pts/${m.slave.index}`, { flags, mode: 0, resolve: 0 });
+    if (typeof file === 'number') return file;
+    const { fds, rlimits } = taskOf(t);
+    const fd = fds.install(file, (flags & O_CLOEXEC) !== 0, rlimits.cur[Rlimit.NOFILE]!);
+    if (fd < 0) file.release();
+    return fd;
+  }),
   [C.TIOCSIG]: masterOnly((m, _t, arg) => {
     if (arg < 1 || arg > 64) return -EINVAL;
     m.slave.signalForeground(arg);

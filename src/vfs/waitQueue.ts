@@ -23,6 +23,11 @@ export class WaitQueue {
     else this.waiters.push(waiter);
   }
 
+  /** Before all others: the order in which Linux tells epoll instances and their items. */
+  addFirst(waiter: Waiter): void {
+    this.waiters = [waiter, ...this.waiters];
+  }
+
   /** Removes one registration of `waiter`; nothing happens when there is none. */
   remove(waiter: Waiter): void {
     const index = this.waiters.indexOf(waiter);

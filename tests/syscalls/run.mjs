@@ -10,7 +10,7 @@ const here = dirname(fileURLToPath(import.meta.url));
 const root = join(here, '../..');
 export const programsDir = join(here, 'programs');
 const cache = join(root, 'node_modules/.cache/syscall-tests');
-const cli = join(root, 'dist/tuxlate.js');
+const cli = process.env.TUXLATE_CLI ?? join(root, 'dist/tuxlate.js');
 
 export const VARIANTS = {
   '64s': ['-m64', '-static'], '64d': ['-m64'], '32s': ['-m32', '-static'], '32d': ['-m32'],
@@ -37,7 +37,7 @@ export function compile(name, variant) {
 }
 
 function run(command, args, source) {
-  const timeout = Number(directive(source, 'timeout') ?? 30) * 1000;
+  const timeout = Number(directive(source, 'timeout') ?? 40) * 1000;
   const extra = directive(source, 'args')?.split(' ') ?? [];
   const input = directive(source, 'stdin') ?? '';
   return new Promise((resolve) => {

@@ -96,7 +96,7 @@ export class EpollFile extends FileDescription {
         if (item !== undefined) return -EEXIST;
         const added = new Item(this, fd, file, (events | EPOLLERR | EPOLLHUP) >>> 0, dataLo, dataHi);
         this.items.set(fd, [...(this.items.get(fd) ?? []), added]);
-        file.waitQueue.add(added);
+        file.waitQueue.addFirst(added);
         if (added.poll(t) !== 0) this.becameReady(added);
         return 0;
       }
@@ -157,6 +157,11 @@ export class EpollFile extends FileDescription {
     }
     for (const item of again) this.ready.add(item);
     return results;
+  }
+
+  /** Seeking is allowed and does nothing. */
+  override seek(): number {
+    return this.pos;
   }
 
   override poll(t?: FileCaller): number {

@@ -58,6 +58,11 @@ export class EventFile extends FileDescription {
     return first === undefined ? -EINVAL : this.read(first);
   }
 
+  /** Seeking is allowed and does nothing. */
+  override seek(): number {
+    return this.pos;
+  }
+
   override poll(): number {
     let mask = 0;
     if ((this.lo | this.hi) !== 0) mask |= EPOLLIN;

@@ -122,6 +122,11 @@ export class InotifyFile extends FileDescription {
     return at;
   }
 
+  /** Seeking is allowed and does nothing. */
+  override seek(): number {
+    return this.pos;
+  }
+
   override poll(): number {
     return this.events.length > 0 ? EPOLLIN | EPOLLRDNORM : 0;
   }

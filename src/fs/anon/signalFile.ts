@@ -55,6 +55,11 @@ export class SignalFile extends FileDescription {
     return at > 0 ? at : -EAGAIN;
   }
 
+  /** Seeking is allowed and does nothing. */
+  override seek(): number {
+    return this.pos;
+  }
+
   override poll(t?: FileCaller): number {
     if (t === undefined) return 0;
     const task = t as Task;

@@ -72,6 +72,11 @@ export class TimerFile extends FileDescription {
     return 8;
   }
 
+  /** Seeking is allowed and does nothing. */
+  override seek(): number {
+    return this.pos;
+  }
+
   override poll(): number {
     this.catchUp();
     return this.ticks > 0 ? EPOLLIN | EPOLLRDNORM : 0;

@@ -61,7 +61,7 @@ export function statusText(t: Task): string {
     (hasMemory(t) ? row('Umask', `0${t.fs.umask.toString(8).padStart(3, '0')}`) : '') +
     row('State', STATES[stateLetter(t)]!) + row('Tgid', process.pid) + row('Ngid', 0) + row('Pid', t.tid) + row('PPid', process.ppid) + row('TracerPid', 0) +
     row('Uid', ids(cred.uid, cred.euid, cred.suid, cred.fsuid)) + row('Gid', ids(cred.gid, cred.egid, cred.sgid, cred.fsgid)) +
-    row('FDSize', Math.max(64, 2 ** Math.ceil(Math.log2(Math.max(1, t.fds.size))))) + row('Groups', `${cred.groups.map((g) => `${g} `).join('')}${cred.groups.length === 0 ? ' ' : ''}`) +
+    row('FDSize', Math.max(256, 2 ** Math.ceil(Math.log2(Math.max(1, t.fds.size))))) + row('Groups', `${cred.groups.map((g) => `${g} `).join('')}${cred.groups.length === 0 ? ' ' : ''}`) +
     row('NStgid', process.pid) + row('NSpid', t.tid) + row('NSpgid', process.pgid) + row('NSsid', process.sid) + row('Kthread', 0) +
     (hasMemory(t) ? memoryRows(t) : '') +
     row('Threads', Math.max(1, process.tasks.size)) + row('SigQ', `${queued}/${process.rlimits.cur[Rlimit.SIGPENDING]}`) +
