@@ -169,9 +169,9 @@ export class HostDir extends HostInode {
     const allowed = this.mayMake(name);
     if (allowed < 0) return allowed;
     const result = this.hostfs.host.symlink(target, this.at(name));
-    if (result >= 0) return this.made(name, init);
+    const made = result < 0 ? result : this.made(name, init);
     // Windows makes links only for the privileged: this one lives as long as we do.
-    return this.hostfs.host.unix ? result : this.addPhantom(name, new PhantomLink(this.hostfs, init, target));
+    return this.hostfs.host.unix || typeof made !== 'number' ? made : this.addPhantom(name, new PhantomLink(this.hostfs, init, target));
   }
 
   override link(name: string, inode: Inode): number {
