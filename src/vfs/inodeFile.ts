@@ -1,6 +1,6 @@
 import { EBADF, EFBIG, EINVAL, ENXIO, EISDIR, ENOTDIR } from '../abi/linux/errno.ts';
 import { DT, S_ISGID, S_ISUID } from '../abi/linux/fileMode.ts';
-import { O_APPEND, O_NOATIME } from '../abi/linux/openFlags.ts';
+import { O_APPEND, O_NOATIME, O_RDONLY } from '../abi/linux/openFlags.ts';
 import { Cap, type Cred } from './cred.ts';
 import { type DirSink, type FileCaller, FileDescription } from './fileDescription.ts';
 import type { DirEntry, Inode } from './inode.ts';
@@ -117,6 +117,18 @@ export class RegularFile extends InodeFile {
 
   override mmap(_writable: boolean): Inode | number {
     return this.inode;
+  }
+}
+
+/** A program or its interpreter while it runs: nobody may open it for writing (ETXTBSY). Preconditions: mayExecute said yes. */
+export class ProgramFile extends RegularFile {
+  constructor(path: Path, cred: Cred) {
+    super(path, O_RDONLY, cred);
+    path.inode.writeCount--;
+  }
+  protected override close(): void {
+    this.inode.writeCount++;
+    super.close();
   }
 }
 

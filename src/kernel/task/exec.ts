@@ -1,12 +1,11 @@
 import { E2BIG, ELIBBAD, ELOOP, ENOEXEC, ENOMEM } from '../../abi/linux/errno.ts';
 import * as AT from '../../abi/linux/elf.ts';
 import { S_ISGID, S_ISUID, S_IXGRP } from '../../abi/linux/fileMode.ts';
-import { O_RDONLY } from '../../abi/linux/openFlags.ts';
 import { READ_IMPLIES_EXEC } from '../../abi/linux/personality.ts';
 import { MAP_ANONYMOUS, MAP_PRIVATE } from '../../abi/linux/mman.ts';
 import { ALL_CAPS, type Cred } from '../../vfs/cred.ts';
 import type { FileDescription } from '../../vfs/fileDescription.ts';
-import { RegularFile } from '../../vfs/inodeFile.ts';
+import { ProgramFile } from '../../vfs/inodeFile.ts';
 import { MS_NOSUID } from '../../vfs/mount.ts';
 import { mayExecute } from '../../vfs/open.ts';
 import { pathName, type Path } from '../../vfs/path.ts';
@@ -92,7 +91,7 @@ function parseScript(head: Uint8Array): { interpreter: string; argument: string 
 /** Opens a program for reading its bytes, whatever read permission says. */
 function openProgram(t: Task, path: Path): FileDescription | number {
   const allowed = mayExecute(t, path);
-  return allowed < 0 ? allowed : new RegularFile(path, O_RDONLY, t.cred);
+  return allowed < 0 ? allowed : new ProgramFile(path, t.cred);
 }
 
 /** Finds out what runs, loads it into a new address space and builds its stack. Nothing of `t` changes. */
