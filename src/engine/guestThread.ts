@@ -51,6 +51,13 @@ class Machine {
   }
 }
 
+/** A jump above 4 GiB faults at its whole target; the interpreter's fault exit has written only the low half of rip. */
+function wildJump(words: Int32Array, cpu: number): void {
+  if (words[(cpu + Cpu.exitReason) >> 2] !== Exit.fault || words[(cpu + Cpu.exitCode) >> 2] !== Access.execute) return;
+  words[(cpu + Cpu.rip) >> 2] = words[(cpu + Cpu.exitAddr) >> 2]!;
+  words[(cpu + Cpu.rip + 4) >> 2] = words[(cpu + Cpu.exitAddr + 4) >> 2]!;
+}
+
 function helperAbort(): never {
   throw new Error('a compiled helper has failed');
 }
@@ -105,6 +112,8 @@ export class GuestThread {
     const words = code.current().words;
     if (pc !== -1) {
       setRip(words, cpu, pc);
+      // It may only have lost its place in the jump cache.
+      if (code.isRegion(code.lookup(pc >>> 0, cpu))) return machine.interpreter.enter(cpu, pc, depth, returnTo);
       machine.regions.missed(pc >>> 0, cpu);
     }
     const outer = words[(cpu + EngineField.depth) >> 2]!, dropped = words[Globals.regionsDropped >> 2];
@@ -157,6 +166,7 @@ export class GuestThread {
       switch (words[(cpu + EngineField.exitKind) >> 2]) {
         case EngineExit.kernel:
           if (this.isOwnInterrupt(words, cpu)) continue;
+          wildJump(words, cpu);
           return false;
         case EngineExit.link: from = words[(cpu + EngineField.exitRecord) >> 2]!; break;
         case EngineExit.lookup: from = staleRecord(code, words, cpu); break;

@@ -1,6 +1,6 @@
 import {
   BUS_ADRALN, BUS_ADRERR, FPE_FLTDIV, FPE_FLTINV, FPE_FLTOVF, FPE_FLTRES, FPE_FLTUND, FPE_INTDIV, ILL_ILLOPN, SEGV_ACCERR, SEGV_MAPERR, SIGBUS, SIGFPE,
-  SIGILL, SIGKILL, SIGSEGV, SIGTRAP, SI_KERNEL, TRAP_TRACE,
+  SIGILL, SIGKILL, SIGSEGV, SIGTRAP, SI_KERNEL, TRAP_BRKPT, TRAP_TRACE,
 } from '../../abi/linux/signal.ts';
 import { Cpu, Eflags } from '../../machine/cpuState.ts';
 import { Access, Vector } from '../../machine/exit.ts';
@@ -66,6 +66,8 @@ export function raiseTrap(t: Task, vector: number): void {
   switch (vector) {
     case Vector.DE: return forceSignal(t, siginfo(SIGFPE, FPE_INTDIV, where));
     case Vector.DB:
+      // Without TF it was int1 (get_si_code of DR6 without a reason).
+      if ((regs.u32(Cpu.eflagsSystem) & Eflags.TF) === 0) return forceSignal(t, siginfo(SIGTRAP, TRAP_BRKPT, where));
       regs.setU32(Cpu.eflagsSystem, regs.u32(Cpu.eflagsSystem) & ~(t.singleStep ? Eflags.TF : 0));
       return forceSignal(t, siginfo(SIGTRAP, TRAP_TRACE, where));
     case Vector.BP: return forceSignal(t, siginfo(SIGTRAP, SI_KERNEL));
