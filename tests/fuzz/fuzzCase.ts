@@ -46,7 +46,9 @@ export function makeCase(row: Row, mode: 32 | 64, random: Random): FuzzCase | un
     const { bytes, instruction } = encoded;
     const s = randomState(row, instruction, mode, random);
     const patches: Patch[] = [];
-    const scene: Scene = { row, i: instruction, bytes, mode, s, patches, start: START, random };
+    // Some across a page boundary.
+    const start = random.chance(0.1) ? Area.code + 0x1000 - random.below(bytes.length + 1) : START;
+    const scene: Scene = { row, i: instruction, bytes, mode, s, patches, start, random };
     prepare(scene);
     if (!aimMemory(scene)) continue;
     const again = new Instruction();
@@ -54,7 +56,7 @@ export function makeCase(row: Row, mode: 32 | 64, random: Random): FuzzCase | un
     const seed = random.chance(0.3) ? 0 : 1 + random.below(8);
     const usable = patches.filter(inData);
     return {
-      row, mode, instruction: again, code: bytes, state: s, seed, patches: usable, start: START, text: printInstruction(again, START), single: true,
+      row, mode, instruction: again, code: bytes, codeOffset: start - Area.code, state: s, seed, patches: usable, start, text: printInstruction(again, start), single: true,
       ignoredFlags: undefinedFlags(again, row.flagsUndefined, row.mnemonic, s), ignoredOnFault: 0, exactSse: random.chance(0.5), before: (addr) => memoryBefore(seed, usable, addr),
     };
   }
@@ -70,7 +72,7 @@ function aimMemory(c: Scene): boolean {
   if (c.i.addressSize === 2 && size > 16) return false;
   // eax and edx select components.
   if (/^x(save|rstor)$/.test(c.row.mnemonic) && [c.i.base, c.i.index].some((reg) => reg === 0 || reg === 2)) return false;
-  if (!aim(c.bytes, c.i, c.s, target, size, START)) return false;
+  if (!aim(c.bytes, c.i, c.s, target, size, c.start)) return false;
   if (size > 0 && size <= 576) c.patches.push({ addr: target, bytes: memoryContents(c, size) });
   return true;
 }
