@@ -15,8 +15,11 @@ let nextIno = 0xf0000000;
 export interface Owner {
   uid(): number;
   gid(): number;
+  /** The permission bits hold for root too, as in /proc/sys. */
+  readonly strict?: boolean;
 }
 export const rootOwner: Owner = { uid: () => 0, gid: () => 0 };
+export const sysctlOwner: Owner = { ...rootOwner, strict: true };
 
 /** A file of a file system whose contents are made when they are read (procfs, sysfs). Names and contents are byte strings. */
 export abstract class InfoNode extends Inode {
@@ -49,6 +52,11 @@ export abstract class InfoNode extends Inode {
   override get type(): number {
     return this.mode & S_IFMT;
   }
+  override permission(mask: number, cred: Cred): number | null {
+    if (this.owner.strict !== true) return null;
+    const bits = cred.fsuid === 0 ? this.mode >>> 6 : cred.inGroup(0) ? this.mode >>> 3 : this.mode;
+    return (mask & ~bits & 7) === 0 ? 0 : -EACCES;
+  }
   override setattr(change: AttrChange): number {
     // O_TRUNC on a writable one is no change.
     return change.size !== undefined && Object.keys(change).length === 1 ? 0 : -EPERM;
@@ -69,6 +77,22 @@ export abstract class InfoDir extends InfoNode {
   }
   override lookup(name: string, _cred: Cred): Inode | number {
     return this.child(name) ?? -ENOENT;
+  }
+  // Names that are not there cannot be made either: the look-up itself fails.
+  override mknod(): number {
+    return -ENOENT;
+  }
+  override mkdir(): number {
+    return -ENOENT;
+  }
+  override symlink(): number {
+    return -ENOENT;
+  }
+  override link(): number {
+    return -ENOENT;
+  }
+  override rename(_oldName: string, _inode: Inode, _newDir: Inode, _newName: string, target: Inode | null): number {
+    return target === null ? -ENOENT : -EPERM;
   }
   override list(): DirEntry[] | number {
     const out: DirEntry[] = [];
@@ -196,11 +220,14 @@ class InfoDescription extends FileDescription {
 export class InfoLink extends InfoNode {
   private readonly target: (reader: Task) => string | number;
   private readonly jump: ((reader: Task) => Path | number) | null;
+  /** What lstat says: only links that always lead to the same place tell. */
+  private readonly length: number;
 
-  constructor(fs: FileSystem, target: (reader: Task) => string | number, jump: ((reader: Task) => Path | number) | null = null, owner: Owner = rootOwner, permissions = 0o777) {
+  constructor(fs: FileSystem, target: (reader: Task) => string | number, jump: ((reader: Task) => Path | number) | null = null, owner: Owner = rootOwner, permissions = 0o777, length = 0) {
     super(fs, S_IFLNK | permissions, owner);
     this.target = target;
     this.jump = jump;
+    this.length = length;
   }
   override readlink(reader?: PathContext): string | number {
     return reader === undefined ? -EACCES : this.target(reader as Task);
@@ -209,7 +236,7 @@ export class InfoLink extends InfoNode {
     return this.jump === null ? null : this.jump(reader as Task);
   }
   protected override size(): number {
-    return this.jump === null ? 0 : 64;
+    return this.length;
   }
 }
 
@@ -218,7 +245,7 @@ export class InfoLink extends InfoNode {
 export const file = (show: Show, permissions = 0o444): MakeNode => (fs, owner) => new InfoFile(fs, permissions, owner, show);
 export const text = (contents: string, permissions = 0o444): MakeNode => file(() => contents, permissions);
 export const dir = (table: Readonly<Record<string, MakeNode>>): MakeNode => (fs, owner) => new TableDir(fs, table, owner);
-export const link = (target: string): MakeNode => (fs, owner) => new InfoLink(fs, () => target, null, owner);
+export const link = (target: string): MakeNode => (fs, owner) => new InfoLink(fs, () => target, null, owner, 0o777, target.length);
 
 /** A sysctl whose value is a number or text the program may set; it is kept and shown, `use` may act on it. */
 export function setting(initial: string, use?: (value: string) => number): MakeNode {

@@ -1,9 +1,10 @@
-import { EACCES, EINVAL, ENOENT, EPERM } from '../../abi/linux/errno.ts';
+import { EACCES, EINVAL, ENOENT, EPERM, ESRCH } from '../../abi/linux/errno.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
 import type { Process } from '../../kernel/task/process.ts';
 import type { Task } from '../../kernel/task/task.ts';
 import { GUEST_END } from '../../machine/memoryLayout.ts';
-import { Cap } from '../../vfs/cred.ts';
+import { Cap, type Cred } from '../../vfs/cred.ts';
+import type { Inode } from '../../vfs/inode.ts';
 import type { FileSystem } from '../../vfs/fileSystem.ts';
 import type { Path } from '../../vfs/path.ts';
 import { FdDir, FdInfoDir } from './fdDir.ts';
@@ -216,7 +217,20 @@ function ownerOf(task: () => Task): Owner {
 /** Directories whose table is sorted by name, as Linux lists them nearly. */
 export function processDir(fs: FileSystem, _kernel: Kernel, process: Process): InfoNode {
   const nodes = new TaskNodes(() => process.leader);
-  return new TableDir(fs, { ...nodes.common(), ...nodes.processOnly(process) }, ownerOf(() => process.leader));
+  return new ProcessDir(fs, process, { ...nodes.common(), ...nodes.processOnly(process) }, ownerOf(() => process.leader));
+}
+
+/** Whoever still has the directory of a process open that was reaped is told so. */
+class ProcessDir extends TableDir {
+  private readonly process: Process;
+
+  constructor(fs: FileSystem, process: Process, table: Readonly<Record<string, MakeNode>>, owner: Owner) {
+    super(fs, table, owner);
+    this.process = process;
+  }
+  override lookup(name: string, cred: Cred): Inode | number {
+    return this.process.state === 'reaped' ? -ESRCH : super.lookup(name, cred);
+  }
 }
 
 class TaskDir extends InfoDir {

@@ -1,6 +1,6 @@
 import type { Kernel } from '../../kernel/kernel.ts';
 import type { SystemFacts } from '../systemFacts.ts';
-import { dir, file, InfoLink, link, text, type MakeNode } from './nodes.ts';
+import { dir, file, link, sysctlOwner, TableDir, text, type MakeNode } from './nodes.ts';
 import { sysctlTable } from './sysctl.ts';
 
 const kbLine = (name: string, bytes: number): string => `${`${name}:`.padEnd(16)}${String(Math.floor(bytes / 1024)).padStart(8)} kB\n`;
@@ -102,7 +102,6 @@ const VMSTAT = ['nr_free_pages', 'nr_zone_inactive_anon', 'nr_zone_active_anon',
 /** The files of /proc itself. */
 export function systemTable(kernel: Kernel, facts: SystemFacts): Record<string, MakeNode> {
   const { release, version } = kernel.parts;
-  const net: MakeNode = (fs, owner) => new InfoLink(fs, () => 'self/net', null, owner);
   return {
     bus: dir({ input: dir({ devices: text(''), handlers: text('') }) }),
     cgroups: text('#subsys_name\thierarchy\tnum_cgroups\tenabled\n'),
@@ -127,11 +126,11 @@ export function systemTable(kernel: Kernel, facts: SystemFacts): Record<string, 
     misc: text(''),
     modules: text(''),
     mounts: link('self/mounts'),
-    net,
+    net: link('self/net'),
     partitions: text('major minor  #blocks  name\n\n'),
     stat: file(() => stat(kernel, facts)),
     swaps: text('Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n'),
-    sys: dir(sysctlTable(kernel, facts)),
+    sys: (fs) => new TableDir(fs, sysctlTable(kernel, facts), sysctlOwner),
     sysvipc: dir({
       msg: text('       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid      stime      rtime      ctime\n'),
       sem: text('       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n'),
