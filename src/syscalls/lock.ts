@@ -251,7 +251,7 @@ const commands: Readonly<Record<number, Command>> = {
   [F_GET_SEALS]: (_t, file) => sealable(file)?.seals ?? -EINVAL,
 };
 
-/** The large-file lock commands, which only i386's fcntl64 has. */
+/** The large-file lock commands, which only i386 has (in both of its calls). */
 const commands64: Readonly<Record<number, Command>> = {
   [F_GETLK64]: (t, file, _fd, arg) => getLock(t, file, arg, t.abi.flock64, false),
   [F_SETLK64]: (t, file, _fd, arg) => setLock(t, file, arg, t.abi.flock64, false, false),
@@ -270,9 +270,10 @@ function fcntl(t: Task, fd: number, cmd: number, arg: number, table64: boolean):
 
 export const lockRows: readonly SyscallRow[] = [
   {
-    name: 'fcntl', x86_64: 72, i386: 55, args: ['fd', 'fcntlCmd', 'ulong'], ret: 'int', handler: (t, fd, cmd, arg) => fcntl(t, fd, cmd, arg, false),
+    name: 'fcntl', x86_64: 72, i386: -1, args: ['fd', 'fcntlCmd', 'ulong'], ret: 'int', handler: (t, fd, cmd, arg) => fcntl(t, fd, cmd, arg, false),
     note: 'no leases, no F_NOTIFY, no read/write hints',
   },
+  { name: 'fcntl', x86_64: -1, i386: 55, args: ['fd', 'fcntlCmd', 'ulong'], ret: 'int', handler: (t, fd, cmd, arg) => fcntl(t, fd, cmd, arg, true) },
   { name: 'fcntl64', x86_64: -1, i386: 221, args: ['fd', 'fcntlCmd', 'ulong'], ret: 'int', handler: (t, fd, cmd, arg) => fcntl(t, fd, cmd, arg, true) },
   { name: 'flock', x86_64: 73, i386: 143, args: ['fd', 'int'], ret: 'int', handler: sysFlock },
 ];

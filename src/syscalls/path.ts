@@ -1,6 +1,7 @@
 import { AT_EACCESS, AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_FOLLOW, AT_SYMLINK_NOFOLLOW } from '../abi/linux/fcntl.ts';
 import { EACCES, EBADF, EFAULT, EFBIG, EINVAL, ENOENT, EROFS } from '../abi/linux/errno.ts';
 import { S_IFDIR, S_IFLNK, S_IFREG } from '../abi/linux/fileMode.ts';
+import { O_LARGEFILE } from '../abi/linux/openFlags.ts';
 import type { Abi } from '../abi/abi.ts';
 import type { Layout } from '../abi/layout.ts';
 import { SIGXFSZ } from '../abi/linux/signal.ts';
@@ -154,19 +155,23 @@ function sysFtruncate(t: Task, fd: number, size: number): number {
   const file = fileOf(t, fd);
   if (file === null) return -EBADF;
   if (file.inode.type !== S_IFREG || !file.writable) return -EINVAL;
+  if ((file.flags & O_LARGEFILE) === 0 && size > 0x7fffffff) return -EINVAL;
   return tooLong(t, file.inode, size) ? -EFBIG : file.truncate(size);
 }
 
 // ---- times ----
+
+/** The upper half of a 64-bit tv_nsec is padding for i386 callers. */
+function readTime(t: Task, buf: Uint8Array, at: number, layout: Layout<'tv_sec' | 'tv_nsec'>): Timespec {
+  return { sec: layout.get(buf, 'tv_sec', at), nsec: t.abi.longBytes === 4 ? layout.lo(buf, 'tv_nsec', at) : layout.get(buf, 'tv_nsec', at) };
+}
 
 /** The two times at `ptr`; null stands for "now" (no pointer). */
 function readTimes(t: Task, ptr: number, layout: Layout<'tv_sec' | 'tv_nsec'>): [Timespec, Timespec] | null | number {
   if (ptr === 0) return null;
   const buf = t.memory.readable(ptr, layout.size * 2);
   if (buf === null) return -EFAULT;
-  const a = layout.read(buf);
-  const m = layout.read(buf, layout.size);
-  return [{ sec: a.tv_sec, nsec: a.tv_nsec }, { sec: m.tv_sec, nsec: m.tv_nsec }];
+  return [readTime(t, buf, 0, layout), readTime(t, buf, layout.size, layout)];
 }
 
 function setTimes(t: Task, dirfd: number, ptr: number, times: [Timespec, Timespec] | null, flags: number): number {

@@ -1,9 +1,10 @@
-import { EAGAIN, EBADF, EFAULT, EFBIG, EINVAL, EOPNOTSUPP, EOVERFLOW, EPIPE, ESPIPE } from '../abi/linux/errno.ts';
+import { EAGAIN, EBADF, EFAULT, EFBIG, EINTR, EINVAL, EOPNOTSUPP, EPIPE, ESPIPE } from '../abi/linux/errno.ts';
 import { O_APPEND, O_LARGEFILE, O_NONBLOCK } from '../abi/linux/openFlags.ts';
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDNORM, EPOLLWRNORM } from '../abi/linux/poll.ts';
 import { SIGPIPE, SIGXFSZ } from '../abi/linux/signal.ts';
 import { Rlimit } from '../kernel/fd/rlimits.ts';
 import { kernelSignal, sendToTask } from '../kernel/signal/send.ts';
+import { Restart, type BlockSpec } from '../kernel/task/block.ts';
 import { ERESTARTSYS } from '../kernel/task/park.ts';
 import type { Task } from '../kernel/task/task.ts';
 import type { FileDescription } from '../vfs/fileDescription.ts';
@@ -18,7 +19,14 @@ const READABLE = EPOLLIN | EPOLLRDNORM | EPOLLHUP | EPOLLERR;
 const WRITABLE = EPOLLOUT | EPOLLWRNORM | EPOLLHUP | EPOLLERR;
 const RWF_NOWAIT = 8;
 const RWF_APPEND = 16;
-const RWF_KNOWN = 0x7f;
+const RWF_NOSIGNAL = 0x100;
+/** All but RWF_ATOMIC, which no file here can promise. */
+const RWF_KNOWN = 0x1bf;
+
+/** A wait that a socket's SO_RCVTIMEO or SO_SNDTIMEO ends; a signal ends such a call for good. */
+function limitedBy(t: Task, timeoutNs: number, onTimeout: () => number): Partial<BlockSpec> {
+  return timeoutNs === Infinity ? {} : { deadlineNs: t.kernel.nowNs() + timeoutNs, onTimeout, restart: Restart.never };
+}
 
 /** Runs `attempt` until it answers something other than -EAGAIN, parked on the file between tries. */
 function untilReady(t: Task, file: FileDescription, events: number, attempt: () => number): number {
@@ -28,6 +36,7 @@ function untilReady(t: Task, file: FileDescription, events: number, attempt: () 
   return t.block({
     queues: [file.waitQueue],
     events,
+    ...limitedBy(t, file.readTimeoutNs, () => -EAGAIN),
     retry: () => {
       const n = attempt();
       return n === -EAGAIN ? PARKED : n;
@@ -91,13 +100,13 @@ function offsetOf(file: FileDescription): number {
 }
 
 /** Writes until all has gone or the file would wait. `step(done)` writes what is left after `done` bytes: n or -errno. */
-function writeAll(t: Task, file: FileDescription, total: number, step: (done: number) => number): number {
+function writeAll(t: Task, file: FileDescription, total: number, step: (done: number) => number, quiet = false): number {
   let done = 0;
   const attempt = (): number => {
     for (;;) {
       const n = step(done);
       if (n < 0) {
-        if (n === -EPIPE) sendToTask(t, kernelSignal(SIGPIPE));
+        if (n === -EPIPE && file.raisesSigpipe(done)) sendToTask(t, kernelSignal(SIGPIPE));
         if (n === -EAGAIN && (file.flags & O_NONBLOCK) === 0) return -EAGAIN;
         return done > 0 ? done : n;
       }
@@ -107,15 +116,17 @@ function writeAll(t: Task, file: FileDescription, total: number, step: (done: nu
   };
   const first = attempt();
   if (first !== -EAGAIN || (file.flags & O_NONBLOCK) !== 0 || file.waitQueue === null) return first;
+  const timeoutNs = file.writeTimeoutNs;
   file.acquire();
   return t.block({
     queues: [file.waitQueue],
     events: WRITABLE,
+    ...limitedBy(t, timeoutNs, () => (done > 0 ? done : -EAGAIN)),
     retry: () => {
       const n = attempt();
       return n === -EAGAIN ? PARKED : n;
     },
-    onSignal: () => (done > 0 ? done : -ERESTARTSYS),
+    onSignal: () => (done > 0 ? done : timeoutNs === Infinity ? -ERESTARTSYS : -EINTR),
     cleanup: () => file.release(),
   });
 }
@@ -161,9 +172,11 @@ export function readVector(t: Task, ptr: number, count: number): IoVec[] | numbe
   const out: IoVec[] = [];
   let total = 0;
   for (let i = 0; i < count; i++) {
-    const base = iovec.get(buf, 'iov_base', i * iovec.size);
-    const length = iovec.get(buf, 'iov_len', i * iovec.size);
-    if (length >= (t.abi.longBytes === 8 ? 2 ** 63 : 2 ** 31)) return -EINVAL;
+    const at = i * iovec.size;
+    const base = iovec.get(buf, 'iov_base', at);
+    const length = iovec.get(buf, 'iov_len', at);
+    const top = t.abi.longBytes === 8 ? iovec.hi(buf, 'iov_len', at) : iovec.lo(buf, 'iov_len', at);
+    if (top > 0x7fffffff) return -EINVAL;
     const clipped = Math.min(length, MAX_RW_COUNT - total);
     if (clipped > 0 && !t.memory.inRange(base, clipped)) return -EFAULT;
     total += clipped;
@@ -210,7 +223,8 @@ function sysReadv(t: Task, fd: number, ptr: number, count: number): number {
   });
 }
 
-function sysWritev(t: Task, fd: number, ptr: number, count: number): number {
+/** `quiet`: no SIGPIPE (RWF_NOSIGNAL). */
+function writev(t: Task, fd: number, ptr: number, count: number, quiet: boolean): number {
   const file = fileOf(t, fd);
   if (file === null || !file.writable) return -EBADF;
   const vector = readVector(t, ptr, count);
@@ -222,7 +236,10 @@ function sysWritev(t: Task, fd: number, ptr: number, count: number): number {
   return writeAll(t, file, length, (done) => {
     const views = vectorViews(t, vector, done, length - done, false);
     return views === null ? -EFAULT : file.writev(views, t);
-  });
+  }, quiet);
+}
+function sysWritev(t: Task, fd: number, ptr: number, count: number): number {
+  return writev(t, fd, ptr, count, false);
 }
 
 function positional(t: Task, fd: number, ptr: number, count: number, offset: number, writes: boolean): number {
@@ -267,7 +284,7 @@ function vector2(t: Task, fd: number, ptr: number, count: number, offset: number
   if ((flags & RWF_NOWAIT) !== 0 && file.waitQueue !== null) file.flags |= O_NONBLOCK;
   let result: number;
   const pos = file.pos;
-  if (offset === -1) result = writes ? sysWritev(t, fd, ptr, count) : sysReadv(t, fd, ptr, count);
+  if (offset === -1) result = writes ? writev(t, fd, ptr, count, (flags & RWF_NOSIGNAL) !== 0) : sysReadv(t, fd, ptr, count);
   else result = positional(t, fd, ptr, count, offset, writes);
   if (file.flags !== wasFlags) file.flags = wasFlags;
   if ((flags & RWF_APPEND) !== 0 && offset !== -1) file.pos = pos;
@@ -294,7 +311,8 @@ function seek(t: Task, fd: number, offset: number, whence: number): number {
 }
 function sysLseek(t: Task, fd: number, offset: number, whence: number): number {
   const result = seek(t, fd, offset, whence);
-  return t.abi.longBytes === 4 && result > 0x7fffffff ? -EOVERFLOW : result;
+  // i386's return register has the low half only; so has it under a 64-bit Linux.
+  return t.abi.longBytes === 4 && result >= 0 ? result % 4294967296 : result;
 }
 function sysLlseek(t: Task, fd: number, high: number, low: number, resultPtr: number, whence: number): number {
   const result = seek(t, fd, (high | 0) * 4294967296 + low, whence);

@@ -171,9 +171,8 @@ function statfsFd(t: Task, fd: number, out: number, writer: StatFsWriter): numbe
   const file = t.fds.get(fd);
   return file === null ? -EBADF : writer(t, mountStat(file.path.mount), out);
 }
-/** The caller's idea of the size: with or without the padding at the end. */
 function wrongSize(t: Task, size: number): boolean {
-  return size !== t.abi.statfs64.size && size !== t.abi.statfs64.size + 4 && size !== ((t.abi.statfs64.size + 3) & ~3);
+  return size !== t.abi.statfs64.size;
 }
 
 export const statRows: readonly SyscallRow[] = [

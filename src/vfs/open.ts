@@ -1,7 +1,7 @@
-import { EACCES, EEXIST, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR, ENXIO, EPERM, EROFS, ETXTBSY } from '../abi/linux/errno.ts';
+import { EACCES, EEXIST, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR, ENXIO, EOVERFLOW, EPERM, EROFS, ETXTBSY } from '../abi/linux/errno.ts';
 import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK } from '../abi/linux/fileMode.ts';
 import {
-  O_ACCMODE, O_APPEND, O_CLOEXEC, O_CREAT, O_DIRECTORY, O_EXCL, O_NOATIME, O_NOCTTY, O_NOFOLLOW, O_PATH, O_RDONLY, O_TMPFILE_BIT, O_TRUNC,
+  O_ACCMODE, O_APPEND, O_CLOEXEC, O_CREAT, O_DIRECTORY, O_EXCL, O_LARGEFILE, O_NOATIME, O_NOCTTY, O_NOFOLLOW, O_PATH, O_RDONLY, O_TMPFILE_BIT, O_TRUNC,
 } from '../abi/linux/openFlags.ts';
 import { Dentry } from './dentry.ts';
 import type { FileCaller, FileDescription } from './fileDescription.ts';
@@ -21,6 +21,8 @@ export interface OpenHow {
   resolve: number;
 }
 
+/** Files above this are opened with O_LARGEFILE only. */
+const MAX_NON_LARGE = 0x7fffffff;
 /** Bits that stay in the description's flags. */
 const STATUS_FLAGS = ~(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC);
 const ACCESS_MASK = [MAY_READ, MAY_WRITE, MAY_READ | MAY_WRITE, MAY_READ | MAY_WRITE] as const;
@@ -125,7 +127,7 @@ export function openAt(t: FileCaller, path: Path, how: OpenHow, created: boolean
   }
   let file: FileDescription | number;
   switch (type) {
-    case S_IFREG: file = new RegularFile(path, status, t.cred); break;
+    case S_IFREG: file = (flags & O_LARGEFILE) === 0 && inode.stat().size > MAX_NON_LARGE ? -EOVERFLOW : new RegularFile(path, status, t.cred); break;
     case S_IFDIR: file = new DirectoryFile(path, status, t.cred); break;
     case S_IFIFO: file = inode.fs.env.openFifo(inode, path, status, t); break;
     case S_IFCHR: {
