@@ -2,7 +2,8 @@
 // Only what changed is made again: bundles always (esbuild is faster than asking), the modules when the code that makes
 // them has another hash. Usage: node tools/build.mjs [--watch-quiet]
 import { createHash } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
@@ -28,6 +29,54 @@ const common = {
 /** Bundles one entry point into dist/. */
 async function bundle(entry, out, extra = {}) {
   await build({ ...common, entryPoints: [entry], outfile: join(dist, out), sourcemap: 'linked', ...extra });
+}
+
+/** Node loads such files with less ado than modules; the library alone is one. */
+const script = {
+  format: 'cjs',
+  charset: 'ascii',
+  supported: { 'dynamic-import': false },
+  define: { ...common.define, 'import.meta.url': 'TUXLATE_URL' },
+};
+const scriptUrl = { js: "const TUXLATE_URL = require('node:url').pathToFileURL(__filename).href;" };
+
+/** Bundles what src/host-node/bundle.ts loads: a function of the names a script finds around it. Returns the text's hash. */
+async function loadable(entry, name) {
+  const out = `${name}.bundle.js`;
+  const wrapped = { banner: { js: '(function (require, module, exports, __dirname, TUXLATE_URL) {' }, footer: { js: '})' } };
+  const { outputFiles } = await build({
+    ...common, ...script, ...wrapped, entryPoints: [entry], outfile: join(dist, out), sourcemap: 'linked', write: false,
+  });
+  for (const file of outputFiles) writeFileSync(file.path, file.contents);
+  return hashOf(outputFiles.find((file) => file.path.endsWith('.js')).contents).slice(0, 12);
+}
+
+/** The command and the files its workers run. */
+async function command() {
+  const [main, guestWorker, translator] = await Promise.all([
+    loadable('src/cli/main.ts', 'main'),
+    loadable('src/host-node/guestWorker.entry.ts', 'guestWorker'),
+    loadable('src/host-node/translator.entry.ts', 'translator'),
+  ]);
+  const bundles = { main, guestWorker, translator };
+  const define = { ...script.define, TUXLATE_BUNDLES: JSON.stringify(bundles) };
+  writeFileSync(join(dist, 'package.json'), '{ "type": "commonjs" }\n');
+  await Promise.all([
+    bundle('src/cli/start.ts', 'tuxlate.js', { ...script, define, banner: { js: `#!/usr/bin/env node\n${scriptUrl.js}` } }),
+    bundle('src/host-node/guestWorker.start.ts', 'guestWorker.js', { ...script, define, banner: scriptUrl }),
+    bundle('src/host-node/translator.start.ts', 'translator.js', { ...script, define, banner: scriptUrl }),
+    bundle('src/debug/trace.ts', 'trace.js', { ...script, banner: scriptUrl }),
+  ]);
+  chmodSync(join(dist, 'tuxlate.js'), 0o755);
+  for (const name of readdirSync(dist)) {
+    if (name.endsWith('.cache') && !Object.entries(bundles).some(([of, hash]) => name.startsWith(`${of}-${hash}-`))) rmSync(join(dist, name), { force: true });
+  }
+}
+
+/** On Linux a first run, so that the compiled code which runs keep beside the bundles is there from the beginning. */
+function firstRun() {
+  if (process.platform !== 'linux' || !existsSync('/bin/sh')) return;
+  spawnSync(process.execPath, [join(dist, 'tuxlate.js'), '/bin/sh', '-c', '/bin/true; /bin/true; /bin/true'], { stdio: 'ignore', timeout: 20_000 });
 }
 
 function hashOf(...parts) {
@@ -92,10 +141,7 @@ mkdirSync(work, { recursive: true });
 await Promise.all([
   interpreter(),
   helpers(),
-  bundle('src/cli/main.ts', 'tuxlate.js', { banner: { js: '#!/usr/bin/env node' } }),
-  bundle('src/host-node/guestWorker.entry.ts', 'guestWorker.js'),
-  bundle('src/host-node/translator.entry.ts', 'translator.js'),
-  bundle('src/debug/trace.ts', 'trace.js'),
-  bundle('src/index.ts', 'index.js'),
+  command(),
+  bundle('src/index.ts', 'index.mjs'),
 ]);
-chmodSync(join(dist, 'tuxlate.js'), 0o755);
+firstRun();

@@ -1,8 +1,8 @@
 /** tuxlate [FLAGS] PROGRAM [ARGS...]: runs one program and ends as it ends. */
-import { workers } from './workers.ts';
 import { StartError } from '../boot/options.ts';
 import { traceHelp } from '../debug/traceItems.ts';
 import { runOnNode } from '../host-node/run.ts';
+import type { NodeWorkers } from '../host-node/workers.ts';
 import { endLike } from './exit.ts';
 import { examples, runFlags, usage } from './flagTable.ts';
 import { flagHelp, parseFlags } from './flags.ts';
@@ -14,7 +14,7 @@ function fail(code: number, message: string): never {
   process.exit(code);
 }
 
-async function main(): Promise<void> {
+async function run(workers: NodeWorkers | null): Promise<void> {
   const parsed = parseFlags(runFlags, process.argv.slice(2));
   if ('error' in parsed) fail(125, `${parsed.error}\nSee 'tuxlate --help'.`);
   if (parsed.flags.get('help') === true) {
@@ -33,7 +33,10 @@ async function main(): Promise<void> {
   endLike(await runOnNode(workers!, runOptions(parsed.flags, parsed.rest, observe)));
 }
 
-main().catch((error: unknown) => {
-  if (error instanceof StartError) fail(error.exitCode, error.message);
-  fail(125, `internal error: ${error instanceof Error ? error.stack : String(error)}`);
-});
+/** `workers` is null when the command line asks for no program. */
+export function main(workers: NodeWorkers | null): void {
+  run(workers).catch((error: unknown) => {
+    if (error instanceof StartError) fail(error.exitCode, error.message);
+    fail(125, `internal error: ${error instanceof Error ? error.stack : String(error)}`);
+  });
+}

@@ -1,4 +1,5 @@
 import { openSync, writeSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { type RunOptions, StartError } from '../boot/options.ts';
 import type { Trace } from '../debug/trace.ts';
 import { parseTraceItems } from '../debug/traceItems.ts';
@@ -31,7 +32,7 @@ export async function traceObserver(flags: Map<string, FlagValue>): Promise<RunO
   } catch {
     throw new StartError(125, `${file}: cannot be written`);
   }
-  const tracer = (await import(new URL('./trace.js', import.meta.url).href)) as { Trace: typeof Trace };
+  const tracer = (await import(fileURLToPath(new URL('./trace.js', import.meta.url)))) as { Trace: typeof Trace };
   return (kernel, rows) => {
     new tracer.Trace(kernel, rows, parsed.items, writerTo(fd));
   };
