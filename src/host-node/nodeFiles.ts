@@ -147,8 +147,7 @@ export class NodeFiles implements HostFiles {
   list(path: string): HostDirEntry[] | number {
     return attempt(() => {
       const out: HostDirEntry[] = [];
-      // opendir keeps the host's order (readdirSync sorts).
-      // biome-ignore lint: Node takes 'latin1' here, its types do not say so
+      // opendir keeps the host's order (readdirSync sorts). Node takes latin1 here, whatever its types say.
       const dir = fs.opendirSync(this.directory(path), { encoding: (this.unix ? 'latin1' : 'utf8') as BufferEncoding, bufferSize: 512 });
       try {
         for (let entry = dir.readSync(); entry !== null; entry = dir.readSync()) {

@@ -8,7 +8,7 @@ import { O_APPEND, O_ASYNC, O_DIRECT, O_NOATIME, O_NONBLOCK, O_PATH } from '../a
 import { S_IFREG } from '../abi/linux/fileMode.ts';
 import type { Layout } from '../abi/layout.ts';
 import { PipeFile } from '../fs/pipefs/pipeFile.ts';
-import { TmpRegular } from '../fs/tmpfs/tmpFs.ts';
+import { TmpRegular } from '../fs/tmpfs/tmpRegular.ts';
 import { Rlimit } from '../kernel/fd/rlimits.ts';
 import type { Task } from '../kernel/task/task.ts';
 import { Cap } from '../vfs/cred.ts';

@@ -1,4 +1,4 @@
-import { Dentry } from './dentry.ts';
+import type { Dentry } from './dentry.ts';
 import type { FileSystem } from './fileSystem.ts';
 import { Path } from './path.ts';
 

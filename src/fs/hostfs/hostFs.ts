@@ -8,7 +8,7 @@ import type { Inode } from '../../vfs/inode.ts';
 import type { StatFs } from '../../vfs/stat.ts';
 import { FdPool } from './fdPool.ts';
 import { HostDir } from './hostDir.ts';
-import { HostInode, HostLink, HostRegular, HostSpecial } from './hostInode.ts';
+import { type HostInode, HostLink, HostRegular, HostSpecial } from './hostInode.ts';
 
 export interface HostFsOptions {
   readOnly?: boolean;

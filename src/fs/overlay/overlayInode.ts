@@ -2,7 +2,7 @@ import { ENODATA, EROFS, ESTALE } from '../../abi/linux/errno.ts';
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../abi/linux/fileMode.ts';
 import { Inode } from '../../vfs/inode.ts';
 import type { AttrChange, Stat } from '../../vfs/stat.ts';
-import { TmpRegular } from '../tmpfs/tmpFs.ts';
+import { TmpRegular } from '../tmpfs/tmpRegular.ts';
 import type { OverlayDir } from './overlayDir.ts';
 import { adoptIdentity, type OverlayFs, type UpperInode } from './overlayFs.ts';
 

@@ -6,7 +6,8 @@ import type { FsEnv } from '../../vfs/fsEnv.ts';
 import { RegularFile } from '../../vfs/inodeFile.ts';
 import { Mount } from '../../vfs/mount.ts';
 import { Path } from '../../vfs/path.ts';
-import { SEAL_SEAL, TmpFs } from './tmpFs.ts';
+import { TmpFs } from './tmpFs.ts';
+import { SEAL_SEAL } from './tmpRegular.ts';
 
 /** memfd_create(2) (and System V shared memory, anonymous shared mappings) live in a tmpfs that is mounted nowhere. */
 const instances = new WeakMap<FsEnv, { fs: TmpFs; mount: Mount }>();

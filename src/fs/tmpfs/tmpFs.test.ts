@@ -8,7 +8,8 @@ import { openPath } from '../../vfs/open.ts';
 import { callerOf, TestEnv, type TestCaller } from '../../vfs/testing.ts';
 import { getXattr, listXattr, setXattr } from '../../vfs/xattr.ts';
 import { memfd } from './memfd.ts';
-import { SEAL_GROW, SEAL_SHRINK, SEAL_WRITE, type TmpFsOptions, TmpFs, type TmpRegular } from './tmpFs.ts';
+import { TmpFs, type TmpFsOptions } from './tmpFs.ts';
+import { SEAL_GROW, SEAL_SHRINK, SEAL_WRITE, type TmpRegular } from './tmpRegular.ts';
 
 function setup(options: TmpFsOptions = {}): { t: TestCaller; fs: TmpFs; env: TestEnv } {
   const env = new TestEnv();
