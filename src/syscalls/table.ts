@@ -20,6 +20,8 @@ import type { SyscallRow } from './row.ts';
 import { schedRows } from './sched.ts';
 import { signalRows } from './signal.ts';
 import { signalfdRows } from './signalfd.ts';
+import { socketRows } from './socket.ts';
+import { socketCallRows } from './socketCall.ts';
 import { spliceRows } from './splice.ts';
 import { statRows } from './stat.ts';
 import { syncRows } from './sync.ts';
@@ -29,6 +31,6 @@ import { timeRows } from './time.ts';
 import { xattrRows } from './xattr.ts';
 
 export const allRows: readonly SyscallRow[] = [
-  ...readWriteRows, ...openRows, ...statRows, ...pathRows, ...dirRows, ...lockRows, ...syncRows, ...xattrRows, ...mountRows, ...spliceRows, ...mmRows,
+  ...readWriteRows, ...openRows, ...statRows, ...pathRows, ...dirRows, ...lockRows, ...syncRows, ...xattrRows, ...socketRows, ...socketCallRows, ...mountRows, ...spliceRows, ...mmRows,
   ...processRows, ...resourceRows, ...futexRows, ...pollRows, ...epollRows, ...eventfdRows, ...timerfdRows, ...signalRows, ...signalfdRows, ...inotifyRows, ...ioctlRows, ...timeRows, ...credRows, ...schedRows, ...systemRows, ...prctlRows,
 ];

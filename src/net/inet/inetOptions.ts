@@ -1,0 +1,117 @@
+import { EINVAL, ENOENT, ENOPROTOOPT, ENOTCONN, EPERM } from '../../abi/linux/errno.ts';
+import {
+  AF_INET6, IP_BIND_ADDRESS_NO_PORT, IP_FREEBIND, IP_MTU, IP_MTU_DISCOVER, IP_MULTICAST_ALL, IP_MULTICAST_LOOP, IP_MULTICAST_TTL, IP_OPTIONS,
+  IP_PASSSEC, IP_PKTINFO, IP_RECVERR, IP_RECVOPTS, IP_RECVORIGDSTADDR, IP_RECVTOS, IP_RECVTTL, IP_RETOPTS, IP_TOS, IP_TRANSPARENT, IP_TTL, IP_MINTTL,
+  IPV6_AUTOFLOWLABEL, IPV6_DONTFRAG, IPV6_FREEBIND, IPV6_MTU, IPV6_MTU_DISCOVER, IPV6_MULTICAST_ALL, IPV6_MULTICAST_HOPS, IPV6_MULTICAST_IF, IPV6_MULTICAST_LOOP,
+  IPV6_RECVERR, IPV6_RECVHOPLIMIT, IPV6_RECVORIGDSTADDR, IPV6_RECVPKTINFO, IPV6_RECVTCLASS, IPV6_TCLASS, IPV6_TRANSPARENT, IPV6_UNICAST_HOPS, IPV6_V6ONLY, SOCK_STREAM,
+  SOL_IP, SOL_IPV6, SOL_TCP, SOL_UDP, TCP_CONGESTION, TCP_CORK, TCP_DEFER_ACCEPT, TCP_FASTOPEN, TCP_FASTOPEN_CONNECT, TCP_INQ, TCP_KEEPCNT, TCP_KEEPIDLE,
+  TCP_KEEPINTVL, TCP_LINGER2, TCP_MAXSEG, TCP_NODELAY, TCP_NOTSENT_LOWAT, TCP_QUICKACK, TCP_SYNCNT, TCP_THIN_DUPACK, TCP_THIN_LINEAR_TIMEOUTS, TCP_USER_TIMEOUT,
+  TCP_WINDOW_CLAMP, UDP_CORK, UDP_GRO, UDP_NO_CHECK6_RX, UDP_NO_CHECK6_TX, UDP_SEGMENT,
+} from '../../abi/linux/socket.ts';
+import { getI32 } from '../../abi/layout.ts';
+import { latin1 } from '../../machine/guestMemory.ts';
+import { Cap, type Cred } from '../../vfs/cred.ts';
+import { intValue } from '../options.ts';
+import type { InetSocket } from './inetSocket.ts';
+
+/** An option that is an int: what it is at first, and which values it takes ('flag': anything, kept as 0 or 1). */
+type IntOption = { readonly initial: number; readonly range: 'flag' | readonly [number, number] };
+const flag = (initial = 0): IntOption => ({ initial, range: 'flag' });
+const range = (initial: number, least: number, most: number): IntOption => ({ initial, range: [least, most] });
+const any = (initial: number): IntOption => range(initial, -0x80000000, 0x7fffffff);
+
+/** tcp(7) */
+const tcp: Readonly<Record<number, IntOption>> = {
+  [TCP_NODELAY]: flag(), [TCP_CORK]: flag(), [TCP_MAXSEG]: range(536, 0, 32767), [TCP_KEEPIDLE]: range(7200, 1, 32767), [TCP_KEEPINTVL]: range(75, 1, 32767),
+  [TCP_KEEPCNT]: range(9, 1, 127), [TCP_SYNCNT]: range(6, 1, 127), [TCP_LINGER2]: any(60), [TCP_DEFER_ACCEPT]: any(0), [TCP_WINDOW_CLAMP]: any(0),
+  [TCP_QUICKACK]: flag(1), [TCP_USER_TIMEOUT]: range(0, 0, 0x7fffffff), [TCP_FASTOPEN]: range(0, 0, 0x7fffffff), [TCP_FASTOPEN_CONNECT]: flag(),
+  [TCP_NOTSENT_LOWAT]: any(0), [TCP_INQ]: range(0, 0, 1), [TCP_THIN_LINEAR_TIMEOUTS]: range(0, 0, 1), [TCP_THIN_DUPACK]: range(0, 0, 1),
+};
+
+/** ip(7) */
+const ip: Readonly<Record<number, IntOption>> = {
+  [IP_TOS]: range(0, 0, 255), [IP_TTL]: range(64, 1, 255), [IP_PKTINFO]: flag(), [IP_RECVTTL]: flag(), [IP_RECVTOS]: flag(), [IP_RECVOPTS]: flag(),
+  [IP_RETOPTS]: flag(), [IP_RECVERR]: flag(), [IP_PASSSEC]: flag(), [IP_FREEBIND]: flag(), [IP_TRANSPARENT]: flag(), [IP_MTU_DISCOVER]: range(1, 0, 5),
+  [IP_MINTTL]: range(0, 0, 255), [IP_BIND_ADDRESS_NO_PORT]: flag(), [IP_RECVORIGDSTADDR]: flag(), [IP_MULTICAST_TTL]: range(1, 0, 255),
+  [IP_MULTICAST_LOOP]: flag(1), [IP_MULTICAST_ALL]: range(1, 0, 1),
+};
+
+/** ipv6(7) */
+const ipv6: Readonly<Record<number, IntOption>> = {
+  [IPV6_V6ONLY]: flag(), [IPV6_UNICAST_HOPS]: range(64, -1, 255), [IPV6_MULTICAST_HOPS]: range(1, -1, 255), [IPV6_MULTICAST_LOOP]: range(1, 0, 1),
+  [IPV6_MULTICAST_IF]: any(0), [IPV6_MULTICAST_ALL]: range(1, 0, 1), [IPV6_RECVPKTINFO]: flag(), [IPV6_RECVHOPLIMIT]: flag(), [IPV6_RECVTCLASS]: flag(),
+  [IPV6_TCLASS]: range(0, -1, 255), [IPV6_RECVERR]: flag(), [IPV6_MTU_DISCOVER]: range(1, 0, 5), [IPV6_DONTFRAG]: flag(), [IPV6_AUTOFLOWLABEL]: flag(1),
+  [IPV6_TRANSPARENT]: flag(), [IPV6_FREEBIND]: flag(), [IPV6_RECVORIGDSTADDR]: flag(), [IPV6_MTU]: range(1280, 1280, 0x7fffffff),
+};
+
+const udp: Readonly<Record<number, IntOption>> = {
+  [UDP_CORK]: flag(), [UDP_NO_CHECK6_TX]: flag(), [UDP_NO_CHECK6_RX]: flag(), [UDP_SEGMENT]: range(0, 0, 65535), [UDP_GRO]: flag(),
+};
+
+const CONGESTION_CONTROLS = ['cubic', 'reno'];
+const PATH_MTU = 65535;
+
+function tableOf(s: InetSocket, level: number): Readonly<Record<number, IntOption>> | null {
+  switch (level) {
+    case SOL_TCP: return s.type === SOCK_STREAM ? tcp : null;
+    case SOL_UDP: return s.type === SOCK_STREAM ? null : udp;
+    case SOL_IP: return ip;
+    case SOL_IPV6: return s.family === AF_INET6 ? ipv6 : null;
+    default: return null;
+  }
+}
+
+const key = (level: number, name: number): number => level * 65536 + name;
+
+/** The value of an option that is an int. */
+export function inetInt(s: InetSocket, level: number, name: number): number {
+  return s.inetInts.get(key(level, name)) ?? tableOf(s, level)?.[name]?.initial ?? 0;
+}
+
+/** 0 or -errno; levels TCP, UDP, IP and IPv6. Memberships are the datagram socket's business. */
+export function setInetOption(s: InetSocket, level: number, name: number, value: Uint8Array, cred: Cred): number {
+  const table = tableOf(s, level);
+  if (table === null) return -ENOPROTOOPT;
+  if (level === SOL_TCP && name === TCP_CONGESTION) return setCongestion(s, value);
+  if (level === SOL_IP && name === IP_OPTIONS) return value.length === 0 ? 0 : -EINVAL;
+  const option = table[name];
+  if (option === undefined) return -ENOPROTOOPT;
+  let n: number;
+  if (value.length >= 4) n = getI32(value, 0);
+  else if (level === SOL_IP && value.length >= 1) n = value[0]!;
+  else return -EINVAL;
+  if (level === SOL_IPV6 && name === IPV6_V6ONLY && s.local !== null) return -EINVAL;
+  if ((level === SOL_IP && name === IP_TRANSPARENT) || (level === SOL_IPV6 && name === IPV6_TRANSPARENT)) {
+    if (n !== 0 && !cred.has(Cap.NET_ADMIN) && !cred.has(Cap.NET_RAW)) return -EPERM;
+  }
+  // -1 asks for the default.
+  if (n === -1 && ((level === SOL_IP && (name === IP_TTL || name === IP_MULTICAST_TTL)) || (level === SOL_IPV6 && name !== IPV6_MULTICAST_IF))) n = option.initial;
+  if (option.range === 'flag') n = n === 0 ? 0 : 1;
+  else if (n < option.range[0] || n > option.range[1]) return -EINVAL;
+  if (level === SOL_TCP && name === TCP_MAXSEG && n !== 0 && n < 88) return -EINVAL;
+  s.inetInts.set(key(level, name), n);
+  s.inetOptionChanged(level, name, n);
+  return 0;
+}
+
+function setCongestion(s: InetSocket, value: Uint8Array): number {
+  const end = value.indexOf(0);
+  const name = latin1(value, 0, end < 0 ? value.length : end);
+  if (name === '') return -EINVAL;
+  if (!CONGESTION_CONTROLS.includes(name)) return -ENOENT;
+  s.congestion = name;
+  return 0;
+}
+
+export function getInetOption(s: InetSocket, level: number, name: number): Uint8Array | number {
+  const table = tableOf(s, level);
+  if (table === null) return -ENOPROTOOPT;
+  if (level === SOL_TCP && name === TCP_CONGESTION) return Uint8Array.from(s.congestion.padEnd(16, '\0'), (c) => c.charCodeAt(0));
+  if (level === SOL_IP && name === IP_OPTIONS) return new Uint8Array(0);
+  if ((level === SOL_IP && name === IP_MTU) || (level === SOL_IPV6 && name === IPV6_MTU)) return s.remote === null ? -ENOTCONN : intValue(PATH_MTU);
+  if (table[name] === undefined) return -ENOPROTOOPT;
+  return intValue(inetInt(s, level, name));
+}
+
+/** Whether an IPv6 socket leaves IPv4 alone. */
+export const isV6Only = (s: InetSocket): boolean => s.family === AF_INET6 && inetInt(s, SOL_IPV6, IPV6_V6ONLY) !== 0;

@@ -1,0 +1,540 @@
+import {
+  EADDRINUSE, EAGAIN, EALREADY, ECONNABORTED, ECONNREFUSED, ECONNRESET, EFAULT, EINPROGRESS, EINVAL, EISCONN, ENETUNREACH, ENOPROTOOPT,
+  ENOTCONN, EOPNOTSUPP, EPIPE,
+} from '../../abi/linux/errno.ts';
+import { SIOCINQ, SIOCOUTQ } from '../../abi/linux/ioctl.ts';
+import { O_NONBLOCK } from '../../abi/linux/openFlags.ts';
+import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP, EPOLLRDNORM, EPOLLWRNORM } from '../../abi/linux/poll.ts';
+import {
+  AF_UNSPEC, MSG_ERRQUEUE, MSG_OOB, MSG_PEEK, MSG_TRUNC, SIOCATMARK, SO_KEEPALIVE, SO_RCVBUF, SO_REUSEADDR, SO_REUSEPORT, SO_SNDBUF, SOCK_STREAM, SOL_TCP,
+  TCP_INFO, TCP_KEEPIDLE, TCP_NODELAY,
+} from '../../abi/linux/socket.ts';
+import { getU16 } from '../../abi/layout.ts';
+import type { Abi } from '../../abi/abi.ts';
+import type { HostStream, StreamEvents } from '../../host/sockets.ts';
+import type { FileCaller } from '../../vfs/fileDescription.ts';
+import type { PathContext } from '../../vfs/path.ts';
+import { ByteQueue } from '../byteQueue.ts';
+import { copyOf } from '../buffers.ts';
+import { Fifo } from '../fifo.ts';
+import { type Incoming, type Outgoing, RCV_SHUTDOWN, SEND_SHUTDOWN, SHUTDOWN_MASK } from '../message.ts';
+import type { NetStack } from '../netStack.ts';
+import { PENDING } from '../socket.ts';
+import type { HostPort } from './hostPorts.ts';
+import { InetSocket } from './inetSocket.ts';
+import { inetInt, isV6Only } from './inetOptions.ts';
+import { isMulticast } from './ip.ts';
+import type { Endpoint } from './endpoint.ts';
+import { HostLink, InnerLink, type TcpLink } from './tcpLink.ts';
+
+/**
+ *   close --(listen)--> listening
+ *   close --(connect)--> connecting --> established, or close again with an error
+ *   established --(reset)--> close
+ * Ends of the two directions are bits of shutdownBits.
+ */
+export const TcpState = { close: 'close', listening: 'listening', connecting: 'connecting', established: 'established' } as const;
+export type TcpStateName = (typeof TcpState)[keyof typeof TcpState];
+
+const READABLE = EPOLLIN | EPOLLRDNORM;
+const WRITABLE = EPOLLOUT | EPOLLWRNORM;
+const ALL = READABLE | WRITABLE | EPOLLRDHUP | EPOLLHUP | EPOLLERR;
+
+export class TcpSocket extends InetSocket implements StreamEvents {
+  state: TcpStateName = TcpState.close;
+  link: TcpLink | null = null;
+  readonly incoming = new ByteQueue();
+  /** Connections that nobody has accepted, and clients that wait until there is room for them. */
+  private readonly arrivals = new Fifo<TcpSocket>();
+  private readonly waiting = new Fifo<TcpSocket>();
+  private backlog = 0;
+  /** The port on the host, and those published for it. */
+  private hostPort: HostPort | null = null;
+  private readonly publications: HostPort[] = [];
+  private asking = false;
+  private hostError = 0;
+  private stream: HostStream | null = null;
+  /** The port it has in the table. */
+  private heldPort = 0;
+  private connectReported = true;
+  private connectFailed = false;
+  private gone = false;
+  buffersSet = false;
+
+  constructor(t: PathContext, net: NetStack, family: number, protocol: number, flags: number) {
+    super(t, net, family, SOCK_STREAM, protocol, flags);
+    this.options.sndBuf = 16384;
+    this.options.rcvBuf = 131072;
+    net.tcpSockets.add(this);
+  }
+
+  override get isStream(): boolean {
+    return true;
+  }
+  override get listening(): boolean {
+    return this.state === TcpState.listening;
+  }
+
+  override mayShare(other: this): boolean {
+    const both = (name: number): boolean => this.options.flag(name) && other.options.flag(name);
+    return both(SO_REUSEPORT) || (both(SO_REUSEADDR) && !other.listening && !this.listening);
+  }
+
+  // ---- bind, listen ----
+
+  override bind(address: Uint8Array, t: FileCaller): number {
+    const wanted = this.bindable(address, t);
+    if (typeof wanted === 'number') return wanted;
+    this.boundIp = wanted.ip === '0.0.0.0' || wanted.ip === '::' ? null : wanted.ip;
+    this.portGiven = true;
+    return this.hold(wanted);
+  }
+
+  /** Takes the port, here and on the host. 0, -errno or PENDING. */
+  private hold(wanted: Endpoint): number {
+    const port = wanted.port !== 0 ? wanted.port : this.net.tcp.ephemeral();
+    if (port === 0 || !this.net.tcp.isFree(this, port)) {
+      this.boundIp = null;
+      this.portGiven = false;
+      return -EADDRINUSE;
+    }
+    this.local = { ip: wanted.ip, port, scopeId: wanted.scopeId };
+    this.net.tcp.add(this, port);
+    this.heldPort = port;
+    const ports = this.net.hostPorts;
+    if (ports === null) return 0;
+    this.asking = true;
+    const { ip } = this.hostAddress(wanted);
+    ports.acquire(ip, port, isV6Only(this), (result) => this.hostAnswered(wanted, result));
+    return this.asking ? PENDING : this.bindResult();
+  }
+
+  private hostAnswered(wanted: Endpoint, result: HostPort | number): void {
+    this.asking = false;
+    if (typeof result !== 'number') {
+      if (this.gone) {
+        result.release();
+        return;
+      }
+      this.hostPort = result;
+    } else {
+      this.unhold();
+      this.local = null;
+      // Somebody on the host has the port that we chose: another one.
+      if (result === EADDRINUSE && wanted.port === 0 && !this.gone && this.hold(wanted) === PENDING) return;
+      this.hostError = result;
+      this.boundIp = null;
+    }
+    this.net.soon(() => this.waitQueue.wake(0));
+  }
+
+  override bindResult(): number {
+    if (this.asking) return PENDING;
+    const error = this.hostError;
+    this.hostError = 0;
+    return -error;
+  }
+
+  private unhold(): void {
+    if (this.heldPort !== 0) this.net.tcp.remove(this, this.heldPort);
+    this.heldPort = 0;
+    this.hostPort?.release();
+    this.hostPort = null;
+  }
+
+  override listen(backlog: number): number {
+    if (this.state !== TcpState.close && this.state !== TcpState.listening) return -EINVAL;
+    this.backlog = backlog < 0 || backlog > 4096 ? 4096 : backlog;
+    if (this.state === TcpState.listening) return 0;
+    if (this.local === null) {
+      const result = this.hold({ ip: this.wildcard, port: 0, scopeId: 0 });
+      if (result !== 0) return result;
+    }
+    return this.listenResult();
+  }
+
+  override listenResult(): number {
+    const bound = this.bindResult();
+    if (bound !== 0) return bound;
+    const { port } = this.local!;
+    for (const other of this.net.tcp.matching(this.bindIp, port)) {
+      if (other !== this && other.listening && !(other.options.flag(SO_REUSEPORT) && this.options.flag(SO_REUSEPORT))) return -EADDRINUSE;
+    }
+    this.state = TcpState.listening;
+    this.shutdownBits = 0;
+    this.net.publish(this, port, (held) => {
+      if (this.gone) held.release();
+      else this.publications.push(held);
+    });
+    return 0;
+  }
+
+  // ---- accept ----
+
+  get hasRoom(): boolean {
+    return this.arrivals.length <= this.backlog;
+  }
+
+  private serverSide(local: Endpoint, remote: Endpoint): TcpSocket {
+    const server = new TcpSocket(this.maker, this.net, this.family, this.protocol, 0);
+    server.options.inherit(this.options);
+    for (const [key, value] of this.inetInts) server.inetInts.set(key, value);
+    server.congestion = this.congestion;
+    server.buffersSet = this.buffersSet;
+    server.local = local;
+    server.remote = remote;
+    server.state = TcpState.established;
+    return server;
+  }
+
+  /** A connection of the host arrives here. */
+  admitHost(stream: HostStream): void {
+    const local = stream.local();
+    const remote = stream.remote();
+    if (local === null || remote === null || this.arrivals.length > 4096) {
+      stream.reset();
+      return;
+    }
+    const server = this.serverSide({ ip: local.ip, port: this.local!.port, scopeId: 0 }, { ...remote, scopeId: 0 });
+    server.attach(stream);
+    this.arrivals.push(server);
+    this.waitQueue.wake(READABLE);
+  }
+
+  private admitInner(client: TcpSocket): void {
+    const server = this.serverSide(client.remote!, client.local!);
+    server.link = new InnerLink(server, client);
+    client.link = new InnerLink(client, server);
+    client.state = TcpState.established;
+    this.arrivals.push(server);
+    this.waitQueue.wake(READABLE);
+    client.waitQueue.wake(WRITABLE);
+  }
+
+  override accept(_t: FileCaller, flags: number): TcpSocket | number {
+    if (this.state !== TcpState.listening) return -EINVAL;
+    const server = this.arrivals.shift();
+    if (server === undefined) return -EAGAIN;
+    server.flags |= flags;
+    while (this.hasRoom) {
+      const next = this.waiting.shift();
+      if (next === undefined) break;
+      this.admitInner(next);
+    }
+    return server;
+  }
+
+  // ---- connect ----
+
+  override connect(address: Uint8Array, t: FileCaller): number {
+    if (address.length >= 2 && getU16(address, 0) === AF_UNSPEC) return this.disconnect();
+    if (this.connectFailed) {
+      this.connectFailed = false;
+      return -(this.takeError() || ECONNABORTED);
+    }
+    switch (this.state) {
+      case TcpState.listening: return -EISCONN;
+      case TcpState.connecting: return (this.flags & O_NONBLOCK) !== 0 ? -EALREADY : -EINPROGRESS;
+      case TcpState.established: {
+        if (this.connectReported) return -EISCONN;
+        this.connectReported = true;
+        return 0;
+      }
+      default: return this.begin(address, t);
+    }
+  }
+
+  private begin(address: Uint8Array, _t: FileCaller): number {
+    const to = this.destination(address);
+    if (typeof to === 'number') return to;
+    if (isMulticast(to.ip) || to.ip === '255.255.255.255') return -ENETUNREACH;
+    const listener = this.net.listener(to.ip, to.port);
+    const { host } = this.net;
+    if (listener === null && host === null && !this.net.isLocal(to.ip)) return -ENETUNREACH;
+    this.shutdownBits = 0;
+    this.error = 0;
+    this.remote = to;
+    this.state = TcpState.connecting;
+    this.connectReported = false;
+    if (listener !== null) this.beginInner(listener, to);
+    else if (host === null || to.port === 0) this.failed(ECONNREFUSED);
+    else this.beginOutside(to);
+    return -EINPROGRESS;
+  }
+
+  private beginInner(listener: TcpSocket, to: Endpoint): void {
+    let port = this.local?.port ?? 0;
+    if (port === 0) {
+      port = this.net.tcp.ephemeral();
+      this.net.tcp.add(this, port);
+      this.heldPort = port;
+    }
+    this.local = { ip: this.sourceFor(to.ip), port, scopeId: to.scopeId };
+    if (listener.hasRoom) listener.admitInner(this);
+    else listener.waiting.push(this);
+  }
+
+  private beginOutside(to: Endpoint): void {
+    // The host's port is needed for the connection itself.
+    this.hostPort?.release();
+    this.hostPort = null;
+    const from = this.portGiven ? { ip: this.bindIp, port: this.local!.port } : null;
+    if (this.local === null) this.local = { ip: this.sourceFor(to.ip), port: 0, scopeId: to.scopeId };
+    this.stream = this.net.host!.connect(this.hostAddress(to), from);
+    this.stream.events = this;
+  }
+
+  override connectResult(): number {
+    switch (this.state) {
+      case TcpState.connecting: return -EINPROGRESS;
+      case TcpState.established:
+        this.connectReported = true;
+        return 0;
+      default:
+        this.connectFailed = false;
+        return -(this.takeError() || ECONNABORTED);
+    }
+  }
+
+  private failed(errno: number): void {
+    this.state = TcpState.close;
+    this.error = errno;
+    this.connectFailed = true;
+    this.shutdownBits = SHUTDOWN_MASK;
+    this.remote = null;
+    this.stream = null;
+    if (!this.portGiven) {
+      this.unhold();
+      this.local = null;
+    }
+    this.waitQueue.wake(ALL);
+  }
+
+  private disconnect(): number {
+    if (this.state === TcpState.listening) this.stopListening();
+    this.link?.close(true);
+    this.stream?.reset();
+    this.link = this.stream = null;
+    this.state = TcpState.close;
+    this.remote = null;
+    this.connectFailed = false;
+    this.shutdownBits = 0;
+    if (!this.portGiven) {
+      this.unhold();
+      this.local = null;
+    }
+    this.waitQueue.wake(ALL);
+    return 0;
+  }
+
+  // ---- what the other side does ----
+
+  /** A connection of the host becomes this socket's. */
+  private attach(stream: HostStream): void {
+    this.stream = stream;
+    stream.events = this;
+    this.applyOptions(stream);
+    this.link = new HostLink(stream);
+  }
+  private applyOptions(stream: HostStream): void {
+    if (inetInt(this, SOL_TCP, TCP_NODELAY) !== 0) stream.setNoDelay(true);
+    if (this.options.flag(SO_KEEPALIVE)) stream.setKeepAlive(true, inetInt(this, SOL_TCP, TCP_KEEPIDLE));
+  }
+
+  onConnect(): void {
+    this.net.soon(() => {
+      const stream = this.stream;
+      if (stream === null || this.state !== TcpState.connecting) return;
+      const local = stream.local();
+      if (local !== null) this.local = { ...local, scopeId: this.local?.scopeId ?? 0 };
+      this.state = TcpState.established;
+      this.attach(stream);
+      this.waitQueue.wake(WRITABLE);
+    });
+  }
+  onData(chunk: Uint8Array): void {
+    this.net.soon(() => {
+      this.arrived(chunk);
+      (this.link as HostLink | null)?.arrived(this.incoming.length);
+    });
+  }
+  onEnd(): void {
+    this.net.soon(() => this.peerEnded());
+  }
+  onError(errno: number): void {
+    this.net.soon(() => {
+      if (this.state === TcpState.connecting) this.failed(errno);
+      else this.broken(errno);
+    });
+  }
+  onDrain(): void {
+    this.net.soon(() => this.wakeWriters());
+  }
+
+  /** Bytes from the other side; false: this one is closed and takes none. */
+  arrived(chunk: Uint8Array): boolean {
+    if (this.gone) return false;
+    if ((this.shutdownBits & RCV_SHUTDOWN) !== 0) return true;
+    this.incoming.push(chunk);
+    this.waitQueue.wake(READABLE);
+    return true;
+  }
+  peerEnded(): void {
+    if (this.state !== TcpState.established) return;
+    this.shutdownBits |= RCV_SHUTDOWN;
+    this.waitQueue.wake(ALL);
+  }
+  peerReset(): void {
+    this.broken(ECONNRESET);
+  }
+  /** It wrote to somebody who has closed. */
+  brokenPipe(): void {
+    this.broken(EPIPE);
+  }
+  private broken(errno: number): void {
+    if (this.state !== TcpState.established) return;
+    this.state = TcpState.close;
+    this.error = errno;
+    this.shutdownBits = SHUTDOWN_MASK;
+    this.link = this.stream = null;
+    this.waitQueue.wake(ALL);
+  }
+  wakeWriters(): void {
+    this.waitQueue.wake(WRITABLE);
+  }
+
+  // ---- data ----
+
+  override send(msg: Outgoing): number {
+    if ((msg.flags & MSG_OOB) !== 0) return -EOPNOTSUPP;
+    if (this.error !== 0) return -this.takeError();
+    if (this.state === TcpState.connecting) return -EAGAIN;
+    const { link } = this;
+    if (this.state !== TcpState.established || link === null || (this.shutdownBits & SEND_SHUTDOWN) !== 0) return -EPIPE;
+    const n = Math.min(msg.length, link.room());
+    if (n === 0) return msg.length === 0 ? 0 : -EAGAIN;
+    link.write(copyOf(msg.bufs, 0, n));
+    return n;
+  }
+
+  override receive(msg: Incoming): number {
+    if (this.state === TcpState.listening) return -ENOTCONN;
+    if ((msg.flags & MSG_ERRQUEUE) !== 0) return -EAGAIN;
+    if ((msg.flags & MSG_OOB) !== 0) return -EINVAL;
+    const peek = (msg.flags & MSG_PEEK) !== 0;
+    const n = (msg.flags & MSG_TRUNC) !== 0 && !peek ? this.incoming.drop(msg.length) : this.incoming.take(msg.bufs, msg.length, peek);
+    if (n > 0) {
+      if (!peek) this.link?.consumed(this.incoming.length);
+      return n;
+    }
+    if (this.error !== 0) return -this.takeError();
+    if ((this.shutdownBits & RCV_SHUTDOWN) !== 0) return 0;
+    if (this.state === TcpState.close) return -ENOTCONN;
+    return msg.length === 0 ? 0 : -EAGAIN;
+  }
+
+  override shutdown(how: number): number {
+    if (this.state === TcpState.listening) {
+      if (how === 1) return 0;
+      this.stopListening();
+      this.state = TcpState.close;
+      this.shutdownBits = SHUTDOWN_MASK;
+      this.waitQueue.wake(ALL);
+      return 0;
+    }
+    if (this.state === TcpState.connecting) {
+      this.disconnect();
+      return 0;
+    }
+    if (this.state !== TcpState.established) return -ENOTCONN;
+    const bits = how + 1;
+    const finishes = (bits & SEND_SHUTDOWN) !== 0 && (this.shutdownBits & SEND_SHUTDOWN) === 0;
+    this.shutdownBits |= bits;
+    if (finishes) this.link?.finish();
+    this.waitQueue.wake(ALL);
+    return 0;
+  }
+
+  override poll(): number {
+    if (this.state === TcpState.listening) return this.arrivals.length > 0 ? READABLE : 0;
+    let mask = 0;
+    if (this.error !== 0) mask |= EPOLLERR;
+    if (this.state === TcpState.connecting) return mask;
+    if (this.shutdownBits === SHUTDOWN_MASK || this.state === TcpState.close) mask |= EPOLLHUP;
+    if ((this.shutdownBits & RCV_SHUTDOWN) !== 0) mask |= READABLE | EPOLLRDHUP;
+    if (this.incoming.length >= Math.max(1, Math.min(this.options.rcvLowat, 65536))) mask |= READABLE;
+    if ((this.shutdownBits & SEND_SHUTDOWN) !== 0 || this.link === null || this.link.room() > 0) mask |= WRITABLE;
+    return mask;
+  }
+
+  // ---- options and requests ----
+
+  override optionChanged(name: number): void {
+    if (name === SO_SNDBUF || name === SO_RCVBUF) this.buffersSet = true;
+    if (name === SO_KEEPALIVE) this.stream?.setKeepAlive(this.options.flag(SO_KEEPALIVE), inetInt(this, SOL_TCP, TCP_KEEPIDLE));
+  }
+  override inetOptionChanged(level: number, name: number, value: number): void {
+    if (level === SOL_TCP && name === TCP_NODELAY) this.stream?.setNoDelay(value !== 0);
+  }
+
+  override getFamilyOption(level: number, name: number, abi: Abi): Uint8Array | number {
+    if (level !== SOL_TCP || name !== TCP_INFO) return level === 1 ? -ENOPROTOOPT : super.getFamilyOption(level, name, abi);
+    const out = new Uint8Array(abi.tcpInfo.size);
+    abi.tcpInfo.write(out, {
+      tcpi_state: this.stateNumber(), tcpi_rto: 204000, tcpi_ato: 40000, tcpi_snd_mss: 32741, tcpi_rcv_mss: 536, tcpi_pmtu: 65535, tcpi_rtt: 100,
+      tcpi_rttvar: 50, tcpi_snd_ssthresh: 0x7fffffff, tcpi_snd_cwnd: 10, tcpi_advmss: 65483, tcpi_rcv_space: 65495,
+    });
+    return out;
+  }
+
+  /** TCP_ESTABLISHED ... of the kernel, for TCP_INFO and /proc/net/tcp. */
+  stateNumber(): number {
+    switch (this.state) {
+      case TcpState.listening: return 10;
+      case TcpState.connecting: return 2;
+      case TcpState.close: return 7;
+      default: {
+        const { shutdownBits } = this;
+        if (shutdownBits === 0) return 1;
+        return shutdownBits === RCV_SHUTDOWN ? 8 : shutdownBits === SEND_SHUTDOWN ? 5 : 6;
+      }
+    }
+  }
+
+  override familyIoctl(t: FileCaller, cmd: number, arg: number): number | null {
+    switch (cmd) {
+      case SIOCINQ:
+        if (this.listening) return -EINVAL;
+        return t.memory.setU32(arg, this.incoming.length) ? 0 : -EFAULT;
+      case SIOCOUTQ:
+        if (this.listening) return -EINVAL;
+        return t.memory.setU32(arg, this.link?.pending() ?? 0) ? 0 : -EFAULT;
+      case SIOCATMARK: return t.memory.setU32(arg, 0) ? 0 : -EFAULT;
+      default: return null;
+    }
+  }
+
+  // ---- the end ----
+
+  private stopListening(): void {
+    for (const held of this.publications.splice(0)) held.release();
+    this.unhold();
+    for (let server = this.arrivals.shift(); server !== undefined; server = this.arrivals.shift()) {
+      server.link?.close(true);
+      server.link = server.stream = null;
+      server.release();
+    }
+    for (let client = this.waiting.shift(); client !== undefined; client = this.waiting.shift()) client.failed(ECONNREFUSED);
+  }
+
+  protected override close(): void {
+    this.gone = true;
+    this.net.tcpSockets.delete(this);
+    if (this.state === TcpState.listening) this.stopListening();
+    else if (this.link !== null) {
+      const { linger } = this.options;
+      this.link.close(this.incoming.length > 0 || (linger.on && linger.seconds === 0));
+    } else this.stream?.reset();
+    this.unhold();
+  }
+}

@@ -1,0 +1,163 @@
+import { EADDRINUSE } from '../abi/linux/errno.ts';
+import { SO_REUSEPORT } from '../abi/linux/socket.ts';
+import type { HostAddress, HostStream, Sockets } from '../host/sockets.ts';
+import type { Kernel } from '../kernel/kernel.ts';
+import { type HostPort, HostPorts } from './inet/hostPorts.ts';
+import { PortTable } from './inet/portTable.ts';
+import type { TcpSocket } from './inet/tcpSocket.ts';
+import type { UdpSocket } from './inet/udpSocket.ts';
+import { isAny, isLoopback } from './inet/ip.ts';
+import { type NetInterface, netInterfaces } from './netInterface.ts';
+import type { UnixSocket } from './unix/unixSocket.ts';
+
+/** `-p HOSTPORT:PORT`: a guest server's port seen from the host. */
+export interface PublishedPort {
+  readonly host: HostAddress;
+  readonly port: number;
+  readonly protocol: 'tcp' | 'udp';
+}
+
+/** The host's interfaces are looked at again after this time. */
+const INTERFACES_AGE_NS = 1e9;
+
+/** The network of one emulator: names and ports of its sockets, and the way to the host's network, if there is one. */
+export class NetStack {
+  readonly kernel: Kernel;
+  /** null: --net=none. */
+  readonly host: Sockets | null;
+  readonly published: readonly PublishedPort[];
+  readonly unixSockets = new Set<UnixSocket>();
+  readonly tcpSockets = new Set<TcpSocket>();
+  readonly udpSockets = new Set<UdpSocket>();
+  /** TCP ports on the host; null: the guest's are its own. */
+  readonly hostPorts: HostPorts | null;
+  private readonly publisher: Sockets | null;
+  readonly tcp: PortTable<TcpSocket>;
+  readonly udp: PortTable<UdpSocket>;
+  private readonly abstractNames = new Map<string, UnixSocket>();
+  private readonly netlinkPorts = new Set<number>();
+  private nextName = 1;
+  private turn = 0;
+  private known: NetInterface[] = netInterfaces([]);
+  private knownAtNs = -Infinity;
+
+  /** `sockets`: the host's, used for everything when `outside`, else only for published ports. */
+  constructor(kernel: Kernel, sockets: Sockets | null, outside: boolean, published: readonly PublishedPort[]) {
+    this.kernel = kernel;
+    this.host = outside ? sockets : null;
+    this.publisher = sockets;
+    this.hostPorts = this.host === null ? null : new HostPorts(this.host, (stream) => this.arrived(stream, null));
+    this.published = published;
+    const random = (): number => {
+      const bytes = new Uint8Array(2);
+      kernel.parts.random.fill(bytes);
+      return bytes[0]! * 256 + bytes[1]!;
+    };
+    this.tcp = new PortTable<TcpSocket>(random);
+    this.udp = new PortTable<UdpSocket>(random);
+  }
+
+  interfaces(): readonly NetInterface[] {
+    if (this.host === null) return this.known;
+    const now = this.kernel.nowNs();
+    if (now - this.knownAtNs > INTERFACES_AGE_NS) {
+      this.known = netInterfaces(this.host.interfaces());
+      this.knownAtNs = now;
+    }
+    return this.known;
+  }
+
+  /** Whether an address belongs to this system. */
+  isLocal(ip: string): boolean {
+    return isLoopback(ip) || isAny(ip) || this.interfaces().some((i) => i.addresses.some((a) => a.ip === ip));
+  }
+
+  /** Runs what a host callback found out on the kernel loop. */
+  soon(work: () => void): void {
+    this.kernel.defer(work);
+  }
+
+  // ---- netlink port ids ----
+
+  /** Gives a netlink socket its id: the wanted one, else the process's, else a free one. 0 or -EADDRINUSE. */
+  takeNetlinkPort(_s: object, wanted: number, tgid: number, take: (id: number) => void): number {
+    let id = wanted !== 0 ? wanted : tgid;
+    if (this.netlinkPorts.has(id)) {
+      if (wanted !== 0) return -EADDRINUSE;
+      id = 0xfffff000;
+      while (this.netlinkPorts.has(id)) id--;
+    }
+    this.netlinkPorts.add(id);
+    take(id);
+    return 0;
+  }
+  freeNetlinkPort(id: number): void {
+    this.netlinkPorts.delete(id);
+  }
+
+  // ---- TCP servers ----
+
+  /** Who listens there; one of several (SO_REUSEPORT) by chance. */
+  listener(ip: string, port: number): TcpSocket | null {
+    const found = this.tcp.matching(ip, port).filter((s) => s.listening);
+    if (found.length < 2 || !found[0]!.options.flag(SO_REUSEPORT)) return found[0] ?? null;
+    const group = found.filter((s) => s.boundIp === found[0]!.boundIp);
+    this.turn = (this.turn + 1) % group.length;
+    return group[this.turn]!;
+  }
+
+  /** A connection from outside, to `port` or the port it came to. */
+  private arrived(stream: HostStream, port: number | null): void {
+    const local = stream.local();
+    const at = port ?? local?.port ?? 0;
+    const listener = local === null ? null : (this.listener(local.ip, at) ?? (port === null ? null : this.listener('127.0.0.1', at)));
+    if (listener === null) stream.reset();
+    else this.soon(() => (listener.listening ? listener.admitHost(stream) : stream.reset()));
+  }
+
+  /** A server listens on `port`: shown on the host where `-p` says so. A port of the host that is taken is left out. */
+  publish(_s: TcpSocket, port: number, held: (port: HostPort) => void): void {
+    if (this.publisher === null) return;
+    for (const p of this.published) {
+      if (p.port !== port || p.protocol !== 'tcp') continue;
+      if (this.host !== null && p.host.port === port) continue;
+      new HostPorts(this.publisher, (stream) => this.arrived(stream, port)).acquire(p.host.ip, p.host.port, false, (result) => {
+        if (typeof result !== 'number') held(result);
+      });
+    }
+  }
+
+  // ---- abstract Unix names: each type of socket has its own ----
+
+  nameAbstract(s: UnixSocket, name: string): boolean {
+    const key = `${s.type}${name}`;
+    if (this.abstractNames.has(key)) return false;
+    this.abstractNames.set(key, s);
+    s.name = name;
+    return true;
+  }
+  nameFreely(s: UnixSocket): void {
+    do this.nextName = (this.nextName + 1) & 0xfffff;
+    while (!this.nameAbstract(s, `\0${this.nextName.toString(16).padStart(5, '0')}`));
+  }
+  findAbstract(type: number, name: string): UnixSocket | null {
+    return this.abstractNames.get(`${type}${name}`) ?? null;
+  }
+  forgetAbstract(s: UnixSocket): void {
+    const key = `${s.type}${s.name}`;
+    if (this.abstractNames.get(key) === s) this.abstractNames.delete(key);
+  }
+}
+
+const stacks = new WeakMap<Kernel, NetStack>();
+
+export function installNetStack(stack: NetStack): void {
+  stacks.set(stack.kernel, stack);
+}
+
+/** The network of the emulator; without boot's help one that is alone in the world. */
+export function netStackOf(kernel: Kernel): NetStack {
+  let stack = stacks.get(kernel);
+  if (stack === undefined) stacks.set(kernel, (stack = new NetStack(kernel, null, false, [])));
+  return stack;
+}

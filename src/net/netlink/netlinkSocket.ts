@@ -1,0 +1,121 @@
+import {
+  EAGAIN, ECONNREFUSED, EFAULT, EINVAL, EMSGSIZE, ENOPROTOOPT, EOPNOTSUPP,
+} from '../../abi/linux/errno.ts';
+import { SIOCINQ } from '../../abi/linux/ioctl.ts';
+import { EPOLLIN, EPOLLOUT, EPOLLRDNORM, EPOLLWRBAND, EPOLLWRNORM } from '../../abi/linux/poll.ts';
+import { AF_NETLINK, MSG_OOB, MSG_PEEK, MSG_TRUNC, SOL_NETLINK, SOL_SOCKET } from '../../abi/linux/socket.ts';
+import { getI32, getU16, getU32, putU16, putU32 } from '../../abi/layout.ts';
+import type { Abi } from '../../abi/abi.ts';
+import type { FileCaller } from '../../vfs/fileDescription.ts';
+import type { PathContext } from '../../vfs/path.ts';
+import { copyOf, spread } from '../buffers.ts';
+import { Fifo } from '../fifo.ts';
+import type { Incoming, Outgoing } from '../message.ts';
+import type { NetStack } from '../netStack.ts';
+import { intValue } from '../options.ts';
+import { Socket } from '../socket.ts';
+import { answerRequests } from './routeAnswers.ts';
+
+/** A NETLINK_ROUTE socket: questions are answered, changes refused. Port ids are unique in the system. */
+export class NetlinkSocket extends Socket {
+  private portId = 0;
+  private groups = 0;
+  private destination = { pid: 0, groups: 0 };
+  private readonly queue = new Fifo<Uint8Array>();
+  private readonly ints = new Map<number, number>();
+
+  constructor(t: PathContext, net: NetStack, type: number, protocol: number, flags: number) {
+    super(t, net, AF_NETLINK, type, protocol, flags);
+  }
+
+  private address(pid: number, groups: number): Uint8Array {
+    const out = new Uint8Array(12);
+    putU16(out, 0, AF_NETLINK);
+    putU32(out, 4, pid);
+    putU32(out, 8, groups);
+    return out;
+  }
+
+  override bind(address: Uint8Array, t: FileCaller): number {
+    if (address.length < 12 || getU16(address, 0) !== AF_NETLINK) return -EINVAL;
+    const pid = getU32(address, 4);
+    if (this.portId !== 0 && pid !== this.portId) return -EINVAL;
+    this.groups = getU32(address, 8);
+    return this.portId !== 0 ? 0 : this.net.takeNetlinkPort(this, pid, t.tgid, (id) => (this.portId = id));
+  }
+  private autobind(t: FileCaller): void {
+    if (this.portId === 0) this.net.takeNetlinkPort(this, 0, t.tgid, (id) => (this.portId = id));
+  }
+
+  override connect(address: Uint8Array, t: FileCaller): number {
+    if (address.length < 2) return -EINVAL;
+    if (getU16(address, 0) === 0) {
+      this.destination = { pid: 0, groups: 0 };
+      return 0;
+    }
+    if (getU16(address, 0) !== AF_NETLINK || address.length < 12) return -EINVAL;
+    this.autobind(t);
+    this.destination = { pid: getU32(address, 4), groups: getU32(address, 8) };
+    return 0;
+  }
+
+  override localName(): Uint8Array {
+    return this.address(this.portId, this.groups);
+  }
+  override peerName(): Uint8Array {
+    return this.address(this.destination.pid, this.destination.groups);
+  }
+
+  override send(msg: Outgoing, t: FileCaller): number {
+    if ((msg.flags & MSG_OOB) !== 0) return -EOPNOTSUPP;
+    let { pid } = this.destination;
+    if (msg.name !== null) {
+      if (msg.name.length < 12 || getU16(msg.name, 0) !== AF_NETLINK) return -EINVAL;
+      pid = getU32(msg.name, 4);
+    }
+    if (msg.length > this.options.sndBuf - 32) return -EMSGSIZE;
+    this.autobind(t);
+    // Only the kernel listens.
+    if (pid !== 0) return -ECONNREFUSED;
+    for (const answer of answerRequests(this.net, copyOf(msg.bufs, 0, msg.length), this.portId, t.cred)) this.queue.push(answer);
+    this.waitQueue.wake(EPOLLIN | EPOLLRDNORM);
+    return msg.length;
+  }
+
+  override receive(msg: Incoming): number {
+    if ((msg.flags & MSG_OOB) !== 0) return -EOPNOTSUPP;
+    const first = this.queue.first;
+    if (first === undefined) return -EAGAIN;
+    const n = spread(first, msg.bufs);
+    if (n < first.length) msg.outFlags |= MSG_TRUNC;
+    msg.name = this.address(0, 0);
+    if ((msg.flags & MSG_PEEK) === 0) this.queue.shift();
+    return (msg.flags & MSG_TRUNC) !== 0 ? first.length : n;
+  }
+
+  override shutdown(): number {
+    return -EOPNOTSUPP;
+  }
+  override poll(): number {
+    return (this.queue.length > 0 ? EPOLLIN | EPOLLRDNORM : 0) | EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND;
+  }
+
+  override setFamilyOption(level: number, name: number, value: Uint8Array): number {
+    if (level !== SOL_NETLINK) return -ENOPROTOOPT;
+    if (name < 1 || name > 12) return -ENOPROTOOPT;
+    this.ints.set(name, value.length >= 4 ? getI32(value, 0) : 0);
+    return 0;
+  }
+  override getFamilyOption(level: number, name: number, _abi: Abi): Uint8Array | number {
+    if (level === SOL_SOCKET || level !== SOL_NETLINK) return -ENOPROTOOPT;
+    return this.ints.has(name) || (name >= 3 && name <= 12) ? intValue(this.ints.get(name) ?? 0) : -ENOPROTOOPT;
+  }
+  override familyIoctl(t: FileCaller, cmd: number, arg: number): number | null {
+    if (cmd !== SIOCINQ) return null;
+    return t.memory.setU32(arg, this.queue.first?.length ?? 0) ? 0 : -EFAULT;
+  }
+  protected override close(): void {
+    this.net.freeNetlinkPort(this.portId);
+  }
+}
+

@@ -1,0 +1,193 @@
+import { EDOM, EINVAL, ENODEV, ENOPROTOOPT, EPERM } from '../abi/linux/errno.ts';
+import {
+  SO_ACCEPTCONN, SO_BINDTODEVICE, SO_BROADCAST, SO_BSDCOMPAT, SO_BUSY_POLL, SO_COOKIE, SO_DEBUG, SO_DOMAIN, SO_DONTROUTE, SO_ERROR,
+  SO_INCOMING_CPU, SO_KEEPALIVE, SO_LINGER, SO_LOCK_FILTER, SO_MARK, SO_NO_CHECK, SO_OOBINLINE, SO_PASSCRED, SO_PASSSEC, SO_PEERNAME, SO_PRIORITY,
+  SO_PROTOCOL, SO_RCVBUF, SO_RCVBUFFORCE, SO_RCVLOWAT, SO_RCVTIMEO_NEW, SO_RCVTIMEO_OLD, SO_REUSEADDR, SO_REUSEPORT, SO_RXQ_OVFL,
+  SO_SELECT_ERR_QUEUE, SO_SNDBUF, SO_SNDBUFFORCE, SO_SNDLOWAT, SO_SNDTIMEO_NEW, SO_SNDTIMEO_OLD, SO_TIMESTAMP, SO_TIMESTAMPING,
+  SO_TIMESTAMPNS, SO_TYPE, SO_ZEROCOPY,
+} from '../abi/linux/socket.ts';
+import type { Abi } from '../abi/abi.ts';
+import { getI32, getU32, putU32 } from '../abi/layout.ts';
+import { latin1 } from '../machine/guestMemory.ts';
+import { Cap, type Cred } from '../vfs/cred.ts';
+import type { Socket } from './socket.ts';
+
+/** net.core.{w,r}mem_max, and the least that a buffer can be set to. */
+const MEM_MAX = 212992;
+const MIN_SNDBUF = 4608;
+const MIN_RCVBUF = 2304;
+
+/** What the options of level SOL_SOCKET have set. */
+export class SocketOptions {
+  sndBuf = MEM_MAX;
+  rcvBuf = MEM_MAX;
+  rcvLowat = 1;
+  /** ns, Infinity: no limit. */
+  rcvTimeoutNs = Infinity;
+  sndTimeoutNs = Infinity;
+  linger = { on: false, seconds: 0 };
+  device = '';
+  /** The options that are only an int, by number. */
+  readonly ints = new Map<number, number>();
+
+  flag(name: number): boolean {
+    return (this.ints.get(name) ?? 0) !== 0;
+  }
+  int(name: number): number {
+    return this.ints.get(name) ?? 0;
+  }
+  /** What an accepted socket takes over from its listener. */
+  inherit(from: SocketOptions): void {
+    this.sndBuf = from.sndBuf;
+    this.rcvBuf = from.rcvBuf;
+    this.rcvLowat = from.rcvLowat;
+    this.rcvTimeoutNs = from.rcvTimeoutNs;
+    this.sndTimeoutNs = from.sndTimeoutNs;
+    this.linger = { ...from.linger };
+    this.device = from.device;
+    for (const [name, value] of from.ints) this.ints.set(name, value);
+  }
+}
+
+/** Options that are 0 or 1. */
+const FLAGS = new Set([
+  SO_DEBUG, SO_REUSEADDR, SO_DONTROUTE, SO_BROADCAST, SO_KEEPALIVE, SO_OOBINLINE, SO_NO_CHECK, SO_REUSEPORT, SO_PASSCRED, SO_PASSSEC,
+  SO_TIMESTAMP, SO_TIMESTAMPNS, SO_RXQ_OVFL, SO_SELECT_ERR_QUEUE, SO_ZEROCOPY, SO_LOCK_FILTER,
+]);
+/** Options that keep any number. */
+const NUMBERS = new Set([SO_PRIORITY, SO_MARK, SO_BUSY_POLL, SO_TIMESTAMPING, SO_INCOMING_CPU]);
+
+export function intValue(value: number): Uint8Array {
+  const out = new Uint8Array(4);
+  putU32(out, 0, value);
+  return out;
+}
+
+/** Sets an option of SOL_SOCKET. 0 or -errno. */
+export function setSocketOption(s: Socket, name: number, value: Uint8Array, abi: Abi, cred: Cred): number {
+  const o = s.options;
+  if (name === SO_BINDTODEVICE) return bindToDevice(s, value, cred);
+  if (value.length < 4) return -EINVAL;
+  const n = getI32(value, 0);
+  if (FLAGS.has(name)) {
+    if (name === SO_DEBUG && n !== 0 && !cred.has(Cap.NET_ADMIN)) return -EPERM;
+    o.ints.set(name, n === 0 ? 0 : 1);
+    s.optionChanged(name);
+    return 0;
+  }
+  if (NUMBERS.has(name)) return setNumber(s, name, n, cred);
+  switch (name) {
+    case SO_SNDBUFFORCE: case SO_SNDBUF:
+      if (name === SO_SNDBUFFORCE && !cred.has(Cap.NET_ADMIN)) return -EPERM;
+      o.sndBuf = Math.max(clampBuffer(n, name === SO_SNDBUFFORCE) * 2, MIN_SNDBUF);
+      s.optionChanged(SO_SNDBUF);
+      return 0;
+    case SO_RCVBUFFORCE: case SO_RCVBUF:
+      if (name === SO_RCVBUFFORCE && !cred.has(Cap.NET_ADMIN)) return -EPERM;
+      o.rcvBuf = Math.max(clampBuffer(n, name === SO_RCVBUFFORCE) * 2, MIN_RCVBUF);
+      s.optionChanged(SO_RCVBUF);
+      return 0;
+    case SO_RCVLOWAT:
+      o.rcvLowat = n < 0 ? 0x7fffffff : n === 0 ? 1 : n;
+      return 0;
+    case SO_LINGER:
+      if (value.length < abi.linger.size) return -EINVAL;
+      o.linger = { on: n !== 0, seconds: abi.linger.get(value, 'l_linger') };
+      return 0;
+    case SO_RCVTIMEO_OLD: case SO_RCVTIMEO_NEW: case SO_SNDTIMEO_OLD: case SO_SNDTIMEO_NEW: return setTimeout(o, name, value, abi);
+    case SO_BSDCOMPAT: return 0;
+    default: return -ENOPROTOOPT;
+  }
+}
+
+/** A negative size counts as a huge one, except where the limit is lifted. */
+function clampBuffer(n: number, force: boolean): number {
+  if (force) return Math.max(0, Math.min(n, 0x3fffffff));
+  return Math.min(n >>> 0, MEM_MAX);
+}
+
+function setNumber(s: Socket, name: number, n: number, cred: Cred): number {
+  if (name === SO_PRIORITY && (n < 0 || n > 6) && !cred.has(Cap.NET_ADMIN)) return -EPERM;
+  if (name === SO_MARK && !cred.has(Cap.NET_ADMIN)) return -EPERM;
+  if (name === SO_BUSY_POLL && n < 0) return -EINVAL;
+  s.options.ints.set(name, n);
+  return 0;
+}
+
+function bindToDevice(s: Socket, value: Uint8Array, cred: Cred): number {
+  const end = value.subarray(0, 15).indexOf(0);
+  const device = latin1(value, 0, end < 0 ? Math.min(15, value.length) : end);
+  if (s.options.device !== '' && !cred.has(Cap.NET_RAW)) return -EPERM;
+  if (device !== '' && !s.net.interfaces().some((i) => i.name === device)) return -ENODEV;
+  s.options.device = device;
+  return 0;
+}
+
+const isTime64 = (name: number): boolean => name === SO_RCVTIMEO_NEW || name === SO_SNDTIMEO_NEW;
+
+function setTimeout(o: SocketOptions, name: number, value: Uint8Array, abi: Abi): number {
+  let sec: number;
+  let usec: number;
+  if (isTime64(name)) {
+    if (value.length < 16) return -EINVAL;
+    sec = getI32(value, 4) * 4294967296 + getU32(value, 0);
+    usec = getI32(value, 12) * 4294967296 + getU32(value, 8);
+  } else {
+    if (value.length < abi.timeval.size) return -EINVAL;
+    sec = abi.timeval.get(value, 'tv_sec');
+    usec = abi.timeval.get(value, 'tv_usec');
+  }
+  if (usec < 0 || usec >= 1e6) return -EDOM;
+  const ns = sec < 0 ? 0 : sec === 0 && usec === 0 ? Infinity : sec * 1e9 + usec * 1e3;
+  if (name === SO_RCVTIMEO_OLD || name === SO_RCVTIMEO_NEW) o.rcvTimeoutNs = ns;
+  else o.sndTimeoutNs = ns;
+  return 0;
+}
+
+function timeoutValue(ns: number, name: number, abi: Abi): Uint8Array {
+  const whole = ns === Infinity ? 0 : ns;
+  const sec = Math.floor(whole / 1e9);
+  const usec = Math.floor((whole % 1e9) / 1e3);
+  const out = new Uint8Array(isTime64(name) ? 16 : abi.timeval.size);
+  if (isTime64(name)) {
+    putU32(out, 0, sec);
+    putU32(out, 8, usec);
+  } else abi.timeval.write(out, { tv_sec: sec, tv_usec: usec });
+  return out;
+}
+
+/** The value of an option of SOL_SOCKET as the program's ABI has it; -errno. */
+export function getSocketOption(s: Socket, name: number, abi: Abi): Uint8Array | number {
+  const o = s.options;
+  if (FLAGS.has(name) || NUMBERS.has(name)) return intValue(o.int(name));
+  switch (name) {
+    case SO_TYPE: return intValue(s.type);
+    case SO_DOMAIN: return intValue(s.family);
+    case SO_PROTOCOL: return intValue(s.protocol);
+    case SO_ERROR: return intValue(s.takeError());
+    case SO_ACCEPTCONN: return intValue(s.listening ? 1 : 0);
+    case SO_SNDBUF: return intValue(o.sndBuf);
+    case SO_RCVBUF: return intValue(o.rcvBuf);
+    case SO_RCVLOWAT: return intValue(o.rcvLowat);
+    case SO_SNDLOWAT: return intValue(1);
+    case SO_BSDCOMPAT: return intValue(0);
+    case SO_LINGER: {
+      const out = new Uint8Array(abi.linger.size);
+      abi.linger.write(out, { l_onoff: o.linger.on ? 1 : 0, l_linger: o.linger.seconds });
+      return out;
+    }
+    case SO_RCVTIMEO_OLD: case SO_RCVTIMEO_NEW: return timeoutValue(o.rcvTimeoutNs, name, abi);
+    case SO_SNDTIMEO_OLD: case SO_SNDTIMEO_NEW: return timeoutValue(o.sndTimeoutNs, name, abi);
+    case SO_PEERNAME: return s.peerName();
+    case SO_COOKIE: {
+      const out = new Uint8Array(8);
+      putU32(out, 0, s.inode.stat().ino);
+      return out;
+    }
+    case SO_BINDTODEVICE: {
+      const { device } = o;
+      return device === '' ? new Uint8Array(0) : Uint8Array.from(`${device}\0`, (c) => c.charCodeAt(0));
+    }
+    default: return -ENOPROTOOPT;
+  }
+}

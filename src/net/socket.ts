@@ -1,0 +1,146 @@
+import { EINVAL, ENOPROTOOPT, ENOTTY, EOPNOTSUPP } from '../abi/linux/errno.ts';
+import { O_RDWR } from '../abi/linux/openFlags.ts';
+import { SOL_SOCKET } from '../abi/linux/socket.ts';
+import type { Abi } from '../abi/abi.ts';
+import { FileDescription, type FileCaller } from '../vfs/fileDescription.ts';
+import type { PathContext } from '../vfs/path.ts';
+import { WaitQueue } from '../vfs/waitQueue.ts';
+import { totalLength } from './buffers.ts';
+import { interfaceRequest } from './interfaceRequests.ts';
+import { Incoming, type Outgoing } from './message.ts';
+import type { NetStack } from './netStack.ts';
+import { getSocketOption, setSocketOption, SocketOptions } from './options.ts';
+import { socketPath } from './sockFs.ts';
+
+/** bind(2) waits for the host's answer: see Socket.bind. Not an errno. */
+export const PENDING = -0x7ffffffe;
+
+/**
+ * An open socket of any family. Like other files its methods never wait: -EAGAIN (-EINPROGRESS from connect) says that they
+ * would, and the system call parks on `waitQueue` and tries again. Addresses are the bytes of a sockaddr.
+ */
+export abstract class Socket extends FileDescription {
+  override readonly waitQueue = new WaitQueue();
+  readonly net: NetStack;
+  readonly family: number;
+  readonly type: number;
+  readonly protocol: number;
+  readonly options = new SocketOptions();
+  /** What SO_ERROR tells next. */
+  error = 0;
+  /** RCV_SHUTDOWN, SEND_SHUTDOWN. */
+  shutdownBits = 0;
+  /** A sender that got -EAGAIN waits for this besides its own queue. */
+  blockedOn: WaitQueue | null = null;
+
+  constructor(t: PathContext, net: NetStack, family: number, type: number, protocol: number, flags: number) {
+    super(socketPath(t), O_RDWR | flags, t.cred);
+    this.net = net;
+    this.family = family;
+    this.type = type;
+    this.protocol = protocol;
+  }
+
+  override raisesSigpipe(done: number): boolean {
+    return this.isStream && done === 0;
+  }
+  override get readTimeoutNs(): number {
+    return this.options.rcvTimeoutNs;
+  }
+  override get writeTimeoutNs(): number {
+    return this.options.sndTimeoutNs;
+  }
+  /** Data is a stream of bytes: transfers may be partial and go on. */
+  get isStream(): boolean {
+    return false;
+  }
+  get listening(): boolean {
+    return false;
+  }
+
+  /** The pending error, once, as a positive number. */
+  takeError(): number {
+    const { error } = this;
+    this.error = 0;
+    return error;
+  }
+
+  // ---- what a family implements ----
+
+  /** 0, -errno, or PENDING: then bindResult() says 0, -errno or still PENDING after a wake. */
+  abstract bind(address: Uint8Array, t: FileCaller): number;
+  bindResult(): number {
+    return 0;
+  }
+  /** 0, -errno, -EINPROGRESS (connectResult() tells), or -EAGAIN (call again after a wake). */
+  abstract connect(address: Uint8Array, t: FileCaller): number;
+  connectResult(): number {
+    return 0;
+  }
+  listen(_backlog: number, _t: FileCaller): number {
+    return -EOPNOTSUPP;
+  }
+  /** Like bindResult, for listen(). */
+  listenResult(): number {
+    return 0;
+  }
+  /** A new socket (the caller's reference), -EAGAIN. */
+  accept(_t: FileCaller, _flags: number): Socket | number {
+    return -EOPNOTSUPP;
+  }
+  abstract send(msg: Outgoing, t: FileCaller): number;
+  abstract receive(msg: Incoming, t: FileCaller): number;
+  abstract shutdown(how: number): number;
+  abstract localName(): Uint8Array;
+  /** -ENOTCONN */
+  abstract peerName(): Uint8Array | number;
+  setFamilyOption(_level: number, _name: number, _value: Uint8Array, _abi: Abi, _t: FileCaller): number {
+    return -ENOPROTOOPT;
+  }
+  getFamilyOption(_level: number, _name: number, _abi: Abi): Uint8Array | number {
+    return -ENOPROTOOPT;
+  }
+  /** An option of SOL_SOCKET has a new value. */
+  optionChanged(_name: number): void {}
+  /** SIOC* and FIONREAD of the family; null: not one of them. */
+  familyIoctl(_t: FileCaller, _cmd: number, _arg: number): number | null {
+    return null;
+  }
+
+  // ---- the same for all ----
+
+  setOption(level: number, name: number, value: Uint8Array, abi: Abi, t: FileCaller): number {
+    if (level !== SOL_SOCKET) return this.setFamilyOption(level, name, value, abi, t);
+    return setSocketOption(this, name, value, abi, t.cred);
+  }
+  getOption(level: number, name: number, abi: Abi): Uint8Array | number {
+    if (level !== SOL_SOCKET) return this.getFamilyOption(level, name, abi);
+    const own = this.getFamilyOption(level, name, abi);
+    return own !== -ENOPROTOOPT ? own : getSocketOption(this, name, abi);
+  }
+
+  override ioctl(t: FileCaller, cmd: number, arg: number): number {
+    return this.familyIoctl(t, cmd, arg) ?? interfaceRequest(this.net, t, cmd, arg) ?? -ENOTTY;
+  }
+
+  override read(buf: Uint8Array, t: FileCaller): number {
+    return this.readv([buf], t);
+  }
+  override readv(bufs: readonly Uint8Array[], t: FileCaller): number {
+    const length = totalLength(bufs);
+    if (length === 0) return 0;
+    const msg = new Incoming(bufs, length, 0);
+    const n = this.receive(msg, t);
+    msg.dropFiles();
+    return n;
+  }
+  override write(buf: Uint8Array, t: FileCaller): number {
+    return this.send({ bufs: [buf], length: buf.length, name: null, flags: 0, control: null }, t);
+  }
+  override writev(bufs: readonly Uint8Array[], t: FileCaller): number {
+    return this.send({ bufs, length: totalLength(bufs), name: null, flags: 0, control: null }, t);
+  }
+  override fsync(): number {
+    return -EINVAL;
+  }
+}

@@ -1,0 +1,111 @@
+import { EAGAIN, EINVAL, EISCONN, ENOTCONN, EOPNOTSUPP, EPIPE } from '../../abi/linux/errno.ts';
+import { EPOLLIN, EPOLLRDNORM } from '../../abi/linux/poll.ts';
+import { MSG_OOB, MSG_PEEK, SOCK_STREAM } from '../../abi/linux/socket.ts';
+import type { FileCaller, FileDescription } from '../../vfs/fileDescription.ts';
+import type { PathContext } from '../../vfs/path.ts';
+import { copyOf, spread } from '../buffers.ts';
+import { type Incoming, type Outgoing, RCV_SHUTDOWN, SEND_SHUTDOWN, type Ucred } from '../message.ts';
+import type { NetStack } from '../netStack.ts';
+import { Packet, STREAM_PACKET, streamPacketSize } from './packet.ts';
+import { unixAddressBytes } from './unixAddress.ts';
+import { UnixConnection } from './unixConnection.ts';
+import { UnixState } from './unixSocket.ts';
+
+/** SOCK_STREAM: bytes, in packets only as far as control data keeps them apart. */
+export class UnixStream extends UnixConnection {
+  constructor(t: PathContext, net: NetStack, flags: number) {
+    super(t, net, SOCK_STREAM, flags);
+  }
+  override get isStream(): boolean {
+    return true;
+  }
+  protected override another(t: PathContext): UnixStream {
+    return new UnixStream(t, this.net, 0);
+  }
+
+  override send(msg: Outgoing, t: FileCaller): number {
+    if ((msg.flags & MSG_OOB) !== 0) return -EOPNOTSUPP;
+    if (msg.name !== null) return this.state === UnixState.established ? -EISCONN : -EOPNOTSUPP;
+    const other = this.peer as UnixStream | null;
+    if (other === null) return -ENOTCONN;
+    if ((this.shutdownBits & SEND_SHUTDOWN) !== 0) return -EPIPE;
+    if (other.dead || (other.shutdownBits & RCV_SHUTDOWN) !== 0) return -EPIPE;
+    const largest = Math.min(STREAM_PACKET, (this.options.sndBuf >> 1) - 64);
+    const cred = msg.control?.cred ?? (this.passesCred || other.passesCred ? this.credOf(t) : null);
+    let done = 0;
+    while (done < msg.length && this.outstanding < this.options.sndBuf) {
+      const n = Math.min(msg.length - done, largest);
+      const size = streamPacketSize(n);
+      const files: readonly FileDescription[] = msg.control?.files ?? [];
+      msg.control = null;
+      this.outstanding += size;
+      other.packets.push(new Packet(copyOf(msg.bufs, done, n), this, this.name, files, cred, size));
+      done += n;
+    }
+    if (done === 0) return msg.length === 0 ? 0 : -EAGAIN;
+    other.waitQueue.wake(EPOLLIN | EPOLLRDNORM);
+    return done;
+  }
+
+  override receive(msg: Incoming): number {
+    if (this.state !== UnixState.established) return -EINVAL;
+    if ((msg.flags & MSG_OOB) !== 0) return -EINVAL;
+    const peek = (msg.flags & MSG_PEEK) !== 0;
+    let done = 0;
+    let index = 0;
+    let cred: Ucred | null | undefined;
+    while (done < msg.length) {
+      const packet = this.packets.at(peek ? index++ : 0);
+      if (packet === undefined) break;
+      if (this.passesCred) {
+        // Data of different senders is not mixed.
+        if (cred !== undefined && !sameCred(cred, packet.cred)) {
+          msg.stop = true;
+          break;
+        }
+        cred = packet.cred;
+        msg.cred = cred ?? NOBODY;
+      }
+      if (packet.from !== null) msg.name = unixAddressBytes(packet.from);
+      const n = spread(packet.data.subarray(packet.at), msg.bufs, done);
+      if (n === 0) break;
+      done += n;
+      if (this.taken(packet, n, peek, msg)) break;
+    }
+    if (done > 0 || msg.length === 0) return done;
+    if (this.error !== 0) return -this.takeError();
+    return (this.shutdownBits & RCV_SHUTDOWN) !== 0 ? 0 : -EAGAIN;
+  }
+
+  /** `n` bytes of a packet were read. True: the call ends here. */
+  private taken(packet: Packet, n: number, peek: boolean, msg: Incoming): boolean {
+    const hasFiles = packet.files.length > 0;
+    if (hasFiles) {
+      msg.stop = true;
+      if (peek) msg.files = packet.files.map((file) => file.acquire());
+      else {
+        msg.files = packet.files;
+        packet.files = [];
+      }
+    }
+    if (peek) return hasFiles;
+    packet.at += n;
+    if (packet.at < packet.data.length) return true;
+    this.packets.shift();
+    packet.free();
+    return hasFiles;
+  }
+
+  protected override unread(): number {
+    let total = 0;
+    for (const packet of this.packets) total += packet.data.length - packet.at;
+    return total;
+  }
+}
+
+/** What SO_PASSCRED shows of a message that was sent before it was set. */
+export const NOBODY: Ucred = { pid: 0, uid: 65534, gid: 65534 };
+
+function sameCred(a: Ucred | null, b: Ucred | null): boolean {
+  return a === b || (a !== null && b !== null && a.pid === b.pid && a.uid === b.uid && a.gid === b.gid);
+}
