@@ -1,5 +1,5 @@
 /**
- * One region as one WebAssembly function (cpu: i32, depth: i32) -> i32: the guest address to go on at, or WILD_JUMP when the interpreter
+ * One region as one WebAssembly function (cpu: i32, depth: i32[, entry: i32]) -> i32: the guest address to go on at, or WILD_JUMP when the interpreter
  * shall take the instruction at Cpu.rip. All registers are in the CPU state when it returns.
  *
  *   block out
@@ -32,6 +32,12 @@ export type NodeEnd =
   | { kind: 'callTo'; returnTo: number }
   /** the last row leaves by itself (ret, jumpTo) */
   | { kind: 'leave' }
+  /** the last row is `jumpTo`; node 0 finds out whether the address is one of the region's entries */
+  | { kind: 'jumpTo' }
+  /** node 0 of a region with several entries: goes to the gate of the address in `pc`, or leaves */
+  | { kind: 'dispatch' }
+  /** lets only its own `start` through */
+  | { kind: 'gate' }
   /** the interpreter takes the instruction at `address` */
   | { kind: 'interpret'; address: number };
 
@@ -59,7 +65,7 @@ const MAX_DEPTH = 400;
 const SET_FLAGS = opId('setFlags');
 /** Ends of an instruction that the node's `end` stands for. */
 const TRAILING = new Set(['next', 'jump', 'branch', 'call', 'callTo'].map(opId));
-const NEXT = opId('next');
+const NEXT = opId('next'), JUMP_TO = opId('jumpTo');
 const CPU = 0;
 const DEPTH = 1;
 
@@ -72,7 +78,7 @@ function mayLeave(ir: Columns, n: number, plans: ReadonlyMap<number, CheckPlan>)
 }
 
 export class RegionEmitter implements StructureSink {
-  private readonly wasm = new Code([WasmType.i32, WasmType.i32]);
+  private readonly wasm: Code;
   private readonly ir: Columns;
   private readonly nodes: readonly RegionNode[];
   private readonly successors: number[][];
@@ -81,6 +87,9 @@ export class RegionEmitter implements StructureSink {
   private readonly target: RegionTarget;
   private readonly body: BodyEmitter;
   private readonly budget: number;
+  private readonly dispatches: boolean;
+  /** Of the dispatching node: which successor each hash value means. */
+  private hash: DispatchHash | null = null;
   private flow!: FlowGraph;
   private flagsIn: (FlagState | null | undefined)[] = [];
   /** Labels of the code writer by nesting of the structure. */
@@ -88,6 +97,8 @@ export class RegionEmitter implements StructureSink {
   private outLabel = 0;
 
   constructor(ir: Columns, nodes: readonly RegionNode[], successors: number[][], wide: boolean, imports: CallImports) {
+    this.dispatches = nodes[0]!.end.kind === 'dispatch';
+    this.wasm = new Code(this.dispatches ? [WasmType.i32, WasmType.i32, WasmType.i32] : [WasmType.i32, WasmType.i32]);
     this.ir = ir;
     this.nodes = nodes;
     this.successors = successors;
@@ -97,7 +108,7 @@ export class RegionEmitter implements StructureSink {
     this.state = new RegionState(this.wasm, wide, use);
     this.target = new RegionTarget(this.wasm, this.state, imports);
     this.body = new BodyEmitter(this.wasm, ir, this.target);
-    this.target.exits.pc = this.wasm.local(WasmType.i32);
+    this.target.exits.pc = this.dispatches ? 2 : this.wasm.local(WasmType.i32);
     this.budget = this.wasm.local(WasmType.i32);
   }
 
@@ -183,7 +194,8 @@ export class RegionEmitter implements StructureSink {
   br(depth: number): void { this.wasm.br(this.label(depth)); }
   brIf(depth: number): void { this.wasm.brIf(this.label(depth)); }
   brTable(depths: readonly number[]): void {
-    this.wasm.brTable(depths.slice(0, -1).map((d) => this.label(d)), this.label(depths[depths.length - 1]!));
+    // Only node 0 is a switch: its successors are found by hash.
+    this.wasm.brTable(this.hash!.slots.map((k) => this.label(depths[k]!)), this.label(depths[depths.length - 1]!));
   }
   invert(): void { this.wasm.op('i32.eqz'); }
   private label(depth: number): number { return this.labels[this.labels.length - 1 - depth]!; }
@@ -199,12 +211,21 @@ export class RegionEmitter implements StructureSink {
       this.wasm.set(exits.pc);
       this.wasm.br(exits.refuse);
     } else if (n.end.kind === 'call' || n.end.kind === 'callTo') this.call(n);
+    else if (n.end.kind === 'jumpTo') {
+      this.target.target(this.body, this.ir.a[n.from[n.from.length - 1]! - 1]!);
+      this.body.recycle();
+    } else if (n.end.kind === 'gate') {
+      this.wasm.get(exits.pc);
+      this.wasm.i32(n.start | 0);
+      this.wasm.op('i32.ne');
+      this.wasm.brIf(exits.leave);
+    }
   }
 
   private instruction(n: RegionNode, k: number, isLast: boolean): void {
     const ir = this.ir, from = n.from[k]!;
     let to = n.from[k + 1]!;
-    if (to > from && TRAILING.has(ir.op[to - 1]!)) to--;
+    if (to > from && (TRAILING.has(ir.op[to - 1]!) || (isLast && n.end.kind === 'jumpTo' && ir.op[to - 1] === JUMP_TO))) to--;
     let leaves = false, early = false;
     for (let row = from; row < to; row++) {
       const effect = ops[ir.op[row]!]!.effect;
@@ -229,8 +250,15 @@ export class RegionEmitter implements StructureSink {
     this.body.recycle();
   }
 
-  switchIndex(_node: number): void {
-    throw new Error('a region has no switch nodes');
+  /** Only the dispatching node has more than two ways on. */
+  switchIndex(node: number): void {
+    const wasm = this.wasm, starts = this.successors[node]!.slice(0, -1).map((gate) => this.nodes[gate]!.start);
+    this.hash = dispatchHash(starts);
+    wasm.get(this.target.exits.pc);
+    wasm.i32(this.hash.factor);
+    wasm.op('i32.mul');
+    wasm.i32(this.hash.shift);
+    wasm.op('i32.shr_u');
   }
 
   /** The callee finds all registers in the CPU state and leaves them there. */
@@ -291,12 +319,20 @@ export class RegionEmitter implements StructureSink {
     wasm.op('i32.sub');
     wasm.tee(this.budget);
     wasm.op('i32.eqz');
+    if (this.nodes[header]!.end.kind === 'dispatch') {
+      wasm.brIf(this.target.exits.leave);
+      return;
+    }
     wasm.if();
     this.leaveAt(this.nodes[header]!.start);
     wasm.end();
   }
 
   exitEdge(node: number, index: number): void {
+    if (this.nodes[node]!.end.kind === 'dispatch') {
+      this.wasm.br(this.target.exits.leave);
+      return;
+    }
     this.leaveAt(this.nodes[node]!.successorAddresses[index]!);
   }
 
@@ -305,4 +341,35 @@ export class RegionEmitter implements StructureSink {
     this.wasm.set(this.target.exits.pc);
     this.wasm.br(this.target.exits.leave);
   }
+}
+
+/** How the dispatching node finds an entry: slots[(address * factor) >>> shift]. */
+interface DispatchHash {
+  factor: number;
+  shift: number;
+  /** Number of the entry, or of the default. Its length is a power of two. */
+  slots: number[];
+}
+
+/** The most entries for which dispatchHash surely finds a table. */
+export const MAX_ENTRIES = 200;
+
+/** A table in which no two addresses meet. */
+function dispatchHash(starts: readonly number[]): DispatchHash {
+  for (let bits = 2; bits <= 16; bits++) {
+    if (1 << bits < starts.length) continue;
+    for (let attempt = 0; attempt < 100; attempt++) {
+      // Odd factors from a Weyl sequence; any will do.
+      const factor = Math.imul(attempt + 1, 0x9e3779b1) | 1, shift = 32 - bits;
+      const slots = new Array<number>(1 << bits).fill(starts.length);
+      const free = starts.every((start, k) => {
+        const at = Math.imul(start, factor) >>> shift;
+        if (slots[at] !== starts.length) return false;
+        slots[at] = k;
+        return true;
+      });
+      if (free) return { factor, shift, slots };
+    }
+  }
+  throw new Error('no dispatch table');
 }

@@ -59,11 +59,8 @@ export class CodeCache {
   /** The record of the instruction at guest address `addr`, made if need be; 0 = the fetch faults at faultAddress. */
   lookup(addr: number, cpu: number, limit = MAX_RUN): number {
     const pages = this.current();
-    const entry = Atomics.load(this.cache, jumpCacheIndex(addr));
-    if (Number(entry & 0xffffffffn) === addr) {
-      const record = Number(entry >> 32n);
-      if (pages.halves[record >> 1] !== Case.stale) return record;
-    }
+    const seen = this.cached(addr);
+    if (seen !== 0 && pages.halves[seen >> 1] !== Case.stale) return seen;
     if ((pages.bytes[PERMISSION_TABLE + (addr >>> 12)]! & Perm.X) === 0) {
       this.faultAddress = addr;
       return 0;
@@ -72,14 +69,32 @@ export class CodeCache {
     let record = this.find(addr);
     if (record === 0) record = this.make(addr, cpu, limit);
     pages.unlock();
-    if (record > 0 && !this.held.includes(addr)) Atomics.store(this.cache, jumpCacheIndex(addr), BigInt(addr) | (BigInt(record) << 32n));
+    if (record > 0 && !this.held.includes(addr)) this.remember(addr, record);
     return record;
   }
 
   /** The record the jump cache has for `addr`, 0 = none. */
   cached(addr: number): number {
-    const entry = Atomics.load(this.cache, jumpCacheIndex(addr));
-    return Number(entry & 0xffffffffn) === addr ? Number(entry >> 32n) : 0;
+    const index = jumpCacheIndex(addr);
+    for (let k = 0; k < 2; k++) {
+      const entry = Atomics.load(this.cache, index + k);
+      if (Number(entry & 0xffffffffn) === addr) return Number(entry >> 32n);
+    }
+    return 0;
+  }
+
+  /** Puts `record` into the jump cache; what was there first moves to the second place of the pair. */
+  private remember(addr: number, record: number): void {
+    const index = jumpCacheIndex(addr), first = Atomics.load(this.cache, index);
+    if (Number(first & 0xffffffffn) !== addr) Atomics.store(this.cache, index + 1, first);
+    Atomics.store(this.cache, index, BigInt(addr) | (BigInt(record) << 32n));
+  }
+
+  private forget(addr: number): void {
+    const index = jumpCacheIndex(addr);
+    for (let k = 0; k < 2; k++) {
+      if (Number(Atomics.load(this.cache, index + k) & 0xffffffffn) === addr) Atomics.store(this.cache, index + k, NO_ADDRESS);
+    }
   }
 
   /** The place in the interpreter's table of the translated region that jumps to `addr` lead into; -1 = there is none. */
@@ -94,10 +109,16 @@ export class CodeCache {
     return -1;
   }
 
+  /** The place in the table of the region that the jump cache has for `addr`, else -1. */
+  cachedRegion(addr: number): number {
+    const record = this.cached(addr);
+    return record !== 0 && this.pages.halves[record >> 1] === Case.region ? this.pages.words[(record + Field.link) >> 2]! : -1;
+  }
+
   /** From now on lookup() does not put `addr` into the jump cache, so that jumps there come to the dispatcher. */
   hold(addr: number): void {
     this.held.push(addr);
-    if (this.cached(addr) !== 0) Atomics.store(this.cache, jumpCacheIndex(addr), NO_ADDRESS);
+    this.forget(addr);
   }
 
   /** Takes the last hold() back. */
@@ -123,7 +144,7 @@ export class CodeCache {
       halves[(record + RECORD_SIZE) >> 1] = Case.stale;
       ranges.forEach((range, k) => this.link(at + (2 + k) * RECORD_SIZE, range.first >>> 12, range.first, range.first + range.bytes.length, record, 1));
       this.redirect(addr, own, record);
-      Atomics.store(this.cache, jumpCacheIndex(addr), BigInt(addr) | (BigInt(record) << 32n));
+      this.remember(addr, record);
     }
     this.pages.unlock();
   }

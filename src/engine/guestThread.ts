@@ -113,7 +113,7 @@ export class GuestThread {
     if (pc !== -1) {
       setRip(words, cpu, pc);
       // It may only have lost its place in the jump cache.
-      if (code.isRegion(code.lookup(pc >>> 0, cpu))) return machine.interpreter.enter(cpu, pc, depth, returnTo);
+      if (code.lookup(pc >>> 0, cpu) !== 0 && machine.regions.canEnter(pc >>> 0)) return machine.interpreter.enter(cpu, pc, depth, returnTo);
       machine.regions.missed(pc >>> 0, cpu);
     }
     const outer = words[(cpu + EngineField.depth) >> 2]!, dropped = words[Globals.regionsDropped >> 2];

@@ -67,6 +67,12 @@ export class Regions {
     this.heat(rip, cpu, 1);
   }
 
+  /** Whether a jump to `entry` finds a region that this worker has an instance of. */
+  canEnter(entry: number): boolean {
+    const slot = this.code.cachedRegion(entry);
+    return slot >= 0 && this.owned.get(entry) === slot;
+  }
+
   private heat(rip: number, cpu: number, more: number): void {
     const heat = (this.heats.get(rip) ?? 0) + more;
     if (heat < HOT) {
@@ -116,14 +122,20 @@ export class Regions {
       helpers: this.helpers,
     });
     if (!sameCode(this.code.current().bytes, t.ranges)) return;
-    // Another worker of the process may have it already: then this one only lacks the instance.
-    const known = this.code.regionSlot(t.entry), { table } = this.host;
-    const slot = known >= 0 ? known : this.firstSlot + Atomics.add(this.code.current().words, Globals.regions >> 2, 1);
-    if (slot >= table.length) table.grow(slot + SLOTS_AT_ONCE - table.length, this.host.noRegion);
-    table.set(slot, instance.exports['r0']);
-    this.count++;
-    this.owned.set(t.entry, slot);
-    if (known < 0) this.code.installRegion(t.entry, cpu, slot, t.ranges);
+    t.entries.forEach((entry, k) => this.enterable(entry, instance.exports[`r${k}`], t, cpu));
     regionHooks.installed?.(t);
+  }
+
+  /** Makes `entry` lead into the exported function. */
+  private enterable(entry: number, region: unknown, t: Translation, cpu: number): void {
+    const { table } = this.host;
+    // Another worker of the process may have it already: then this one only lacks the instance.
+    const known = this.code.regionSlot(entry), mine = this.owned.get(entry) === known;
+    const slot = known >= 0 && !mine ? known : this.firstSlot + Atomics.add(this.code.current().words, Globals.regions >> 2, 1);
+    if (slot >= table.length) table.grow(slot + SLOTS_AT_ONCE - table.length, this.host.noRegion);
+    table.set(slot, region);
+    this.count++;
+    this.owned.set(entry, slot);
+    if (known !== slot) this.code.installRegion(entry, cpu, slot, t.ranges);
   }
 }

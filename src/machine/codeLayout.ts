@@ -95,7 +95,12 @@ export const Case = {
 /** Entries of the jump cache: u32 guest address, u32 record. */
 export const JUMP_CACHE_ENTRIES = 0x10000;
 
-/** Which entry of the jump cache an address uses. */
+/** Spreads addresses over the jump cache; functions of one program lie too regularly for their own bits to do it. */
+export const JUMP_CACHE_FACTOR = 0x9e3779b1;
+/** (addr * JUMP_CACHE_FACTOR) >>> JUMP_CACHE_SHIFT numbers the pair of entries that an address uses. */
+export const JUMP_CACHE_SHIFT = 17;
+
+/** The first entry of the pair. */
 export function jumpCacheIndex(addr: number): number {
-  return (addr ^ (addr >>> 14)) & (JUMP_CACHE_ENTRIES - 1);
+  return (Math.imul(addr, JUMP_CACHE_FACTOR) >>> JUMP_CACHE_SHIFT) << 1;
 }

@@ -4,7 +4,7 @@
 import { BodyEmitter } from '../../emit/body.ts';
 import { IrBuilder, type Value } from '../../ir/builder.ts';
 import { Field } from '../../ir/ops.ts';
-import { Case, EngineExit, EngineField, FOREIGN_REGION, JUMP_CACHE_ENTRIES, PAGE_HEADER_BITMAP } from '../../machine/codeLayout.ts';
+import { Case, EngineExit, EngineField, FOREIGN_REGION, JUMP_CACHE_FACTOR, JUMP_CACHE_SHIFT, PAGE_HEADER_BITMAP } from '../../machine/codeLayout.ts';
 import { CcOp, Cpu, Eflags } from '../../machine/cpuState.ts';
 import { Access, Exit } from '../../machine/exit.ts';
 import { CODE_PAGE_TABLE, JUMP_CACHE, PERMISSION_TABLE, Perm } from '../../machine/memoryLayout.ts';
@@ -126,13 +126,15 @@ function leaveFault(b: IrBuilder): void {
 }
 
 function lookup(b: IrBuilder): void {
-  const addr = p(b, 0);
-  const hash = b.op('i32.and', b.op('i32.xor', addr, b.op('i32.shr_u', p(b, 0), b.i32(14))), b.i32(JUMP_CACHE_ENTRIES - 1));
-  // one 64-bit load: another thread may be replacing the entry
-  const entry = b.var('i64', b.opImm('raw.load64', JUMP_CACHE, 0, b.op('i32.shl', hash, b.i32(3))));
-  b.if(b.op('i32.eq', b.op('i32.wrap_i64', b.getVar(entry)), p(b, 0)), () => {
-    b.op('return', b.op('i32.wrap_i64', b.op('i64.shr_u', b.getVar(entry), b.i64(32))));
-  });
+  const hash = b.op('i32.shr_u', b.op('i32.mul', p(b, 0), b.i32(JUMP_CACHE_FACTOR | 0)), b.i32(JUMP_CACHE_SHIFT));
+  const pair = b.var('i32', b.op('i32.shl', hash, b.i32(4)));
+  for (const second of [0, 8]) {
+    // one 64-bit load: another thread may be replacing the entry
+    const entry = b.var('i64', b.opImm('raw.load64', JUMP_CACHE + second, 0, b.getVar(pair)));
+    b.if(b.op('i32.eq', b.op('i32.wrap_i64', b.getVar(entry)), p(b, 0)), () => {
+      b.op('return', b.op('i32.wrap_i64', b.op('i64.shr_u', b.getVar(entry), b.i64(32))));
+    });
+  }
   b.op('return', b.i32(0));
 }
 

@@ -4,7 +4,7 @@
  */
 import { decode } from '../../isa/decode/decode.ts';
 import { Instruction, Kind } from '../../isa/instruction.ts';
-import { rows } from '../../isa/rows.ts';
+import { rowAt } from '../../isa/rows.ts';
 
 /** How a block ends. */
 export const End = {
@@ -18,10 +18,12 @@ export const End = {
   call: 3,
   /** indirect call; successors[0] = the return address */
   callTo: 4,
-  /** ret, indirect jump, system call, anything the dispatcher has to see */
+  /** ret, system call, anything the dispatcher has to see */
   leave: 5,
   /** cannot be translated: the interpreter takes this instruction */
   interpret: 6,
+  /** indirect jump: to one of the region's entries, or out of it */
+  jumpTo: 7,
 } as const;
 
 export class Block {
@@ -42,13 +44,18 @@ export class Block {
 }
 
 export class Region {
-  readonly entry: number;
+  /** Addresses the region can be entered at; blocks[k] begins at entries[k]. */
+  readonly entries: readonly number[];
   readonly mode: 32 | 64;
   readonly blocks: Block[] = [];
   instructionCount = 0;
-  constructor(entry: number, mode: 32 | 64) {
-    this.entry = entry;
+  constructor(entries: readonly number[], mode: 32 | 64) {
+    this.entries = entries;
     this.mode = mode;
+  }
+
+  hasIndirectJump(): boolean {
+    return this.blocks.some((block) => block.kind === End.jumpTo);
   }
 
   /** Guest bytes the region was made from: one [first, end) a page. */
@@ -82,6 +89,8 @@ export interface RegionLimits {
   blocks: number;
 }
 export const DEFAULT_LIMITS: RegionLimits = { instructions: 400, blocks: 100 };
+/** Of a region with many entries. */
+export const MERGED_LIMITS: RegionLimits = { instructions: 4000, blocks: 1000 };
 
 interface Decoded {
   instruction: Instruction;
@@ -93,23 +102,26 @@ const BRANCHES = new Set(['loop', 'loopz', 'loopnz', 'jcxz']);
 const LEAVES = new Set(['ret', 'retf', 'iret', 'syscall', 'sysenter', 'int', 'int1', 'int3', 'into', 'jmpf', 'callf', 'hlt', 'ud0', 'ud1', 'ud2']);
 
 function classify(i: Instruction, next: number): { kind: number; target: number } {
-  const row = rows[i.row]!;
+  const row = rowAt(i.row);
   const relative = i.op0.kind === Kind.rel;
   const mask = i.mode === 32 && i.operandSize === 2 ? 0xffff : 0xffffffff;
   const target = relative ? ((next + i.op0.imm) & mask) >>> 0 : 0;
   const name = row.mnemonic;
-  if (name === 'jmp') return relative ? { kind: End.jump, target } : { kind: End.leave, target };
+  if (name === 'jmp') return relative ? { kind: End.jump, target } : { kind: End.jumpTo, target };
   if (name === 'call') return relative ? { kind: End.call, target } : { kind: End.callTo, target };
   if (relative) return row.cc >= 0 || BRANCHES.has(name) ? { kind: End.branch, target } : { kind: End.leave, target };
   if (LEAVES.has(name) || row.privileged) return { kind: End.leave, target };
   return { kind: End.fall, target };
 }
 
-/** Finds the region of `entry`, or null when its first instruction cannot be decoded. Breadth first, so that the code around a loop comes first. */
-export function discover(reader: CodeReader, entry: number, mode: 32 | 64, limits: RegionLimits = DEFAULT_LIMITS): Region | null {
+/**
+ * Finds the region of some entries, or null when none of their first instructions can be decoded (others are left out).
+ * Breadth first, so that the code around a loop comes first.
+ */
+export function discover(reader: CodeReader, entries: readonly number[], mode: 32 | 64, limits: RegionLimits = DEFAULT_LIMITS): Region | null {
   const decoded = new Map<number, Decoded>();
-  const leaders = new Set<number>([entry]);
-  const queue: number[] = [entry];
+  const leaders = new Set<number>(entries);
+  const queue: number[] = [...entries];
   let count = 0;
   for (let q = 0; q < queue.length && leaders.size <= limits.blocks; q++) {
     let address = queue[q]!;
@@ -128,8 +140,8 @@ export function discover(reader: CodeReader, entry: number, mode: 32 | 64, limit
       if (leaders.has(address)) break;
     }
   }
-  if (!decoded.has(entry)) return null;
-  return build(entry, mode, decoded, leaders);
+  const found = entries.filter((entry) => decoded.has(entry));
+  return found.length === 0 ? null : build(found, mode, decoded, leaders);
 
   function follow(target: number): void {
     if (leaders.has(target)) return;
@@ -138,11 +150,11 @@ export function discover(reader: CodeReader, entry: number, mode: 32 | 64, limit
   }
 }
 
-function build(entry: number, mode: 32 | 64, decoded: Map<number, Decoded>, leaders: Set<number>): Region {
-  const region = new Region(entry, mode);
+function build(entries: readonly number[], mode: 32 | 64, decoded: Map<number, Decoded>, leaders: Set<number>): Region {
+  const region = new Region(entries, mode);
   region.instructionCount = decoded.size;
   const numbers = new Map<number, number>();
-  const starts = [entry, ...[...leaders].filter((a) => a !== entry && decoded.has(a)).sort((a, b) => a - b)];
+  const starts = [...entries, ...[...leaders].filter((a) => !entries.includes(a) && decoded.has(a)).sort((a, b) => a - b)];
   for (const start of starts) {
     numbers.set(start, region.blocks.length);
     region.blocks.push(new Block(start));
@@ -154,7 +166,7 @@ function build(entry: number, mode: 32 | 64, decoded: Map<number, Decoded>, lead
       block.outside.push(address);
     };
     if (block.kind === End.jump || block.kind === End.branch) link(block.target);
-    if (block.kind !== End.jump && block.kind !== End.leave) link(block.end);
+    if (block.kind !== End.jump && block.kind !== End.leave && block.kind !== End.jumpTo) link(block.end);
   }
   return region;
 }

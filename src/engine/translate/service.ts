@@ -3,11 +3,12 @@
  * bytes it was made from, which the guest's thread compares again before it installs it: the code may have changed meanwhile.
  * Answers are kept and serve every process that has the same bytes at the same address.
  */
-import { rows } from '../../isa/rows.ts';
+import { MAX_ENTRIES } from '../../emit/regionEmitter.ts';
+import { rowAt } from '../../isa/rows.ts';
 import { lifters } from '../../lift/lifters.ts';
 import { CodePages } from '../../machine/codePages.ts';
 import { BIAS, PERMISSION_TABLE, Perm } from '../../machine/memoryLayout.ts';
-import { type CodeReader, DEFAULT_LIMITS, discover } from './region.ts';
+import { type CodeReader, DEFAULT_LIMITS, discover, MERGED_LIMITS } from './region.ts';
 import { emitModule, liftRegion, type LifterOf } from './translate.ts';
 
 export interface TranslationRequest {
@@ -17,12 +18,16 @@ export interface TranslationRequest {
 }
 
 export interface Translation {
+  /** The address of the request. */
   readonly entry: number;
+  /** All addresses the module can be entered at: entries[k] by its export `r<k>`. */
+  readonly entries: readonly number[];
   readonly mode: 32 | 64;
   /** null: there is nothing to translate at the address. */
   readonly module: WebAssembly.Module | null;
   readonly ranges: readonly CodeRange[];
   readonly instructions: number;
+  readonly hasIndirectJump: boolean;
 }
 
 /** Guest bytes [first, first + bytes.length), in one page. */
@@ -38,7 +43,7 @@ export interface Translator {
   take(): Translation | null;
 }
 
-const lifterOf: LifterOf = (row) => lifters[rows[row]!.mnemonic];
+const lifterOf: LifterOf = (row) => lifters[rowAt(row).mnemonic];
 /** Translations kept; the oldest go first. */
 const KEPT = 30_000;
 
@@ -70,38 +75,99 @@ function readerOf(pages: CodePages): CodeReader {
   };
 }
 
-export function translate(request: TranslationRequest): Translation {
+function nothing(entry: number, mode: 32 | 64): Translation {
+  return { entry, entries: [], mode, module: null, ranges: [], instructions: 0, hasIndirectJump: false };
+}
+
+/** Translates the region of the request's address, together with `others` when there are any. */
+export function translate(request: TranslationRequest, others: readonly number[] = []): Translation {
   const { memory, entry, mode } = request;
   const pages = new CodePages(memory.buffer);
-  const nothing: Translation = { entry, mode, module: null, ranges: [], instructions: 0 };
-  const region = discover(readerOf(pages), entry, mode, DEFAULT_LIMITS);
-  if (region === null) return nothing;
+  const limits = others.length > 0 ? MERGED_LIMITS : DEFAULT_LIMITS;
+  const region = discover(readerOf(pages), [entry, ...others], mode, limits);
+  if (region === null || region.entries[0] !== entry) return nothing(entry, mode);
   const ranges = region.ranges().map(({ first, end }) => ({ first, bytes: pages.bytes.slice(first + BIAS, end + BIAS) }));
   const lifted = liftRegion(region, lifterOf);
-  if (lifted.nodes[0]!.addresses.length === 0) return nothing;
-  return { entry, mode, module: new WebAssembly.Module(emitModule([lifted])), ranges, instructions: region.instructionCount };
+  const firstBlock = lifted.nodes[lifted.nodes.length - region.blocks.length]!;
+  if (firstBlock.addresses.length === 0) return nothing(entry, mode);
+  const module = new WebAssembly.Module(emitModule(lifted));
+  return { entry, entries: region.entries, mode, module, ranges, instructions: region.instructionCount, hasIndirectJump: region.hasIndirectJump() };
+}
+
+/** Bytes around a region with indirect jumps in which further hot addresses are taken for its targets. */
+const NEAR = 0x8000;
+
+/**
+ * Code with indirect jumps, such as the main loop of a bytecode interpreter: the places they lead to become hot one after the
+ * other, and are then translated again together, so that the jumps stay inside.
+ */
+class JumpGroup {
+  readonly mode: 32 | 64;
+  readonly entries: number[];
+  low: number;
+  high: number;
+  /** What tells the same code in another process. */
+  readonly ranges: readonly CodeRange[];
+  /** Entries of the last common translation. */
+  merged = 1;
+
+  constructor(t: Translation) {
+    this.mode = t.mode;
+    this.entries = [t.entry];
+    this.ranges = t.ranges;
+    this.low = Math.min(...t.ranges.map((r) => r.first)) - NEAR;
+    this.high = Math.max(...t.ranges.map((r) => r.first + r.bytes.length)) + NEAR;
+  }
+
+  covers(request: TranslationRequest, memory: Uint8Array): boolean {
+    if (request.mode !== this.mode || request.entry < this.low || request.entry >= this.high) return false;
+    return sameCode(memory, this.ranges);
+  }
+
+  /** Whether it is time for a common translation once `entry` belongs to it. */
+  add(entry: number): boolean {
+    if (!this.entries.includes(entry)) this.entries.push(entry);
+    return this.entries.length <= MAX_ENTRIES && this.entries.length >= this.merged * 1.5;
+  }
 }
 
 export class TranslationService {
   private readonly kept = new Map<string, Translation[]>();
+  private readonly groups: JumpGroup[] = [];
   private count = 0;
 
   serve(request: TranslationRequest): Translation {
-    const key = `${request.mode}:${request.entry}`;
-    const known = this.kept.get(key);
+    const known = this.kept.get(keyOf(request.mode, request.entry));
     const bytes = new Uint8Array(request.memory.buffer);
-    const found = known?.find((t) => t.module !== null && sameCode(bytes, t.ranges));
+    const found = known?.findLast((t) => sameCode(bytes, t.ranges));
     if (found !== undefined) {
       const pages = new CodePages(request.memory.buffer);
       for (const range of found.ranges) pages.watch(range.first >>> 12);
-      return found;
+      return { ...found, entry: request.entry };
     }
-    const made = translate(request);
+    const group = this.groups.find((g) => g.covers(request, bytes));
+    const together = group !== undefined && group.add(request.entry);
+    const made = translate(request, together ? group.entries.filter((e) => e !== request.entry) : []);
     if (made.module === null) return made;
-    if (known !== undefined) known.push(made);
-    else this.kept.set(key, [made]);
-    if (++this.count > KEPT) this.forget();
+    if (together) group.merged = group.entries.length;
+    else if (made.hasIndirectJump && group === undefined) this.groups.push(new JumpGroup(made));
+    for (const entry of made.entries) this.keep(entry, made);
+    if (this.count > KEPT) this.forget();
     return made;
+  }
+
+  private keep(entry: number, t: Translation): void {
+    const key = keyOf(t.mode, entry), list = this.kept.get(key);
+    if (list === undefined) this.kept.set(key, [t]);
+    else {
+      // A common translation takes the place of what it contains.
+      const older = list.findIndex((old) => old.entries.every((e) => t.entries.includes(e)));
+      if (older >= 0) list.splice(older, 1);
+      else this.count++;
+      list.push(t);
+      return;
+    }
+    this.count++;
   }
 
   /** Drops the older half. */
@@ -113,5 +179,10 @@ export class TranslationService {
     }
     this.count = 0;
     for (const list of this.kept.values()) this.count += list.length;
+    this.groups.length = 0;
   }
+}
+
+function keyOf(mode: 32 | 64, entry: number): string {
+  return `${mode}:${entry}`;
 }

@@ -1,10 +1,10 @@
 /**
- * Regions -> one WebAssembly module. Pure: bytes in, bytes out; installing the result is the region cache's work.
+ * A region -> a WebAssembly module. Pure: bytes in, bytes out; installing the result is the region cache's work.
  *
  * The module imports `env.memory`, `engine.enter`, `engine.statusFlags` and the helpers it calls, and exports one function
- * `r<k>` per region: (cpu, depth) -> guest address to go on at, or -1 (see emit/regionEmitter.ts).
+ * `r<k>` for entry k of the region: (cpu, depth) -> guest address to go on at, or -1 (see emit/regionEmitter.ts).
  */
-import { RegionEmitter, type NodeEnd, type RegionNode } from '../../emit/regionEmitter.ts';
+import { type NodeEnd, RegionEmitter, type RegionNode } from '../../emit/regionEmitter.ts';
 import { helpersOf } from '../../emit/regionState.ts';
 import { regionHolds } from '../../emit/regionTarget.ts';
 import { IrBuilder } from '../../ir/builder.ts';
@@ -12,9 +12,10 @@ import { Columns } from '../../ir/columns.ts';
 import { helperSignatures } from '../../ir/helpers.ts';
 import { opId, ops } from '../../ir/ops.ts';
 import { Instruction } from '../../isa/instruction.ts';
-import { rows } from '../../isa/rows.ts';
+import { rowAt } from '../../isa/rows.ts';
 import { ConstantSource } from '../../lift/constantSource.ts';
 import { Lift, type Lifter } from '../../lift/context.ts';
+import { Code } from '../../wasm/code.ts';
 import { ModuleWriter } from '../../wasm/module.ts';
 import { WasmType } from '../../wasm/opcodes.ts';
 import { type Block, End, type Region } from './region.ts';
@@ -24,7 +25,8 @@ const IF = opId('if'), LOOP = opId('loop'), BLOCK = opId('block'), END = opId('e
 const EXPECTED_END: Record<number, number> = {
   [End.jump]: opId('jump'), [End.branch]: opId('branch'), [End.call]: opId('call'), [End.callTo]: opId('callTo'),
 };
-const LEAVES = new Set([opId('ret'), opId('jumpTo')]);
+const JUMP_TO = opId('jumpTo');
+const LEAVES = new Set([opId('ret'), JUMP_TO]);
 
 /** The lifter of a row, or undefined: the interpreter takes such instructions. */
 export type LifterOf = (row: number) => Lifter | undefined;
@@ -43,17 +45,33 @@ export function liftRegion(region: Region, lifterOf: LifterOf): LiftedRegion {
   const source = new ConstantSource(new Instruction());
   const nodes: RegionNode[] = [];
   const successors: number[][] = [];
+  // With several entries node 0 dispatches on the address to one gate node an entry; the blocks come behind.
+  const entries = region.entries.length, dispatches = entries > 1;
+  const first = dispatches ? 1 + entries : 0;
+  if (dispatches) {
+    nodes.push(emptyNode({ kind: 'dispatch' }, 0));
+    successors.push([...region.entries.map((_, k) => 1 + k), -1]);
+    region.entries.forEach((entry, k) => {
+      nodes.push(emptyNode({ kind: 'gate' }, entry));
+      successors.push([first + k]);
+    });
+  }
   for (const block of region.blocks) {
-    const node = liftBlock(block, builder, source, lifterOf);
+    const node = liftBlock(block, builder, source, lifterOf, dispatches);
     nodes.push(node);
     const goesOn = node.end.kind !== 'interpret' && node.end.kind !== 'leave';
-    successors.push(goesOn ? [...block.successors] : []);
+    if (node.end.kind === 'jumpTo') successors.push([0]);
+    else successors.push(goesOn ? block.successors.map((s) => (s < 0 ? s : s + first)) : []);
     if (!goesOn) node.successorAddresses = [];
   }
   return { region, ir, nodes, successors };
 }
 
-function liftBlock(block: Block, builder: IrBuilder, source: ConstantSource, lifterOf: LifterOf): RegionNode {
+function emptyNode(end: NodeEnd, start: number): RegionNode {
+  return { from: [0], addresses: [], end, successorAddresses: [], start };
+}
+
+function liftBlock(block: Block, builder: IrBuilder, source: ConstantSource, lifterOf: LifterOf, dispatches: boolean): RegionNode {
   const ir = builder.code;
   const node: RegionNode = { from: [ir.length], addresses: [], end: { kind: 'fall' }, successorAddresses: block.outside, start: block.start };
   const count = block.instructions.length;
@@ -62,8 +80,8 @@ function liftBlock(block: Block, builder: IrBuilder, source: ConstantSource, lif
     const lifter = lifterOf(i.row);
     const start = ir.length;
     const interpreted = lifter === undefined || (isLast && block.kind === End.interpret);
-    if (!interpreted) lifter(new Lift(builder, i, rows[i.row]!, source.at(i, address)));
-    const end = interpreted ? null : endOf(ir, start, block, isLast);
+    if (!interpreted) lifter(new Lift(builder, i, rowAt(i.row), source.at(i, address)));
+    const end = interpreted ? null : endOf(ir, start, block, isLast, dispatches);
     if (end === null) {
       ir.length = start;
       builder.depth = 0;
@@ -78,7 +96,7 @@ function liftBlock(block: Block, builder: IrBuilder, source: ConstantSource, lif
 }
 
 /** What the instruction's IR ends with, if that is what its block expects; null = leave it to the interpreter. */
-function endOf(ir: Columns, from: number, block: Block, isLast: boolean): NodeEnd | null {
+function endOf(ir: Columns, from: number, block: Block, isLast: boolean, dispatches: boolean): NodeEnd | null {
   let depth = 0;
   const last = ir.length - 1;
   for (let n = from; n <= last; n++) {
@@ -98,32 +116,31 @@ function endOf(ir: Columns, from: number, block: Block, isLast: boolean): NodeEn
     case End.branch: return { kind: 'branch' };
     case End.call: return { kind: 'call', target: block.target, returnTo: block.end };
     case End.callTo: return { kind: 'callTo', returnTo: block.end };
+    case End.jumpTo: return lastOp !== JUMP_TO ? null : dispatches ? { kind: 'jumpTo' } : { kind: 'leave' };
     case End.leave: return lastOp >= 0 && LEAVES.has(lastOp) ? { kind: 'leave' } : null;
     default: return lastOp >= 0 && ops[lastOp]!.effect === 'exit' && LEAVES.has(lastOp) ? null : { kind: 'fall' };
   }
 }
 
-/** Writes the module of a batch of regions of one mode. Region k is exported as `r<k>`. */
-export function emitModule(batch: readonly LiftedRegion[]): Uint8Array {
+/** Writes the module of a region. */
+export function emitModule({ region, ir, nodes, successors }: LiftedRegion): Uint8Array {
   const module = new ModuleWriter();
   const I = WasmType.i32;
   module.importMemory('env', 'memory', 1, 65536);
   const enter = module.importFunction('engine', 'enter', module.type([I, I, I, I], [I]));
   const statusFlags = module.importFunction('engine', 'statusFlags', module.type([I], [I]));
   const helpers = new Map<string, number>();
-  for (const { ir } of batch) {
-    for (const name of helpersOf(ir)) {
-      if (helpers.has(name)) continue;
-      const [params, result] = helperSignatures[name]!.split(':') as [string, string];
-      const type = module.type([I, ...[...params].map((c) => LETTERS[c]!)], [...result].map((c) => LETTERS[c]!));
-      helpers.set(name, module.importFunction('helpers', name, type));
-    }
+  for (const name of helpersOf(ir)) {
+    const [params, result] = helperSignatures[name]!.split(':') as [string, string];
+    const type = module.type([I, ...[...params].map((c) => LETTERS[c]!)], [...result].map((c) => LETTERS[c]!));
+    helpers.set(name, module.importFunction('helpers', name, type));
   }
-  const signature = module.type([I, I], [I]);
+  const signature = module.type([I, I], [I]), dispatches = region.entries.length > 1;
+  const body = module.declare(dispatches ? module.type([I, I, I], [I]) : signature);
   const numbers = new Map<number, number>();
-  batch.forEach(({ region }, k) => {
-    const number = module.declare(signature);
-    numbers.set(region.entry, number);
+  region.entries.forEach((entry, k) => {
+    const number = dispatches ? module.function(signature, entryBody(body, entry)) : body;
+    numbers.set(entry, number);
     module.exportFunction(`r${k}`, number);
   });
   const imports = {
@@ -132,9 +149,16 @@ export function emitModule(batch: readonly LiftedRegion[]): Uint8Array {
     helper: (name: string): number => helpers.get(name)!,
     local: (target: number): number => numbers.get(target) ?? -1,
   };
-  batch.forEach(({ region, ir, nodes, successors }) => {
-    const body = new RegionEmitter(ir, nodes, successors, region.mode === 64, imports).emit();
-    module.define(numbers.get(region.entry)!, body);
-  });
+  module.define(body, new RegionEmitter(ir, nodes, successors, region.mode === 64, imports).emit());
   return module.finish();
+}
+
+/** (cpu, depth) of one of several entries. */
+function entryBody(body: number, entry: number): Uint8Array {
+  const code = new Code([WasmType.i32, WasmType.i32]);
+  code.get(0);
+  code.get(1);
+  code.i32(entry | 0);
+  code.call(body);
+  return code.finish();
 }
