@@ -12,15 +12,16 @@ import { latin1 } from '../machine/guestMemory.ts';
 import { Cap, type Cred } from '../vfs/cred.ts';
 import type { Socket } from './socket.ts';
 
-/** net.core.{w,r}mem_max, and the least that a buffer can be set to. */
-const MEM_MAX = 212992;
+/** net.core.{w,r}mem_default and _max, and the least that a buffer can be set to. */
+const MEM_DEFAULT = 212992;
+const MEM_MAX = 4194304;
 const MIN_SNDBUF = 4608;
 const MIN_RCVBUF = 2304;
 
 /** What the options of level SOL_SOCKET have set. */
 export class SocketOptions {
-  sndBuf = MEM_MAX;
-  rcvBuf = MEM_MAX;
+  sndBuf = MEM_DEFAULT;
+  rcvBuf = MEM_DEFAULT;
   rcvLowat = 1;
   /** ns, Infinity: no limit. */
   rcvTimeoutNs = Infinity;

@@ -23,8 +23,10 @@ export function parseControl(t: Task, s: Socket, buf: Uint8Array): OutControl | 
   const others: ControlMessage[] = [];
   let cred: Ucred | null = null;
   let result = 0;
-  for (let at = 0; at + cmsghdr.size <= buf.length && result === 0; ) {
-    const length = cmsghdr.get(buf, 'cmsg_len', at);
+  for (let at = 0; at < buf.length && result === 0; ) {
+    // A 64-bit program's rest that is too short for a header is left out, an i386 program's is an error (net/compat.c).
+    if (at + cmsghdr.size > buf.length && t.abi.longBytes === 8) break;
+    const length = at + cmsghdr.size > buf.length ? 0 : cmsghdr.get(buf, 'cmsg_len', at);
     if (length < cmsghdr.size || length > buf.length - at) {
       result = -EINVAL;
       break;

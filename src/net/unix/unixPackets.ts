@@ -227,11 +227,8 @@ export class UnixDatagram extends UnixSocket {
 
   protected override close(): void {
     super.close();
-    const unread = this.packets.length > 0;
     while (this.packets.length > 0) this.packets.shift()!.free();
-    const other = this.peer as UnixDatagram | null;
     this.setPeer(null);
-    if (unread && other !== null && other.peer === this && !other.dead) other.error = ECONNRESET;
     this.waitQueue.wake(ALL);
     for (const sender of this.senders) sender.waitQueue.wake(ALL);
   }
