@@ -96,7 +96,7 @@ export class Emulator {
     const { clock, files, random, console, cpus, memory } = this.#ports;
     const { kernel } = this;
     const options = this.#options;
-    const env: FsEnv = { now: () => kernel.realtime(), ticks: () => clock.monotonicNs() / 1e6, devices: new DeviceTable(), openFifo };
+    const env: FsEnv = { now: () => kernel.realtime(), ticks: () => clock.monotonicNs() / 1e6, memoryBytes: () => memory().total / 2, devices: new DeviceTable(), openFifo };
     const ttys = new TtySystem(ttyServices(kernel), console.terminal, options, () => kernel.realtime().sec);
     ttys.register(env.devices);
     registerMemoryDevices(env.devices, random);

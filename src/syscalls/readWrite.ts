@@ -2,6 +2,7 @@ import { EAGAIN, EBADF, EFAULT, EFBIG, EINTR, EINVAL, EOPNOTSUPP, EPIPE, ESPIPE 
 import { O_APPEND, O_LARGEFILE, O_NONBLOCK } from '../abi/linux/openFlags.ts';
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDNORM, EPOLLWRNORM } from '../abi/linux/poll.ts';
 import { SIGPIPE, SIGXFSZ } from '../abi/linux/signal.ts';
+import { PipeFile } from '../fs/pipefs/pipeFile.ts';
 import { Rlimit } from '../kernel/fd/rlimits.ts';
 import { kernelSignal, sendToTask } from '../kernel/signal/send.ts';
 import { Restart, type BlockSpec } from '../kernel/task/block.ts';
@@ -15,6 +16,8 @@ import { PARKED, type SyscallRow } from './row.ts';
 /** Linux moves at most this many bytes in one call. */
 const MAX_RW_COUNT = 0x7ffff000;
 const IOV_MAX = 1024;
+/** Buffers up to this are prepared as a whole. */
+const BIG = 1 << 16;
 const READABLE = EPOLLIN | EPOLLRDNORM | EPOLLHUP | EPOLLERR;
 const WRITABLE = EPOLLOUT | EPOLLWRNORM | EPOLLHUP | EPOLLERR;
 const RWF_NOWAIT = 8;
@@ -47,6 +50,16 @@ function untilReady(t: Task, file: FileDescription, events: number, attempt: () 
 
 // ---- reading ----
 
+/**
+ * How much of a buffer of `length` bytes a read can fill: preparing guest pages beyond that would commit memory for nothing.
+ * At least one byte, so that a bad buffer is still found out.
+ */
+function fillable(file: FileDescription, offset: number, length: number): number {
+  if (length <= BIG) return length;
+  if (file instanceof RegularFile) return Math.max(BIG, Math.min(length, file.inode.stat().size - offset));
+  return file instanceof PipeFile ? Math.min(length, Math.max(file.pipe.length, BIG)) : length;
+}
+
 /** A bad buffer is only found out when there is something to put in it. */
 function faultOrEnd(file: FileDescription, offset: number): number {
   return file instanceof RegularFile && offset >= file.inode.stat().size ? 0 : -EFAULT;
@@ -58,7 +71,7 @@ function sysRead(t: Task, fd: number, ptr: number, count: number): number {
   const length = Math.min(count, MAX_RW_COUNT);
   if (!t.memory.inRange(ptr, length)) return -EFAULT;
   return untilReady(t, file, READABLE, () => {
-    const buf = t.memory.writablePrefix(ptr, length);
+    const buf = t.memory.writablePrefix(ptr, fillable(file, file.pos, length));
     return buf === null ? faultOrEnd(file, file.pos) : file.read(buf, t);
   });
 }
@@ -71,7 +84,7 @@ function sysPread(t: Task, fd: number, ptr: number, count: number, offset: numbe
   if (!file.readable) return -EBADF;
   const length = Math.min(count, MAX_RW_COUNT);
   if (!t.memory.inRange(ptr, length)) return -EFAULT;
-  const buf = t.memory.writablePrefix(ptr, length);
+  const buf = t.memory.writablePrefix(ptr, fillable(file, offset, length));
   return buf === null ? faultOrEnd(file, offset) : file.pread(buf, offset, t);
 }
 
@@ -138,7 +151,8 @@ function sysWrite(t: Task, fd: number, ptr: number, count: number): number {
   const length = count === 0 ? 0 : allowedBy(t, file, offsetOf(file), Math.min(count, MAX_RW_COUNT));
   if (length < 0) return length;
   return writeAll(t, file, length, (done) => {
-    const buf = t.memory.readablePrefix(ptr + done, length - done);
+    const left = length - done;
+    const buf = t.memory.readablePrefix(ptr + done, file instanceof PipeFile ? Math.min(left, BIG) : left);
     return buf === null ? -EFAULT : file.write(buf, t);
   });
 }

@@ -12,7 +12,8 @@ import { readVector, vectorViews } from './readWrite.ts';
 import { fileOf } from './fileArgs.ts';
 import { PARKED, type SyscallRow } from './row.ts';
 
-const MAX_COUNT = 0x7ffff000;
+/** One call moves no more than this, so that the kernel thread does not serve one task for seconds; a short count is allowed. */
+const MAX_COUNT = 1 << 26;
 const CHUNK = 65536;
 const SPLICE_NONBLOCK = 2;
 const SPLICE_KNOWN = 15;

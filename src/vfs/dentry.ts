@@ -1,5 +1,4 @@
 import type { Inode } from './inode.ts';
-import type { Mount } from './mount.ts';
 
 /**
  * A name in a directory as the VFS knows it: an inode, or null for a name known not to be there. The parent of a root is the
@@ -63,8 +62,23 @@ export class Dentry {
   }
 }
 
-/** Key for a mount point: the dentry in a certain mount. */
-export interface MountPoint {
-  readonly mount: Mount;
-  readonly dentry: Dentry;
+/**
+ * Forgets names below `root` that nothing needs: those known not to be there, and files that nobody has open. Directories stay: they
+ * may be somebody's working directory, whose name must follow renames. How many are left.
+ */
+export function pruneDentries(root: Dentry): number {
+  let left = 1;
+  const stack: Dentry[] = [root];
+  for (let dir = stack.pop(); dir !== undefined; dir = stack.pop()) {
+    if (dir.children === null) continue;
+    for (const [name, child] of dir.children) {
+      const { inode } = child;
+      if (child.mounts === 0 && (inode === null || (!inode.isDirectory && !inode.inUse))) dir.children.delete(name);
+      else {
+        left++;
+        stack.push(child);
+      }
+    }
+  }
+  return left;
 }

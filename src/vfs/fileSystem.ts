@@ -37,6 +37,11 @@ export abstract class FileSystem {
   optionsText(): string {
     return '';
   }
+  /** Names the VFS keeps of this file system; at `pruneAt` it forgets what it can (`lookupChild`). */
+  dentries = 0;
+  pruneAt = 100_000;
+  /** The VFS has forgotten names: the file system may forget its own objects of them. */
+  pruned(): void {}
   sync(): number {
     return 0;
   }

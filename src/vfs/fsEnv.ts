@@ -12,6 +12,8 @@ export interface FsEnv {
   now(): Timespec;
   /** Monotonic ms, coarse is enough: ages of cached facts. */
   ticks(): number;
+  /** How much memory a file system in memory may take when it is given no limit: half of the host's, as Linux's tmpfs. */
+  memoryBytes?(): number;
   readonly devices: DeviceTable;
   /** fs/pipefs. */
   readonly openFifo: SpecialOpener;

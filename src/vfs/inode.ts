@@ -63,6 +63,8 @@ export abstract class Inode {
   socket: object | null = null;
   /** Writers that have it open, against running it: > 0 makes execve fail with ETXTBSY; < 0 is the count of executions. */
   writeCount = 0;
+  /** Descriptions that keep it open. */
+  opens = 0;
 
   constructor(fs: FileSystem) {
     this.fs = fs;
@@ -189,8 +191,18 @@ export abstract class Inode {
   /** The last name and the last description have gone. */
   forget(): void {}
   /** A description keeps it open: unlinked inodes live until the last one goes. */
-  opened(): void {}
-  closed(): void {}
+  opened(): void {
+    this.opens++;
+  }
+  closed(): void {
+    if (--this.opens === 0) this.lastClosed();
+  }
+  protected lastClosed(): void {}
+
+  /** Whether something besides its name holds on to it, so that caches must not forget it. */
+  get inUse(): boolean {
+    return this.opens > 0 || this.mappings !== null || this.locks !== null || this.watches !== null || this.socket !== null;
+  }
 }
 
 export const isRegular = (mode: number): boolean => (mode & S_IFMT) === S_IFREG;

@@ -1,6 +1,7 @@
 import { EACCES, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, EXDEV } from '../abi/linux/errno.ts';
 import { S_IFDIR, S_IFLNK, S_IFMT } from '../abi/linux/fileMode.ts';
-import type { Dentry } from './dentry.ts';
+import { type Dentry, pruneDentries } from './dentry.ts';
+import type { FileSystem } from './fileSystem.ts';
 import type { Inode } from './inode.ts';
 import type { Mount } from './mount.ts';
 import { Path, type PathContext } from './path.ts';
@@ -280,6 +281,7 @@ export function lookupChild(dir: Dentry, name: string, ctx: PathContext): Dentry
     if (found !== -ENOENT) return found;
     if (known !== undefined && known.inode === null) return known;
     known?.unhash();
+    countDentry(fs);
     const negative = dir.addChild(name, null);
     if (fs.nameCache === 'never') {
       dir.children!.delete(name);
@@ -290,7 +292,16 @@ export function lookupChild(dir: Dentry, name: string, ctx: PathContext): Dentry
     if (known.inode === found || known.mounts > 0) return known;
     known.unhash();
   }
+  countDentry(fs);
   return dir.addChild(name, found);
+}
+
+/** Keeps the number of kept names in bounds: a program may look up any number of them. */
+function countDentry(fs: FileSystem): void {
+  if (++fs.dentries < fs.pruneAt) return;
+  fs.dentries = pruneDentries(fs.root);
+  fs.pruneAt = Math.max(100_000, fs.dentries * 2);
+  fs.pruned();
 }
 
 /** The whole of `name`, or -errno. `start` null = the working directory. */

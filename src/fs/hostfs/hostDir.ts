@@ -49,6 +49,20 @@ export class HostDir extends HostInode {
     return false;
   }
 
+  /** Forgets the objects of files that nobody uses; the directories below, for the caller to go on with. */
+  prune(): HostDir[] {
+    const below: HostDir[] = [];
+    for (const [name, child] of this.children) {
+      if (child instanceof HostDir) below.push(child);
+      else if (!child.inUse) {
+        if (child instanceof HostRegular) this.hostfs.fds.close(child);
+        this.children.delete(name);
+      }
+    }
+    this.missing.clear();
+    return below;
+  }
+
   private at(name: string): string {
     const { path } = this;
     return path.endsWith('/') ? path + name : `${path}/${name}`;

@@ -107,6 +107,11 @@ export class HostFs extends FileSystem {
     return dir instanceof HostDir ? dir.stillTrue(name, inode) : true;
   }
 
+  override pruned(): void {
+    for (const stack = [this.root.inode as HostDir]; stack.length > 0; ) stack.push(...stack.pop()!.prune());
+    for (const [key, inode] of this.linked) if (!inode.inUse) this.linked.delete(key);
+  }
+
   /** -EROFS when nothing may be changed. */
   mayWrite(): number {
     return this.readOnly ? -EROFS : 0;

@@ -22,7 +22,6 @@ export abstract class HostInode extends Inode {
   unlinked = false;
   /** When the facts were last looked up (FsEnv.ticks). */
   private checked: number;
-  private opens = 0;
   /** Exact times that the guest set: Node rounds them to 0.2 us, so what the host then shows is kept to recognise it. */
   private exact: { host: Stat; shown: Partial<Stat> } | null = null;
   /** Permission bits set by the guest where the host keeps none. */
@@ -191,16 +190,9 @@ export abstract class HostInode extends Inode {
     return -ENODATA;
   }
 
-  override opened(): void {
-    this.opens++;
-  }
-  override closed(): void {
-    if (--this.opens === 0) this.lastClosed();
-  }
   get isOpen(): boolean {
     return this.opens > 0;
   }
-  protected lastClosed(): void {}
   /** Before its last name goes. */
   beforeUnlink(): void {}
 }

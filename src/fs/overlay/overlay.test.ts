@@ -6,7 +6,7 @@ import { changeMode } from '../../vfs/attributes.ts';
 import type { FileDescription } from '../../vfs/fileDescription.ts';
 import { makeDirectory, makeLink, makeSymlink, removeDirectory, removeFile, RENAME_EXCHANGE, renamePath } from '../../vfs/namespace.ts';
 import { openPath } from '../../vfs/open.ts';
-import type { Path } from '../../vfs/path.ts';
+import { type Path, pathName } from '../../vfs/path.ts';
 import { callerOf, TestEnv, type TestCaller } from '../../vfs/testing.ts';
 import { Walk, walkPath } from '../../vfs/walk.ts';
 import { TmpFs } from '../tmpfs/tmpFs.ts';
@@ -164,6 +164,26 @@ describe('overlay', () => {
     removeFile(t, null, '/etc/group');
     expect(read(t, '/g')).toBe('lower /etc/group');
     expect(stat(t, '/g').nlink).toBe(1);
+  });
+
+  it('forgets names that nobody needs, and no others', () => {
+    const { t } = world();
+    const fs = (find(t, '/') as Path).mount.fs;
+    fs.pruneAt = 1;
+    const file = open(t, '/usr/bin/a', O_RDWR);
+    const cwd = find(t, '/etc') as Path;
+    write(t, '/hard1', 'both', O_WRONLY | O_TRUNC);
+    for (let i = 0; i < 50; i++) expect(find(t, `/none${i}`)).toBe(-ENOENT);
+    fs.pruneAt = 1;
+    fs.dentries = 0;
+    find(t, '/none');
+    expect(fs.root.children!.size).toBeLessThan(6);
+    file.write(new TextEncoder().encode('open!'), t);
+    expect(read(t, '/usr/bin/a')).toBe('open! /usr/bin/a');
+    expect(read(t, '/hard2')).toBe('both');
+    expect((find(t, '/etc') as Path).dentry).toBe(cwd.dentry);
+    renamePath(t, null, '/usr/bin/a', null, '/etc/z', 0);
+    expect(pathName(file.path, t.fs.root)).toBe('/etc/z');
   });
 
   it('removes one of two lower links that was never opened', () => {

@@ -85,6 +85,9 @@ export class OverlayFs extends FileSystem {
   override optionsText(): string {
     return this.text;
   }
+  override pruned(): void {
+    for (const fs of this.lowers) fs.pruned();
+  }
   override sync(): number {
     return this.upper.sync();
   }

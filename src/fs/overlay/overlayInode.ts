@@ -20,7 +20,6 @@ export class OverlayInode extends Inode {
   parent: OverlayDir | null;
   name: string;
   unlinked = false;
-  private opens = 0;
 
   constructor(fs: OverlayFs, upper: Inode | null, lowers: readonly Inode[], parent: OverlayDir | null, name: string) {
     super(fs);
@@ -105,11 +104,11 @@ export class OverlayInode extends Inode {
   }
 
   override opened(): void {
-    this.opens++;
+    super.opened();
     this.real.opened();
   }
   override closed(): void {
-    this.opens--;
+    super.closed();
     this.real.closed();
   }
 
@@ -143,6 +142,8 @@ export class OverlayInode extends Inode {
       upper.opened();
       lower.closed();
     }
+    // Its other names lead here through the lower inode, which must therefore not be forgotten.
+    if (stat.nlink > 1) lower.opened();
     this.upper = upper;
     this.overlay.remember(upper, this);
     return 0;

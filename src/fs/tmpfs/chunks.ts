@@ -10,6 +10,7 @@ const CHUNK = 1 << CHUNK_SHIFT;
 const PAGES_PER_CHUNK = CHUNK / PAGE;
 const ALL_PAGES = (1 << PAGES_PER_CHUNK) - 1;
 const FIRST_CAPACITY = 512;
+const NO_BYTES = new Uint8Array(0);
 
 interface Chunk {
   data: Uint8Array;
@@ -33,7 +34,8 @@ function popcount(bits: number): number {
 }
 
 export class Chunks {
-  private chunks: (Chunk | undefined)[] = [];
+  /** By chunk number; files may be sparse far beyond any array. */
+  private chunks = new Map<number, Chunk>();
   /** Pages that exist. */
   pageCount = 0;
   private backing: Backing | null = null;
@@ -62,7 +64,7 @@ export class Chunks {
       const index = Math.floor(at / CHUNK);
       const within = at - index * CHUNK;
       const n = Math.min(buf.length - done, CHUNK - within);
-      this.readChunk(buf.subarray(done, done + n), this.chunks[index], within, at);
+      this.readChunk(buf.subarray(done, done + n), this.chunks.get(index), within, at);
       done += n;
     }
   }
@@ -119,25 +121,22 @@ export class Chunks {
     return done;
   }
 
-  /** Makes the pages of [from, to) of a chunk exist. null: no space. */
-  private prepare(index: number, from: number, to: number): Chunk | null {
-    let chunk = this.chunks[index];
+  /**
+   * Makes the pages of [from, to) of a chunk exist. null: no space. `lazily`: they will be written later, so they need no bytes yet
+   * (bytes that a chunk has not got are zeros).
+   */
+  private prepare(index: number, from: number, to: number, lazily = false): Chunk | null {
+    let chunk = this.chunks.get(index);
     const first = from >>> 12;
     const last = (to - 1) >>> 12;
     const wanted = ((2 << last) - 1) & ~((1 << first) - 1);
     const missing = chunk === undefined ? wanted : wanted & ~chunk.pages;
     if (missing !== 0 && !this.account(popcount(missing))) return null;
     if (chunk === undefined) {
-      chunk = { data: new Uint8Array(index === 0 ? capacityFor(to) : CHUNK), pages: 0 };
-      while (this.chunks.length < index) this.chunks.push(undefined);
-      this.chunks[index] = chunk;
+      chunk = { data: NO_BYTES, pages: 0 };
+      this.chunks.set(index, chunk);
     }
-    const needed = this.backing === null ? to : (last + 1) * PAGE;
-    if (chunk.data.length < needed) {
-      const data = new Uint8Array(capacityFor(needed));
-      data.set(chunk.data);
-      chunk.data = data;
-    }
+    if (!lazily || this.backing !== null) this.grow(chunk, index, this.backing === null ? to : (last + 1) * PAGE);
     if (missing === 0) return chunk;
     chunk.pages |= missing;
     this.pageCount += popcount(missing);
@@ -150,12 +149,19 @@ export class Chunks {
     return chunk;
   }
 
+  private grow(chunk: Chunk, index: number, needed: number): void {
+    if (chunk.data.length >= needed) return;
+    const data = new Uint8Array(index === 0 ? capacityFor(needed) : CHUNK);
+    data.set(chunk.data);
+    chunk.data = data;
+  }
+
   /** Makes all pages of [from, to) exist; false when space ran out. */
   fill(from: number, to: number): boolean {
     for (let at = from; at < to; ) {
       const index = Math.floor(at / CHUNK);
       const end = Math.min(to, (index + 1) * CHUNK);
-      if (this.prepare(index, at - index * CHUNK, end - index * CHUNK) === null) return false;
+      if (this.prepare(index, at - index * CHUNK, end - index * CHUNK, true) === null) return false;
       at = end;
     }
     return true;
@@ -163,29 +169,43 @@ export class Chunks {
 
   /** The bytes of [from, to) become zeros; whole pages become holes. */
   punch(from: number, to: number): void {
-    for (let at = from; at < to; ) {
-      const index = Math.floor(at / CHUNK);
-      const end = Math.min(to, (index + 1) * CHUNK);
-      this.punchChunk(index, at - index * CHUNK, end - index * CHUNK);
-      at = end;
+    if (to <= from) return;
+    for (const index of this.indexesIn(from, to)) {
+      const base = index * CHUNK;
+      this.punchChunk(index, Math.max(from - base, 0), Math.min(to - base, CHUNK));
     }
+  }
+
+  /** Numbers of the chunks in a range that have something to lose. */
+  private indexesIn(from: number, to: number): number[] {
+    const first = Math.floor(from / CHUNK);
+    const last = Math.floor((to - 1) / CHUNK);
+    const out = new Set<number>();
+    for (const index of this.chunks.keys()) if (index >= first && index <= last) out.add(index);
+    const backed = Math.min(Math.ceil(this.backingSize / CHUNK) - 1, last);
+    for (let index = first; index <= backed; index++) out.add(index);
+    return [...out];
   }
 
   private punchChunk(index: number, from: number, to: number): void {
     const base = index * CHUNK;
-    let chunk = this.chunks[index];
-    if (this.backing !== null && base + from < this.backingSize) chunk = this.prepare(index, from, to) ?? undefined;
+    const isBacked = this.backing !== null && base + from < this.backingSize;
+    const chunk = isBacked ? this.prepare(index, from, to) ?? undefined : this.chunks.get(index);
     if (chunk === undefined) return;
     chunk.data.fill(0, from, to);
-    if (this.backing !== null && base + from < this.backingSize) return;
+    if (isBacked) return;
     let dropped = 0;
     for (let page = Math.ceil(from / PAGE); (page + 1) * PAGE <= to; page++) dropped |= 1 << page;
-    dropped &= chunk.pages;
+    this.dropPages(index, chunk, dropped);
+  }
+
+  private dropPages(index: number, chunk: Chunk, pages: number): void {
+    const dropped = pages & chunk.pages;
     chunk.pages &= ~dropped;
     const n = popcount(dropped);
     this.pageCount -= n;
     this.account(-n);
-    if (chunk.pages === 0) this.chunks[index] = undefined;
+    if (chunk.pages === 0) this.chunks.delete(index);
   }
 
   /** Cuts everything from `size` on. */
@@ -193,38 +213,58 @@ export class Chunks {
     this.backingSize = Math.min(this.backingSize, size);
     if (this.backingSize === 0) this.backing = null;
     const keep = Math.ceil(size / CHUNK);
-    for (let index = keep; index < this.chunks.length; index++) this.drop(this.chunks[index]);
-    if (this.chunks.length > keep) this.chunks.length = keep;
+    for (const [index, chunk] of [...this.chunks]) if (index >= keep) this.dropPages(index, chunk, ALL_PAGES);
     const within = size - (keep - 1) * CHUNK;
-    const chunk = this.chunks[keep - 1];
+    const chunk = this.chunks.get(keep - 1);
     if (chunk === undefined) return;
     chunk.data.fill(0, within);
-    const pages = Math.ceil(within / PAGE);
-    const gone = chunk.pages & ~((1 << pages) - 1);
-    chunk.pages &= ~gone;
-    this.pageCount -= popcount(gone);
-    this.account(-popcount(gone));
+    this.dropPages(keep - 1, chunk, ALL_PAGES & ~((1 << Math.ceil(within / PAGE)) - 1));
   }
 
-  private drop(chunk: Chunk | undefined): void {
-    if (chunk === undefined) return;
-    const n = popcount(chunk.pages);
-    this.pageCount -= n;
-    this.account(-n);
+  /** Moves the pages from byte `from` on so that they start at `to` (both multiples of the page size); those between are cut off or become a hole. */
+  shift(from: number, to: number): void {
+    if (this.backing !== null) this.fill(0, this.backingSize);
+    this.backing = null;
+    this.backingSize = 0;
+    const moved: [page: number, data: Uint8Array][] = [];
+    for (const [index, chunk] of this.chunks) {
+      for (let page = 0; page < PAGES_PER_CHUNK; page++) {
+        const number = index * PAGES_PER_CHUNK + page;
+        if ((chunk.pages & (1 << page)) === 0 || number * PAGE < from) continue;
+        moved.push([number + (to - from) / PAGE, chunk.data.slice(page * PAGE, (page + 1) * PAGE)]);
+      }
+    }
+    this.truncate(Math.min(from, to));
+    for (const [page, data] of moved) {
+      const index = Math.floor(page / PAGES_PER_CHUNK);
+      const at = (page % PAGES_PER_CHUNK) * PAGE;
+      const chunk = this.prepare(index, at, at + PAGE);
+      chunk?.data.set(data, at);
+    }
   }
 
+  /** Whether a page exists: fully below the backing's end, or in its chunk. */
   private exists(page: number): boolean {
     if (page * PAGE < this.backingSize) return true;
-    const chunk = this.chunks[Math.floor(page / PAGES_PER_CHUNK)];
+    const chunk = this.chunks.get(Math.floor(page / PAGES_PER_CHUNK));
     return chunk !== undefined && (chunk.pages & (1 << (page % PAGES_PER_CHUNK))) !== 0;
+  }
+
+  /** Number of the first chunk from `index` on; Infinity when there is none. */
+  private nextChunk(index: number): number {
+    let next = Infinity;
+    for (const number of this.chunks.keys()) if (number >= index && number < next) next = number;
+    return next;
   }
 
   /** The first byte at or after `offset`, below `size`, that is data (or a hole); `size` when there is none. */
   seek(offset: number, size: number, hole: boolean): number {
     for (let page = Math.floor(offset / PAGE); page * PAGE < size; page++) {
       if (this.exists(page) !== hole) return Math.max(offset, page * PAGE);
-      if (!hole && page % PAGES_PER_CHUNK === 0 && this.chunks[page / PAGES_PER_CHUNK] === undefined && page * PAGE >= this.backingSize) {
-        page += PAGES_PER_CHUNK - 1;
+      const index = Math.floor(page / PAGES_PER_CHUNK);
+      if (!hole && !this.chunks.has(index)) {
+        // Nothing up to the next chunk.
+        page = this.nextChunk(index) * PAGES_PER_CHUNK - 1;
       }
     }
     return size;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { EFBIG, ENODATA, EEXIST, ENOSPC, ENXIO, EPERM } from '../../abi/linux/errno.ts';
+import { EFBIG, ENODATA, EEXIST, EINVAL, ENOSPC, ENXIO, EPERM } from '../../abi/linux/errno.ts';
 import { O_APPEND, O_CREAT, O_RDWR } from '../../abi/linux/openFlags.ts';
 import type { FileDescription } from '../../vfs/fileDescription.ts';
 import { SEEK_DATA, SEEK_HOLE } from '../../vfs/inodeFile.ts';
@@ -96,7 +96,37 @@ describe('tmpfs files', () => {
     expect(file.seek(10_000_000_010, SEEK_DATA)).toBe(-ENXIO);
     expect(file.truncate(0)).toBe(0);
     expect(fs.usedPages).toBe(0);
+    expect(file.pwrite(bytes(5), 2 ** 52, t)).toBe(5);
+    expect(file.seek(0, SEEK_DATA)).toBe(2 ** 52);
+    expect(file.allocate(3, 4096, 2 ** 52)).toBe(0);
+    expect(file.pread(bytes(5), 2 ** 52, t)).toBe(5);
+    expect(fs.usedPages).toBe(1);
+    expect(file.allocate(0, 0, 2 ** 50)).toBe(-ENOSPC);
+    expect(file.truncate(0)).toBe(0);
+    expect(fs.usedPages).toBe(0);
     expect(file.pwrite(bytes(1), Number.MAX_SAFE_INTEGER, t)).toBe(-EFBIG);
+  });
+
+  it('collapses and inserts ranges as disk file systems do', () => {
+    const { t } = setup({ likeDisk: true });
+    const file = open(t, '/f');
+    for (let page = 0; page < 40; page++) file.pwrite(bytes(4096, page + 1), page * 4096, t);
+    expect(file.allocate(8, 4096, 8192)).toBe(0);
+    expect(file.inode.stat().size).toBe(38 * 4096);
+    const at = (page: number): number => {
+      const one = new Uint8Array(1);
+      file.pread(one, page * 4096, t);
+      return one[0]!;
+    };
+    expect([0, 1, 2, 20, 37].map(at)).toEqual([1, 4, 5, 23, 40]);
+    expect(file.allocate(32, 8192, 4096 * 20)).toBe(0);
+    expect([0, 1, 2, 21, 22, 57].map(at)).toEqual([1, 4, 0, 0, 5, 40]);
+    expect(file.inode.stat().blocks).toBe(38 * 8);
+    expect(file.allocate(32, 100, 4096)).toBe(-EINVAL);
+    expect(file.allocate(0, 58 * 4096, 1 << 20)).toBe(0);
+    expect(at(60)).toBe(0);
+    expect(file.pwrite(bytes(1, 9), 60 * 4096 + 5, t)).toBe(1);
+    expect(at(60)).toBe(0);
   });
 
   it('is full when it is full, and gives space back when the last user goes', () => {

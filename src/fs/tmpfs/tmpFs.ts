@@ -8,10 +8,12 @@ import { PAGE } from './chunks.ts';
 import { TmpDir } from './tmpDir.ts';
 import { TmpRegular } from './tmpRegular.ts';
 
+/** Where the host does not tell how much memory it has. */
+const DEFAULT_SIZE = 2 ** 32;
 const TMPFS_MAGIC = 0x01021994;
 
 export interface TmpFsOptions {
-  /** Bytes; default no limit. */
+  /** Bytes; default what the host can spare. */
   size?: number;
   inodes?: number;
   mode?: number;
@@ -29,7 +31,7 @@ export interface TmpFsOptions {
 export class TmpFs extends FileSystem {
   readonly typeName: string;
   readonly likeDisk: boolean;
-  private readonly maxPages: number;
+  readonly maxPages: number;
   private readonly maxInodes: number;
   private readonly options: TmpFsOptions;
   usedPages = 0;
@@ -41,7 +43,7 @@ export class TmpFs extends FileSystem {
     this.options = options;
     this.typeName = options.typeName ?? 'tmpfs';
     this.likeDisk = options.likeDisk ?? false;
-    this.maxPages = Math.ceil((options.size ?? Infinity) / PAGE);
+    this.maxPages = Math.ceil((options.size ?? env.memoryBytes?.() ?? DEFAULT_SIZE) / PAGE);
     this.maxInodes = options.inodes ?? Infinity;
     this.nextIno = options.firstIno ?? 1;
     const init = { mode: S_IFDIR | (options.mode ?? 0o1777), uid: options.uid ?? 0, gid: options.gid ?? 0, rdev: 0 };
@@ -69,8 +71,7 @@ export class TmpFs extends FileSystem {
   }
 
   statfs(): StatFs {
-    const limited = this.maxPages !== Infinity;
-    const total = limited ? this.maxPages : 2 ** 24;
+    const total = this.maxPages;
     const free = Math.max(total - this.usedPages, 0);
     const inodes = this.maxInodes === Infinity ? 2 ** 22 : this.maxInodes;
     return {

@@ -13,7 +13,6 @@ const DAY_SECONDS = 86400;
 export class TmpInode extends Inode {
   readonly attr: Stat;
   private xattrs: Map<string, Uint8Array> | null = null;
-  private opens = 0;
   readonly tmpfs: TmpFs;
 
   constructor(tmpfs: TmpFs, init: NewInode) {
@@ -94,11 +93,8 @@ export class TmpInode extends Inode {
     return this.xattrs === null ? [] : [...this.xattrs.keys()];
   }
 
-  override opened(): void {
-    this.opens++;
-  }
-  override closed(): void {
-    if (--this.opens === 0 && this.attr.nlink === 0) this.free();
+  protected override lastClosed(): void {
+    if (this.attr.nlink === 0) this.free();
   }
   /** One name less. */
   unlinked(names = 1): void {

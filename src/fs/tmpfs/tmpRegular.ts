@@ -89,7 +89,7 @@ export class TmpRegular extends TmpInode {
         if ((mode & FALLOC_ZERO) !== 0 && !this.tmpfs.likeDisk) return -EOPNOTSUPP;
         if (grows && (this.seals & SEAL_GROW) !== 0) return -EPERM;
         if ((mode & FALLOC_ZERO) !== 0) this.chunks.punch(offset, end);
-        if (!this.chunks.fill(offset, end)) return -ENOSPC;
+        if (Math.ceil(end / PAGE) - Math.floor(offset / PAGE) > this.tmpfs.maxPages || !this.chunks.fill(offset, end)) return -ENOSPC;
         if (grows) attr.size = end;
         break;
       case FALLOC_COLLAPSE:
@@ -109,11 +109,8 @@ export class TmpRegular extends TmpInode {
 
   /** Moves everything from `from` on to `to`; the gap of an insertion becomes a hole. */
   private shift(from: number, to: number): void {
-    const tail = new Uint8Array(this.attr.size - from);
-    this.chunks.read(tail, from);
-    this.chunks.truncate(Math.min(from, to));
-    this.chunks.write(tail, to);
-    this.attr.size = to + tail.length;
+    this.chunks.shift(from, to);
+    this.attr.size += to - from;
   }
 
   override seekData(offset: number, hole: boolean): number {
