@@ -10,7 +10,7 @@ const host = new GuestHost((offsetNs) => new NodeClock(offsetNs));
 export type WorkerMessage = { readonly type: 'translator'; readonly port: MessagePort } | { readonly type: 'end' };
 
 parentPort!.on('message', (message: GuestMessage | WorkerMessage) => {
-  if (message.type === 'translator') host.translator = new NodeTranslator(message.port);
+  if (message.type === 'translator') host.translator = new NodeTranslator(message.port, () => parentPort!.postMessage('translate'));
   else if (message.type === 'end') process.exit();
   else host.receive(message);
 });

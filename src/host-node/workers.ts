@@ -6,7 +6,7 @@ import type { GuestInit, GuestMessage } from '../boot/guestWorker.ts';
 /** Idle workers kept for the next fork. One is enough until the first fork; a shell's pipelines want more. */
 const READY_AFTER_FIRST_FORK = 3;
 
-/** The translating worker starts this long after the program: a short run does not pay for it. */
+/** The translating worker starts with the first request, but not before this has gone by: a short run does not pay for it. */
 const TRANSLATE_AFTER_MS = 100;
 /** More idle workers than this are ended. */
 const MOST_IDLE = 12;
@@ -27,6 +27,8 @@ class PooledWorker implements GuestWorker {
       reason = error.stack ?? error.message;
     });
     this.worker.on('exit', () => this.pool.ended(this, reason));
+    // The only thing a guest worker says: it has asked for its first translation.
+    this.worker.on('message', () => this.pool.translatorWanted());
   }
 
   /** Gives the worker its end of a channel to the translating one; the answer is the other end. */
@@ -70,6 +72,8 @@ export class NodeWorkers implements Workers {
   readonly #script: URL;
   readonly #translatorScript: URL;
   #translator: Worker | null = null;
+  #wanted = false;
+  readonly #created = performance.now();
   /** Ends of channels that wait for the translating worker. */
   readonly #ports: MessagePort[] = [];
   #init: GuestInit | null = null;
@@ -83,8 +87,13 @@ export class NodeWorkers implements Workers {
     this.#script = script;
     this.#translatorScript = translatorScript;
     this.#spawn();
-    // Requests wait in their channels until then; what ends before needs no translation.
-    setTimeout(() => this.#startTranslator(), TRANSLATE_AFTER_MS).unref();
+  }
+
+  /** Requests wait in their channels until it is there; what ends before needs no translation. */
+  translatorWanted(): void {
+    if (this.#wanted) return;
+    this.#wanted = true;
+    setTimeout(() => this.#startTranslator(), Math.max(0, TRANSLATE_AFTER_MS - (performance.now() - this.#created))).unref();
   }
 
   #startTranslator(): void {
