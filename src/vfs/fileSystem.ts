@@ -33,7 +33,7 @@ export abstract class FileSystem {
   revalidate(_dir: Inode, _name: string, _inode: Inode | null): boolean {
     return true;
   }
-  /** Options column of /proc/mounts, after rw/ro. */
+  /** Options of its own for /proc/mounts, each with a comma before it. */
   optionsText(): string {
     return '';
   }

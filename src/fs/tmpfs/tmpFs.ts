@@ -85,6 +85,6 @@ export class TmpFs extends FileSystem {
     if (this.options.size !== undefined) parts.push(`size=${Math.ceil(this.options.size / 1024)}k`);
     if (this.options.inodes !== undefined) parts.push(`nr_inodes=${this.options.inodes}`);
     if (this.options.mode !== undefined && this.options.mode !== 0o1777) parts.push(`mode=${this.options.mode.toString(8)}`);
-    return parts.join(',');
+    return parts.map((part) => `,${part}`).join('');
   }
 }
