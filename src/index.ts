@@ -20,6 +20,8 @@ export type ProgramOptions = {
   readonly uid?: number;
   readonly gid?: number;
   readonly mounts?: readonly MountOption[];
+  /** Default: the host's network. */
+  readonly network?: 'host' | 'none';
 };
 
 const bytes = (text: string): string => Buffer.from(text, 'utf8').toString('latin1');
@@ -43,6 +45,8 @@ export function run(options: ProgramOptions): Promise<RunResult> {
     hostname: 'tuxlate',
     release: '6.1.0-tuxlate',
     stackLimit: 8 << 20,
+    network: options.network ?? 'host',
+    published: [],
     observe: null,
   };
   return runOnNode(new NodeWorkers(new URL('./guestWorker.js', import.meta.url), new URL('./translator.js', import.meta.url)), full);

@@ -12,6 +12,7 @@ import type { Clock } from '../host/clock.ts';
 import type { Console } from '../host/console.ts';
 import type { HostFiles } from '../host/hostFiles.ts';
 import type { Random } from '../host/random.ts';
+import type { Sockets } from '../host/sockets.ts';
 import type { Workers } from '../host/workers.ts';
 import { HWCAP } from '../isa/cpuid.ts';
 import { archI386 } from '../kernel/arch/i386/arch.ts';
@@ -25,6 +26,7 @@ import type { Process } from '../kernel/task/process.ts';
 import type { Task } from '../kernel/task/task.ts';
 import { dropPageCode } from './dropPageCode.ts';
 import { MailboxKernel } from '../machine/mailbox.ts';
+import { installNetStack, NetStack } from '../net/netStack.ts';
 import { allRows } from '../syscalls/table.ts';
 import { ttyServices } from '../tty/services.ts';
 import { TtySystem } from '../tty/ttySystem.ts';
@@ -45,6 +47,7 @@ export type Ports = {
   readonly console: Console;
   readonly clock: Clock;
   readonly random: Random;
+  readonly sockets: Sockets;
   readonly workers: Workers;
   readonly cpus: number;
   readonly memory: SystemFacts['memory'];
@@ -61,6 +64,7 @@ export class Emulator {
   readonly task: Task;
   readonly #ports: Ports;
   readonly #options: RunOptions;
+  readonly #net: NetStack;
   #result: RunResult = { code: 125 };
   /** The first process was stopped (its stop signal) or continued (0) by job control. */
   onStopped: ((signal: number) => void) | null = null;
@@ -86,6 +90,8 @@ export class Emulator {
       spinNs: SPIN_NS,
     });
     this.kernel.openPidfd = (t, process, thread, nonblock) => installPidfd(t, anonPath(t, '[pidfd]'), process, thread, nonblock);
+    this.#net = new NetStack(this.kernel, options.network === 'host' ? ports.sockets : null);
+    installNetStack(this.#net);
     const tree = this.#buildTree();
     this.task = firstTask(this.kernel, tree.root, options);
     new Stdio(this.task, ports.files, ports.descriptorInfo).install(ports.console);
@@ -122,6 +128,8 @@ export class Emulator {
     const { task, kernel } = this;
     kernel.hooks.processExit = (process) => this.#ended(process);
     this.#options.observe?.(kernel, allRows);
+    const busy = await this.#net.openPublished(this.#ports.sockets, this.#options.published);
+    if (busy !== null) throw new StartError(125, `${busy.host.ip}:${busy.host.port}: the port cannot be opened`);
     const program = this.#prepare();
     becomeProgram(task, program);
     await kernel.run();

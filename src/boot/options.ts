@@ -1,4 +1,5 @@
 import type { Kernel } from '../kernel/kernel.ts';
+import type { PublishedPort } from '../net/netStack.ts';
 import type { SyscallRow } from '../syscalls/row.ts';
 
 /** What to run and in which world. Strings that go to the guest are byte strings: one character a byte. */
@@ -29,6 +30,10 @@ export type RunOptions = {
   readonly release: string;
   /** RLIMIT_STACK in bytes. */
   readonly stackLimit: number;
+  /** `host`: the host's network; `none`: the loopback only. */
+  readonly network: 'host' | 'none';
+  /** Ports of the guest's servers to be seen on the host. */
+  readonly published: readonly PublishedPort[];
   /** Hangs observers into the kernel before the first program starts (debug/). */
   readonly observe: ((kernel: Kernel, rows: readonly SyscallRow[]) => void) | null;
 };

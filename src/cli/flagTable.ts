@@ -12,6 +12,8 @@ export const runFlags: readonly FlagRow[] = [
   { name: 'unset', short: 'U', kind: 'list', metavar: 'NAME', help: 'leave a variable of the host out' },
   { name: 'user', short: 'u', kind: 'value', metavar: 'UID[:GID]', help: 'run as this user (name or number)' },
   { name: 'argv0', short: '0', kind: 'value', metavar: 'NAME', help: "what the program sees as its own name" },
+  { name: 'network', aliases: ['net'], kind: 'value', metavar: 'host|none', help: "the host's network (the default), or the loopback only" },
+  { name: 'publish', short: 'p', kind: 'list', metavar: '[IP:]HOSTPORT:PORT', help: "show the program's TCP port PORT as HOSTPORT of the host" },
   { name: 'hostname', kind: 'value', metavar: 'NAME', help: 'host name the program sees' },
   { name: 'uname', short: 'r', kind: 'value', metavar: 'RELEASE', help: 'kernel release the program sees' },
   { name: 'stack', short: 's', kind: 'value', metavar: 'BYTES', help: 'stack limit (K, M suffixes; 8M)' },

@@ -64,6 +64,22 @@ export function parseMount(spec: string): MountOption {
   return bind(host, guest, ['true', '1'].includes(pick('readonly', 'ro') ?? 'false'));
 }
 
+function networkOf(value: string | null): RunOptions['network'] {
+  if (value === null || value === 'host') return 'host';
+  if (value === 'none') return 'none';
+  throw wrong(`invalid network "${value}": host or none expected`);
+}
+
+/** [IP:]HOSTPORT:PORT[/tcp]; an IPv6 address in brackets. */
+export function parsePublish(spec: string): RunOptions['published'][number] {
+  const match = /^(?:(\[[0-9a-fA-F:.]+\]|[0-9.]+):)?(\d+):(\d+)(?:\/(\w+))?$/.exec(spec);
+  if (match === null) throw wrong(`invalid port "${spec}": [IP:]HOSTPORT:PORT expected`);
+  if (match[4] !== undefined && match[4] !== 'tcp') throw wrong(`invalid port "${spec}": only tcp can be published`);
+  const [hostPort, port] = [Number(match[2]), Number(match[3])];
+  if (hostPort > 65535 || port > 65535 || port === 0) throw wrong(`invalid port "${spec}": ports are 1 to 65535`);
+  return { host: { ip: (match[1] ?? '0.0.0.0').replace(/[[\]]/g, ''), port: hostPort }, port };
+}
+
 function readEnvFile(path: string): string[] {
   let text: string;
   try {
@@ -201,6 +217,8 @@ export function runOptions(values: Map<string, FlagValue>, rest: readonly string
     hostname: bytesOf(flags.text('hostname') ?? hostname()),
     release: flags.text('uname') ?? (LINUX ? release() : '6.1.0-tuxlate'),
     stackLimit: parseSize(flags.text('stack'), 8 << 20),
+    network: networkOf(flags.text('network')),
+    published: flags.list('publish').map(parsePublish),
     observe,
   };
 }

@@ -8,6 +8,7 @@ import { NodeClock, wallOffsetNs } from './clock.ts';
 import { NodeConsole } from './console.ts';
 import { NodeFiles } from './nodeFiles.ts';
 import { NodeRandom } from './random.ts';
+import { NodeSockets } from './nodeSockets.ts';
 import { forwardSignals } from './signals.ts';
 import type { NodeWorkers } from './workers.ts';
 
@@ -36,6 +37,7 @@ export async function runOnNode(workers: NodeWorkers, options: RunOptions): Prom
   const offset = wallOffsetNs();
   workers.init({ interpreter: moduleOf('./interpreter.wasm'), helpers: moduleOf('./helpers.wasm'), mailbox, wallOffsetNs: offset });
   const terminal = new NodeConsole();
+  const sockets = new NodeSockets();
   // Waiting for the mailbox alone does not keep Node running.
   const alive = setInterval(() => {}, 1 << 30);
   try {
@@ -45,6 +47,7 @@ export async function runOnNode(workers: NodeWorkers, options: RunOptions): Prom
         console: terminal,
         clock: new NodeClock(offset),
         random: new NodeRandom(),
+        sockets,
         workers,
         cpus: cpus().length,
         memory: () => ({ total: totalmem(), free: freemem() }),
@@ -58,6 +61,7 @@ export async function runOnNode(workers: NodeWorkers, options: RunOptions): Prom
     const result = await emulator.run();
     stop();
     await terminal.flush();
+    await sockets.flush();
     return result;
   } finally {
     clearInterval(alive);

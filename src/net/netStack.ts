@@ -1,8 +1,8 @@
 import { EADDRINUSE } from '../abi/linux/errno.ts';
 import { SO_REUSEPORT } from '../abi/linux/socket.ts';
-import type { HostAddress, HostStream, Sockets } from '../host/sockets.ts';
+import type { HostAddress, HostListener, HostStream, Sockets } from '../host/sockets.ts';
 import type { Kernel } from '../kernel/kernel.ts';
-import { type HostPort, HostPorts } from './inet/hostPorts.ts';
+import { HostPorts } from './inet/hostPorts.ts';
 import { PortTable } from './inet/portTable.ts';
 import type { TcpSocket } from './inet/tcpSocket.ts';
 import type { UdpSocket } from './inet/udpSocket.ts';
@@ -14,7 +14,6 @@ import type { UnixSocket } from './unix/unixSocket.ts';
 export interface PublishedPort {
   readonly host: HostAddress;
   readonly port: number;
-  readonly protocol: 'tcp' | 'udp';
 }
 
 /** The host's interfaces are looked at again after this time. */
@@ -25,13 +24,11 @@ export class NetStack {
   readonly kernel: Kernel;
   /** null: --net=none. */
   readonly host: Sockets | null;
-  readonly published: readonly PublishedPort[];
   readonly unixSockets = new Set<UnixSocket>();
   readonly tcpSockets = new Set<TcpSocket>();
   readonly udpSockets = new Set<UdpSocket>();
   /** TCP ports on the host; null: the guest's are its own. */
   readonly hostPorts: HostPorts | null;
-  private readonly publisher: Sockets | null;
   readonly tcp: PortTable<TcpSocket>;
   readonly udp: PortTable<UdpSocket>;
   private readonly abstractNames = new Map<string, UnixSocket>();
@@ -41,13 +38,10 @@ export class NetStack {
   private known: NetInterface[] = netInterfaces([]);
   private knownAtNs = -Infinity;
 
-  /** `sockets`: the host's, used for everything when `outside`, else only for published ports. */
-  constructor(kernel: Kernel, sockets: Sockets | null, outside: boolean, published: readonly PublishedPort[]) {
+  constructor(kernel: Kernel, host: Sockets | null) {
     this.kernel = kernel;
-    this.host = outside ? sockets : null;
-    this.publisher = sockets;
+    this.host = host;
     this.hostPorts = this.host === null ? null : new HostPorts(this.host, (stream) => this.arrived(stream, null));
-    this.published = published;
     const random = (): number => {
       const bytes = new Uint8Array(2);
       kernel.parts.random.fill(bytes);
@@ -115,16 +109,14 @@ export class NetStack {
     else this.soon(() => (listener.listening ? listener.admitHost(stream) : stream.reset()));
   }
 
-  /** A server listens on `port`: shown on the host where `-p` says so. A port of the host that is taken is left out. */
-  publish(_s: TcpSocket, port: number, held: (port: HostPort) => void): void {
-    if (this.publisher === null) return;
-    for (const p of this.published) {
-      if (p.port !== port || p.protocol !== 'tcp') continue;
-      if (this.host !== null && p.host.port === port) continue;
-      new HostPorts(this.publisher, (stream) => this.arrived(stream, port)).acquire(p.host.ip, p.host.port, false, (result) => {
-        if (typeof result !== 'number') held(result);
-      });
+  /** Opens the published ports on the host; the first that cannot be, or null. */
+  async openPublished(sockets: Sockets, ports: readonly PublishedPort[]): Promise<PublishedPort | null> {
+    for (const published of ports) {
+      const result = await new Promise<HostListener | number>((done) => sockets.listen(published.host, { backlog: 511, v6Only: false, reusePort: false }, done));
+      if (typeof result === 'number') return published;
+      result.onConnection = (stream) => this.arrived(stream, published.port);
     }
+    return null;
   }
 
   // ---- abstract Unix names: each type of socket has its own ----
@@ -158,6 +150,6 @@ export function installNetStack(stack: NetStack): void {
 /** The network of the emulator; without boot's help one that is alone in the world. */
 export function netStackOf(kernel: Kernel): NetStack {
   let stack = stacks.get(kernel);
-  if (stack === undefined) stacks.set(kernel, (stack = new NetStack(kernel, null, false, [])));
+  if (stack === undefined) stacks.set(kernel, (stack = new NetStack(kernel, null)));
   return stack;
 }

@@ -48,9 +48,8 @@ export class TcpSocket extends InetSocket implements StreamEvents {
   private readonly arrivals = new Fifo<TcpSocket>();
   private readonly waiting = new Fifo<TcpSocket>();
   private backlog = 0;
-  /** The port on the host, and those published for it. */
+  /** The port on the host. */
   private hostPort: HostPort | null = null;
-  private readonly publications: HostPort[] = [];
   private asking = false;
   private hostError = 0;
   private stream: HostStream | null = null;
@@ -162,10 +161,6 @@ export class TcpSocket extends InetSocket implements StreamEvents {
     }
     this.state = TcpState.listening;
     this.shutdownBits = 0;
-    this.net.publish(this, port, (held) => {
-      if (this.gone) held.release();
-      else this.publications.push(held);
-    });
     return 0;
   }
 
@@ -517,7 +512,6 @@ export class TcpSocket extends InetSocket implements StreamEvents {
   // ---- the end ----
 
   private stopListening(): void {
-    for (const held of this.publications.splice(0)) held.release();
     this.unhold();
     for (let server = this.arrivals.shift(); server !== undefined; server = this.arrivals.shift()) {
       server.link?.close(true);
