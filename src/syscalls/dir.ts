@@ -14,6 +14,9 @@ import type { SyscallRow } from './row.ts';
 /** Answer of a `put` for an entry that does not fit. */
 const FULL = 0;
 
+/** A buffer that cannot be written: the first entry fails, not the call. */
+const NO_ROOM = new Uint8Array(0);
+
 /** Hands entries to `put` until one does not fit; bytes used. `put` answers the bytes an entry takes, FULL or -errno. */
 function readEntries(file: FileDescription, put: (name: string, ino: number, type: number, next: number, at: number) => number): number {
   if (!file.inode.isDirectory) return -ENOTDIR;
@@ -44,8 +47,7 @@ function sysGetdents64(t: Task, fd: number, ptr: number, count: number): number 
   if (file === null) return -EBADF;
   const { dirent64 } = t.abi;
   const nameAt = dirent64.offset.d_name;
-  const buf = t.memory.writablePrefix(ptr, count);
-  if (buf === null) return -EFAULT;
+  const buf = t.memory.writablePrefix(ptr, count) ?? NO_ROOM;
   return readEntries(file, (name, ino, type, next, at) => {
     const length = (nameAt + name.length + 1 + 7) & ~7;
     if (at + length > count) return FULL;
@@ -61,8 +63,7 @@ function sysGetdents(t: Task, fd: number, ptr: number, count: number): number {
   if (file === null) return -EBADF;
   const { dirent, longBytes } = t.abi;
   const nameAt = dirent.offset.d_name;
-  const buf = t.memory.writablePrefix(ptr, count);
-  if (buf === null) return -EFAULT;
+  const buf = t.memory.writablePrefix(ptr, count) ?? NO_ROOM;
   return readEntries(file, (name, ino, type, next, at) => {
     const length = (nameAt + name.length + 2 + longBytes - 1) & -longBytes;
     if (at + length > count) return FULL;
@@ -166,10 +167,12 @@ function sysRenameat2(t: Task, oldDir: number, oldPtr: number, newDir: number, n
   if ((flags & ~7) !== 0) return -EINVAL;
   const oldName = pathArg(t, oldPtr);
   if (typeof oldName === 'number') return oldName;
-  const newName = pathArg(t, newPtr);
-  if (typeof newName === 'number') return newName;
+  if (oldName === '') return -ENOENT;
   const oldStart = startOf(t, oldDir, oldName);
   if (typeof oldStart === 'number') return oldStart;
+  const newName = pathArg(t, newPtr);
+  if (typeof newName === 'number') return newName;
+  if (newName === '') return -ENOENT;
   const newStart = startOf(t, newDir, newName);
   return typeof newStart === 'number' ? newStart : renamePath(t, oldStart, oldName, newStart, newName, flags);
 }

@@ -1,5 +1,5 @@
 import { AT_FDCWD } from '../abi/linux/fcntl.ts';
-import { EBADF, EMFILE, ENOTDIR } from '../abi/linux/errno.ts';
+import { EBADF, EMFILE, ENOENT, ENOTDIR } from '../abi/linux/errno.ts';
 import { O_CLOEXEC, O_PATH } from '../abi/linux/openFlags.ts';
 import { Rlimit } from '../kernel/fd/rlimits.ts';
 import type { Task } from '../kernel/task/task.ts';
@@ -25,6 +25,7 @@ export function startOf(t: Task, dirfd: number, name: string, scoped = false): P
 export function lookupAt(t: Task, dirfd: number, ptr: number, flags: number): Path | number {
   const name = pathArg(t, ptr);
   if (typeof name === 'number') return name;
+  if (name === '' && (flags & Walk.empty) === 0) return -ENOENT;
   const start = startOf(t, dirfd, name);
   return typeof start === 'number' ? start : walkPath(t, start, name, flags);
 }

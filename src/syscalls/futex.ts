@@ -3,6 +3,7 @@ import * as F from '../abi/linux/futex.ts';
 import type { Layout } from '../abi/layout.ts';
 import { FutexWaiter, sameKey, type FutexKey } from '../kernel/ipc/futex.ts';
 import { PARKED, Restart } from '../kernel/task/block.ts';
+import { Prot } from '../kernel/mm/vma.ts';
 import type { Task } from '../kernel/task/task.ts';
 import { WaitQueue } from '../vfs/waitQueue.ts';
 import type { SyscallRow } from './row.ts';
@@ -46,6 +47,12 @@ function wait(t: Task, addr: number, expected: number, bitset: number, shared: b
     restart: deadlineNs === Infinity ? Restart.sys : Restart.restartBlock,
     cleanup: () => futexes.remove(waiter),
   });
+}
+
+/** A futex that processes share is known by its page, which must be there and must not be read-only private memory. */
+function mayShare(t: Task, addr: number): boolean {
+  const vma = t.mm.areas.find(addr);
+  return vma !== null && (!vma.anonymous || (vma.prot & Prot.W) !== 0) && t.memory.u32(addr) !== null;
 }
 
 /** FUTEX_WAKE_OP's second word: changes it, answers whether the comparison held, or -errno. */
@@ -195,7 +202,7 @@ const futex = (layoutOf: (t: Task) => Time) => (t: Task, addr: number, opAndFlag
     case F.FUTEX_WAKE_BITSET: {
       const bitset = op === F.FUTEX_WAKE ? 0xffffffff : value3 >>> 0;
       if (bitset === 0 || addr % 4 !== 0) return -EINVAL;
-      if (!t.memory.inRange(addr, 4)) return -EFAULT;
+      if (!t.memory.inRange(addr, 4) || (shared && !mayShare(t, addr))) return -EFAULT;
       // At least one is woken, whatever the count (Linux).
       return futexes.wake(futexes.keyOf(t, addr, shared), Math.max(1, value | 0), bitset);
     }
@@ -206,6 +213,7 @@ const futex = (layoutOf: (t: Task) => Time) => (t: Task, addr: number, opAndFlag
       if (now < 0) return now;
       const second = wordAt(t, addr2);
       if (second < 0) return second;
+      if (shared && !mayShare(t, addr2)) return -EFAULT;
       if (op === F.FUTEX_CMP_REQUEUE && now !== value3 >>> 0) return -EAGAIN;
       const from = futexes.keyOf(t, addr, shared);
       const woken = futexes.wake(from, value | 0);

@@ -1,12 +1,15 @@
 import { EBADF, EINVAL, ENOTDIR } from '../abi/linux/errno.ts';
-import { IN_ALL_EVENTS, IN_CLOEXEC, IN_DONT_FOLLOW, IN_EXCL_UNLINK, IN_MASK_ADD, IN_MASK_CREATE, IN_NONBLOCK, IN_ONESHOT, IN_ONLYDIR } from '../abi/linux/inotify.ts';
+import { IN_ALL_EVENTS, IN_CLOEXEC, IN_DONT_FOLLOW, IN_EXCL_UNLINK, IN_IGNORED, IN_ISDIR, IN_MASK_ADD, IN_MASK_CREATE, IN_NONBLOCK, IN_ONESHOT, IN_ONLYDIR, IN_Q_OVERFLOW, IN_UNMOUNT } from '../abi/linux/inotify.ts';
 import { InotifyFile } from '../fs/anon/inotifyFile.ts';
 import type { Task } from '../kernel/task/task.ts';
 import { inodePermission, MAY_READ } from '../vfs/permission.ts';
 import { Walk, Walker } from '../vfs/walk.ts';
+import { fileOf } from './fileArgs.ts';
 import { installFile } from './install.ts';
 import type { SyscallRow } from './row.ts';
 
+/** Also those that events carry, though they mean nothing here. */
+const KNOWN_BITS = IN_ALL_EVENTS | IN_UNMOUNT | IN_Q_OVERFLOW | IN_IGNORED | IN_ISDIR | IN_DONT_FOLLOW | IN_EXCL_UNLINK | IN_MASK_ADD | IN_MASK_CREATE | IN_ONESHOT | IN_ONLYDIR;
 const ADD_BITS = IN_ALL_EVENTS | IN_DONT_FOLLOW | IN_EXCL_UNLINK | IN_MASK_ADD | IN_MASK_CREATE | IN_ONESHOT | IN_ONLYDIR;
 
 function sysInotifyInit1(t: Task, flags: number): number {
@@ -15,9 +18,8 @@ function sysInotifyInit1(t: Task, flags: number): number {
 }
 
 function sysInotifyAddWatch(t: Task, fd: number, pathPtr: number, mask: number): number {
-  // Unknown bits are let through as long as one known bit is there.
-  if ((mask & ADD_BITS) === 0) return -EINVAL;
-  const file = t.fds.get(fd);
+  if ((mask & ~KNOWN_BITS) !== 0 || (mask & ADD_BITS) === 0) return -EINVAL;
+  const file = fileOf(t, fd);
   if (file === null) return -EBADF;
   if ((mask & IN_MASK_ADD) !== 0 && (mask & IN_MASK_CREATE) !== 0) return -EINVAL;
   if (!(file instanceof InotifyFile)) return -EINVAL;
@@ -33,7 +35,7 @@ function sysInotifyAddWatch(t: Task, fd: number, pathPtr: number, mask: number):
 }
 
 function sysInotifyRmWatch(t: Task, fd: number, wd: number): number {
-  const file = t.fds.get(fd);
+  const file = fileOf(t, fd);
   if (file === null) return -EBADF;
   return file instanceof InotifyFile ? file.remove(wd) : -EINVAL;
 }

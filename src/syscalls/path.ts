@@ -117,6 +117,7 @@ function sysSymlinkat(t: Task, targetPtr: number, dirfd: number, ptr: number): n
   if (typeof target === 'number') return target;
   const name = pathArg(t, ptr);
   if (typeof name === 'number') return name;
+  if (target === '' || name === '') return -ENOENT;
   const start = startOf(t, dirfd, name);
   return typeof start === 'number' ? start : makeSymlink(t, target, start, name);
 }

@@ -171,7 +171,13 @@ function sysWaitpid(t: Task, pid: number, statusPtr: number, options: number): n
   return sysWait4(t, pid, statusPtr, options, 0);
 }
 
+/** waitid; its siginfo is written (as zeros) even when it fails, so a bad pointer shows whatever happens. */
 function sysWaitid(t: Task, which: number, id: number, infoPtr: number, options: number, usagePtr: number): number {
+  const result = waitById(t, which, id, infoPtr, options, usagePtr);
+  return result < 0 && result !== PARKED && infoPtr !== 0 && t.memory.writable(infoPtr, t.abi.siginfo.size) === null ? -EFAULT : result;
+}
+
+function waitById(t: Task, which: number, id: number, infoPtr: number, options: number, usagePtr: number): number {
   if ((options & ~(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD | __WCLONE | __WALL)) !== 0) return -EINVAL;
   if ((options & (WEXITED | WSTOPPED | WCONTINUED)) === 0) return -EINVAL;
   let target: WaitTarget;

@@ -1,4 +1,4 @@
-import { EAGAIN, EBADF, EFAULT, EFBIG, EINTR, EINVAL, EOPNOTSUPP, EPIPE, ESPIPE } from '../abi/linux/errno.ts';
+import { EAGAIN, EBADF, EFAULT, EFBIG, EINTR, EINVAL, EISDIR, EOPNOTSUPP, EPIPE, ESPIPE } from '../abi/linux/errno.ts';
 import { O_APPEND, O_LARGEFILE, O_NONBLOCK } from '../abi/linux/openFlags.ts';
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDNORM, EPOLLWRNORM } from '../abi/linux/poll.ts';
 import { SIGPIPE, SIGXFSZ } from '../abi/linux/signal.ts';
@@ -15,6 +15,8 @@ import { PARKED, type SyscallRow } from './row.ts';
 
 /** Linux moves at most this many bytes in one call. */
 const MAX_RW_COUNT = 0x7ffff000;
+/** A buffer longer than this reaches beyond the user's half of the address space (access_ok). */
+const ADDRESS_LIMIT = 0x7fff_ffff_f000;
 const IOV_MAX = 1024;
 /** Buffers up to this are prepared as a whole. */
 const BIG = 1 << 16;
@@ -61,7 +63,9 @@ function fillable(file: FileDescription, offset: number, length: number): number
 }
 
 /** A bad buffer is only found out when there is something to put in it. */
-function faultOrEnd(file: FileDescription, offset: number): number {
+function faultOrEnd(t: Task, file: FileDescription, offset: number): number {
+  if (file.inode.isDirectory) return -EISDIR;
+  if (file.waitQueue !== null && (file.poll(t) & READABLE) === 0) return -EAGAIN;
   return file instanceof RegularFile && offset >= file.inode.stat().size ? 0 : -EFAULT;
 }
 
@@ -69,10 +73,10 @@ function sysRead(t: Task, fd: number, ptr: number, count: number): number {
   const file = fileOf(t, fd);
   if (file === null || !file.readable) return -EBADF;
   const length = Math.min(count, MAX_RW_COUNT);
-  if (!t.memory.inRange(ptr, length)) return -EFAULT;
+  if (count > ADDRESS_LIMIT || !t.memory.inRange(ptr, length)) return -EFAULT;
   return untilReady(t, file, READABLE, () => {
     const buf = t.memory.writablePrefix(ptr, fillable(file, file.pos, length));
-    return buf === null ? faultOrEnd(file, file.pos) : file.read(buf, t);
+    return buf === null ? faultOrEnd(t, file, file.pos) : file.read(buf, t);
   });
 }
 
@@ -83,9 +87,9 @@ function sysPread(t: Task, fd: number, ptr: number, count: number, offset: numbe
   if (!file.seekable) return -ESPIPE;
   if (!file.readable) return -EBADF;
   const length = Math.min(count, MAX_RW_COUNT);
-  if (!t.memory.inRange(ptr, length)) return -EFAULT;
+  if (count > ADDRESS_LIMIT || !t.memory.inRange(ptr, length)) return -EFAULT;
   const buf = t.memory.writablePrefix(ptr, fillable(file, offset, length));
-  return buf === null ? faultOrEnd(file, offset) : file.pread(buf, offset, t);
+  return buf === null ? faultOrEnd(t, file, offset) : file.pread(buf, offset, t);
 }
 
 // ---- writing ----
@@ -147,7 +151,7 @@ function writeAll(t: Task, file: FileDescription, total: number, step: (done: nu
 function sysWrite(t: Task, fd: number, ptr: number, count: number): number {
   const file = fileOf(t, fd);
   if (file === null || !file.writable) return -EBADF;
-  if (!t.memory.inRange(ptr, Math.min(count, MAX_RW_COUNT))) return -EFAULT;
+  if (count > ADDRESS_LIMIT || !t.memory.inRange(ptr, Math.min(count, MAX_RW_COUNT))) return -EFAULT;
   const length = count === 0 ? 0 : allowedBy(t, file, offsetOf(file), Math.min(count, MAX_RW_COUNT));
   if (length < 0) return length;
   return writeAll(t, file, length, (done) => {
@@ -163,7 +167,7 @@ function sysPwrite(t: Task, fd: number, ptr: number, count: number, offset: numb
   if (file === null) return -EBADF;
   if (!file.seekable) return -ESPIPE;
   if (!file.writable) return -EBADF;
-  if (!t.memory.inRange(ptr, Math.min(count, MAX_RW_COUNT))) return -EFAULT;
+  if (count > ADDRESS_LIMIT || !t.memory.inRange(ptr, Math.min(count, MAX_RW_COUNT))) return -EFAULT;
   const length = count === 0 ? 0 : allowedBy(t, file, offset, Math.min(count, MAX_RW_COUNT));
   if (length < 0) return length;
   const buf = t.memory.readablePrefix(ptr, length);

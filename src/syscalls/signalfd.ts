@@ -2,6 +2,7 @@ import { EBADF, EINVAL } from '../abi/linux/errno.ts';
 import { SFD_CLOEXEC, SFD_NONBLOCK } from '../abi/linux/signal.ts';
 import { SignalFile } from '../fs/anon/signalFile.ts';
 import type { Task } from '../kernel/task/task.ts';
+import { fileOf } from './fileArgs.ts';
 import { installFile } from './install.ts';
 import type { SyscallRow } from './row.ts';
 import { readMask } from './sigmask.ts';
@@ -11,7 +12,7 @@ function sysSignalfd4(t: Task, fd: number, maskPtr: number, size: number, flags:
   if (typeof mask === 'number') return mask;
   if ((flags & ~(SFD_CLOEXEC | SFD_NONBLOCK)) !== 0) return -EINVAL;
   if (fd === -1) return installFile(t, new SignalFile(t, mask, flags & SFD_NONBLOCK), (flags & SFD_CLOEXEC) !== 0);
-  const file = t.fds.get(fd);
+  const file = fileOf(t, fd);
   if (file === null) return -EBADF;
   if (!(file instanceof SignalFile)) return -EINVAL;
   file.setMask(mask);

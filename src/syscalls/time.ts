@@ -268,6 +268,8 @@ function readEvent(t: Task, ptr: number, id: number): TimerEvent | number {
 }
 
 function sysTimerCreate(t: Task, clock: number, eventPtr: number, idPtr: number): number {
+  // The event is copied in before anything is looked at.
+  if (eventPtr !== 0 && t.memory.readable(eventPtr, t.abi.sigevent.size) === null) return -EFAULT;
   if (clock === T.CLOCK_REALTIME_ALARM || clock === T.CLOCK_BOOTTIME_ALARM) return -EOPNOTSUPP;
   if (clockResolution(t, clock) < 0) return -EINVAL;
   if (clock === T.CLOCK_MONOTONIC_RAW || clock === T.CLOCK_REALTIME_COARSE || clock === T.CLOCK_MONOTONIC_COARSE) return -EOPNOTSUPP;

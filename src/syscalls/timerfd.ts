@@ -6,6 +6,7 @@ import type { Layout } from '../abi/layout.ts';
 import { TimerFile } from '../fs/anon/timerFile.ts';
 import type { Task } from '../kernel/task/task.ts';
 import { Cap } from '../vfs/cred.ts';
+import { fileOf } from './fileArgs.ts';
 import { installFile } from './install.ts';
 import type { SyscallRow } from './row.ts';
 
@@ -20,7 +21,7 @@ function sysTimerfdCreate(t: Task, clock: number, flags: number): number {
 }
 
 function timerFile(t: Task, fd: number): TimerFile | number {
-  const file = t.fds.get(fd);
+  const file = fileOf(t, fd);
   if (file === null) return -EBADF;
   return file instanceof TimerFile ? file : -EINVAL;
 }

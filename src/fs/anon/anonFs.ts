@@ -1,3 +1,4 @@
+import { EOPNOTSUPP } from '../../abi/linux/errno.ts';
 import { ANON_INODE_FS_MAGIC } from '../../abi/linux/fs.ts';
 import type { FileCaller } from '../../vfs/fileDescription.ts';
 import { Dentry } from '../../vfs/dentry.ts';
@@ -35,7 +36,7 @@ class AnonInode extends Inode {
     };
   }
   override setattr(_change: AttrChange): number {
-    return 0;
+    return -EOPNOTSUPP;
   }
 }
 

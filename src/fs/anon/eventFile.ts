@@ -39,7 +39,7 @@ export class EventFile extends FileDescription {
   }
 
   override write(buf: Uint8Array): number {
-    if (buf.length < 8) return -EINVAL;
+    if (buf.length !== 8) return -EINVAL;
     const lo = getU32(buf, 0);
     const hi = getU32(buf, 4);
     if (lo === ALL && hi === ALL) return -EINVAL;

@@ -251,9 +251,12 @@ export function syncMemory(mm: AddressSpace, start: number, length: number, flag
 /** mlock, mlock2, munlock. `mayLock`: CAP_IPC_LOCK. */
 export function lockMemory(mm: AddressSpace, addr: number, length: number, lock: boolean, onFault: boolean, limits: Rlimits, mayLock: boolean): number {
   const start = addr - (addr % PAGE_SIZE);
-  const end = start + pageUp(length + (addr - start));
+  const whole = pageUp(length + (addr - start));
+  // 64-bit arithmetic wraps: a length that rounds up to 2^64 is none, an end beyond it is before the start.
+  if (whole === 0 || whole >= 2 ** 64) return 0;
+  const end = start + whole;
+  if (end >= 2 ** 64) return -EINVAL;
   if (!(end <= GUEST_END)) return -ENOMEM;
-  if (end < start) return -EINVAL;
   if (start === end) return 0;
   if (lock && !mayLock) {
     const limit = limits.cur[Rlimit.MEMLOCK]!;
