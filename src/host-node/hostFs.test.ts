@@ -129,6 +129,16 @@ it('keeps removed files for those who have them open', () => {
   expect(read(t, '/b')).toBe('a');
 });
 
+it('looks again when a file was replaced since it was last looked at', () => {
+  fs.writeFileSync(`${dir}/f`, 'old');
+  const t = world({ maxAgeMs: 100_000 });
+  expect(stat(t, '/f').size).toBe(3);
+  fs.writeFileSync(`${dir}/new`, 'newer');
+  fs.renameSync(`${dir}/new`, `${dir}/f`);
+  expect(read(t, '/f')).toBe('newer');
+  expect(stat(t, '/f').size).toBe(5);
+});
+
 it('keeps nanoseconds that the guest set', () => {
   fs.writeFileSync(`${dir}/f`, '');
   const t = world();

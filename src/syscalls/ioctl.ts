@@ -9,16 +9,17 @@ import { PARKED } from '../kernel/task/block.ts';
 import type { Task } from '../kernel/task/task.ts';
 import { Cap } from '../vfs/cred.ts';
 import type { FileDescription } from '../vfs/fileDescription.ts';
+import { changeFlags } from './asyncIo.ts';
 import type { SyscallRow } from './row.ts';
 
 type Request = (t: Task, file: FileDescription, fd: number, arg: number) => number;
 
 /** FIONBIO and FIOASYNC: a flag from an int. */
 function flagRequest(flag: number): Request {
-  return (t, file, _fd, arg) => {
+  return (t, file, fd, arg) => {
     const on = t.memory.i32(arg);
     if (on === null) return -EFAULT;
-    return file.setFlags(on !== 0 ? file.flags | flag : file.flags & ~flag);
+    return changeFlags(t, file, fd, on !== 0 ? file.flags | flag : file.flags & ~flag, flag === O_ASYNC);
   };
 }
 

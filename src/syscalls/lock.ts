@@ -15,6 +15,7 @@ import { Cap } from '../vfs/cred.ts';
 import type { FileDescription } from '../vfs/fileDescription.ts';
 import { F_RDLCK, F_UNLCK, F_WRLCK, LOCK_TO_EOF, LockTable } from '../vfs/locks.ts';
 import { ownerOrCapable } from '../vfs/permission.ts';
+import { changeFlags, OWNER_GROUP, OWNER_PROCESS, OWNER_TASK } from './asyncIo.ts';
 import { fileOf } from './fileArgs.ts';
 import { PARKED, type SyscallRow } from './row.ts';
 
@@ -154,25 +155,21 @@ function duplicate(t: Task, file: FileDescription, from: number, cloexec: boolea
   return fd;
 }
 
-function setStatusFlags(t: Task, file: FileDescription, arg: number): number {
+function setStatusFlags(t: Task, file: FileDescription, fd: number, arg: number): number {
   if ((file.flags & O_APPEND) !== 0 && (arg & O_APPEND) === 0 && (file.inode.flags & 0x20) !== 0) return -EPERM;
   if ((arg & O_NOATIME) !== 0 && (file.flags & O_NOATIME) === 0 && !ownerOrCapable(file.inode.stat(), t.cred)) return -EPERM;
-  return file.setFlags((file.flags & ~CHANGEABLE) | (arg & CHANGEABLE));
+  return changeFlags(t, file, fd, (file.flags & ~CHANGEABLE) | (arg & CHANGEABLE), false);
 }
 
 // ---- owner of SIGIO ----
-
-const F_OWNER_TID = 0;
-const F_OWNER_PID = 1;
-const F_OWNER_PGRP = 2;
 
 function setOwnerEx(t: Task, file: FileDescription, arg: number): number {
   const { fOwnerEx } = t.abi;
   const buf = t.memory.readable(arg, fOwnerEx.size);
   if (buf === null) return -EFAULT;
   const { type, pid } = fOwnerEx.read(buf);
-  if (type !== F_OWNER_TID && type !== F_OWNER_PID && type !== F_OWNER_PGRP) return -EINVAL;
-  const known = type === F_OWNER_PGRP ? t.kernel.pids.groups.has(pid) : t.kernel.pids.processes.has(pid) || type === F_OWNER_TID;
+  if (type !== OWNER_TASK && type !== OWNER_PROCESS && type !== OWNER_GROUP) return -EINVAL;
+  const known = type === OWNER_GROUP ? t.kernel.pids.groups.has(pid) : t.kernel.pids.processes.has(pid) || type === OWNER_TASK;
   if (pid !== 0 && !known) return -ESRCH;
   file.owner = { type, id: pid };
   return 0;
@@ -181,7 +178,7 @@ function getOwnerEx(t: Task, file: FileDescription, arg: number): number {
   const { fOwnerEx } = t.abi;
   const buf = t.memory.writable(arg, fOwnerEx.size);
   if (buf === null) return -EFAULT;
-  fOwnerEx.write(buf, { type: file.owner.id === 0 ? F_OWNER_TID : file.owner.type, pid: file.owner.id });
+  fOwnerEx.write(buf, { type: file.owner.id === 0 ? OWNER_TASK : file.owner.type, pid: file.owner.id });
   return 0;
 }
 function setOwner(t: Task, file: FileDescription, arg: number): number {
@@ -189,10 +186,10 @@ function setOwner(t: Task, file: FileDescription, arg: number): number {
   if (id === -0x80000000) return -EINVAL;
   if (id < 0) {
     if (!t.kernel.pids.groups.has(-id)) return -ESRCH;
-    file.owner = { type: F_OWNER_PGRP, id: -id };
+    file.owner = { type: OWNER_GROUP, id: -id };
   } else {
     if (id !== 0 && !t.kernel.pids.processes.has(id)) return -ESRCH;
-    file.owner = { type: F_OWNER_PID, id };
+    file.owner = { type: OWNER_PROCESS, id };
   }
   return 0;
 }
@@ -221,7 +218,7 @@ const commands: Readonly<Record<number, Command>> = {
     return 0;
   },
   [F_GETFL]: (_t, file) => file.flags,
-  [F_SETFL]: (t, file, _fd, arg) => setStatusFlags(t, file, arg),
+  [F_SETFL]: (t, file, fd, arg) => setStatusFlags(t, file, fd, arg),
   [F_GETLK]: (t, file, _fd, arg) => getLock(t, file, arg, t.abi.flock, false),
   [F_SETLK]: (t, file, _fd, arg) => setLock(t, file, arg, t.abi.flock, false, false),
   [F_SETLKW]: (t, file, _fd, arg) => setLock(t, file, arg, t.abi.flock, false, true),
@@ -229,7 +226,7 @@ const commands: Readonly<Record<number, Command>> = {
   [F_OFD_SETLK]: (t, file, _fd, arg) => setLock(t, file, arg, t.abi.flock64, true, false),
   [F_OFD_SETLKW]: (t, file, _fd, arg) => setLock(t, file, arg, t.abi.flock64, true, true),
   [F_SETOWN]: (t, file, _fd, arg) => setOwner(t, file, arg),
-  [F_GETOWN]: (_t, file) => (file.owner.type === F_OWNER_PGRP ? -file.owner.id : file.owner.id),
+  [F_GETOWN]: (_t, file) => (file.owner.type === OWNER_GROUP ? -file.owner.id : file.owner.id),
   [F_SETOWN_EX]: (t, file, _fd, arg) => setOwnerEx(t, file, arg),
   [F_GETOWN_EX]: (t, file, _fd, arg) => getOwnerEx(t, file, arg),
   [F_SETSIG]: (_t, file, _fd, arg) => {

@@ -1,4 +1,4 @@
-import { EACCES, EEXIST, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR, ENXIO, EOVERFLOW, EPERM, EROFS, ETXTBSY } from '../abi/linux/errno.ts';
+import { EACCES, EEXIST, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR, ENXIO, EOVERFLOW, EPERM, EROFS, ESTALE, ETXTBSY } from '../abi/linux/errno.ts';
 import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK } from '../abi/linux/fileMode.ts';
 import {
   O_ACCMODE, O_APPEND, O_CLOEXEC, O_CREAT, O_DIRECTORY, O_EXCL, O_LARGEFILE, O_NOATIME, O_NOCTTY, O_NOFOLLOW, O_PATH, O_RDONLY, O_TMPFILE_BIT, O_TRUNC,
@@ -44,6 +44,12 @@ export function checkFlags(how: OpenHow): number {
 
 /** Opens `name`. `start`: directory of an *at call, null = working directory. A new description or -errno. */
 export function openPath(t: FileCaller, start: Path | null, name: string, how: OpenHow): FileDescription | number {
+  const file = openOnce(t, start, name, how);
+  // What the walk believed about a host file was out of date; the file system knows now, so walk again.
+  return file === -ESTALE ? openOnce(t, start, name, how) : file;
+}
+
+function openOnce(t: FileCaller, start: Path | null, name: string, how: OpenHow): FileDescription | number {
   const { flags } = how;
   if ((flags & O_TMPFILE_BIT) !== 0 && (flags & O_PATH) === 0) return openTmpfile(t, start, name, how);
   const walker = new Walker(t, start, how.resolve | ((flags & O_DIRECTORY) !== 0 ? Walk.directory : 0) | ((flags & O_NOFOLLOW) === 0 ? Walk.follow : 0));

@@ -21,7 +21,7 @@ export abstract class HostInode extends Inode {
   name: string;
   unlinked = false;
   /** When the facts were last looked up (FsEnv.ticks). */
-  private checked: number;
+  protected checked: number;
   /** Exact times that the guest set: Node rounds them to 0.2 us, so what the host then shows is kept to recognise it. */
   private exact: { host: Stat; shown: Partial<Stat> } | null = null;
   /** Permission bits set by the guest where the host keeps none. */
@@ -224,6 +224,13 @@ export class HostRegular extends HostInode {
     this.fdWritable = writable;
     hostfs.fds.add(this);
     return fd;
+  }
+
+  /** Makes sure the name still leads to this file: what was believed may be some ms old. -ESTALE: look again. */
+  override open(): number | null {
+    if (this.hostFd >= 0 || this.unlinked || this.descriptor(false) !== -ESTALE) return null;
+    this.checked = this.dir === null ? this.checked : -Infinity;
+    return -ESTALE;
   }
 
   mayDropFd(): boolean {

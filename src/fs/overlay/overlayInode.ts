@@ -1,6 +1,8 @@
 import { ENODATA, EROFS, ESTALE } from '../../abi/linux/errno.ts';
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../abi/linux/fileMode.ts';
+import type { FileCaller, FileDescription } from '../../vfs/fileDescription.ts';
 import { Inode } from '../../vfs/inode.ts';
+import type { Path } from '../../vfs/path.ts';
 import type { AttrChange, Stat } from '../../vfs/stat.ts';
 import { TmpRegular } from '../tmpfs/tmpRegular.ts';
 import type { OverlayDir } from './overlayDir.ts';
@@ -103,6 +105,9 @@ export class OverlayInode extends Inode {
     return typeof names === 'number' ? names : names.filter((name) => !name.startsWith(PRIVATE_XATTRS));
   }
 
+  override open(flags: number, path: Path, t: FileCaller): FileDescription | number | null {
+    return this.real.open(flags, path, t);
+  }
   override opened(): void {
     super.opened();
     this.real.opened();

@@ -1,7 +1,8 @@
 import type { Abi } from '../../abi/abi.ts';
-import { SI_QUEUE, SI_TIMER, SI_TKILL, SIGBUS, SIGCHLD, SIGFPE, SIGILL, SIGPOLL, SIGSEGV, SIGSYS, SIGTRAP } from '../../abi/linux/signal.ts';
+import { SI_QUEUE, SI_TIMER, SI_TKILL, SIGBUS, SIGCHLD, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP } from '../../abi/linux/signal.ts';
 import { siginfo, type Siginfo } from './siginfo.ts';
 
+const NSIGPOLL = 6;
 const FAULTS = new Set<number>([SIGILL, SIGFPE, SIGSEGV, SIGBUS, SIGTRAP]);
 
 /** Writes siginfo_t (128 bytes): the union member that signo and code choose (signal.c, siginfo_layout). */
@@ -22,7 +23,8 @@ export function writeSiginfo(abi: Abi, buf: Uint8Array, info: Siginfo): void {
     layout.putHalves(buf, 'si_addr', info.addrLo, info.addrHi);
   } else if (info.code > 0 && info.code < 0x80 && info.signo === SIGCHLD) {
     layout.update(buf, { si_pid: info.pid, si_uid: info.uid, si_status: info.status, si_utime: info.utime, si_stime: info.stime });
-  } else if (info.code > 0 && info.code < 0x80 && info.signo === SIGPOLL) {
+  } else if (info.code > 0 && info.code <= NSIGPOLL && info.signo !== SIGSYS) {
+    // SIGPOLL, or whatever signal F_SETSIG put in its place.
     layout.update(buf, { si_band: info.band, si_fd: info.fd });
   } else if (info.code > 0 && info.code < 0x80 && info.signo === SIGSYS) {
     layout.putHalves(buf, 'si_call_addr', info.addrLo, info.addrHi);

@@ -1,0 +1,79 @@
+import { ENOTTY } from '../abi/linux/errno.ts';
+import { O_ASYNC } from '../abi/linux/openFlags.ts';
+import { EPOLLIN, EPOLLOUT, EPOLLRDNORM, EPOLLWRBAND, EPOLLWRNORM } from '../abi/linux/poll.ts';
+import { SIGIO } from '../abi/linux/signal.ts';
+import type { Kernel } from '../kernel/kernel.ts';
+import { kernelSignal, sendToGroup, sendToProcess, sendToTask } from '../kernel/signal/send.ts';
+import { siginfo } from '../kernel/signal/siginfo.ts';
+import type { Task } from '../kernel/task/task.ts';
+import type { FileDescription } from '../vfs/fileDescription.ts';
+import type { Waiter } from '../vfs/waitQueue.ts';
+
+/** Owner kinds of F_SETOWN_EX. */
+export const OWNER_TASK = 0;
+export const OWNER_PROCESS = 1;
+export const OWNER_GROUP = 2;
+const POLL_IN = 1;
+const POLL_OUT = 2;
+
+/** Signal-driven I/O: tells the owner of a file (F_SETOWN) with SIGIO, or its F_SETSIG signal, that it may have become ready. */
+class AsyncNotifier implements Waiter {
+  private readonly kernel: Kernel;
+  private readonly file: FileDescription;
+  /** The descriptor that O_ASYNC was set through: si_fd. */
+  private readonly fd: number;
+
+  constructor(kernel: Kernel, file: FileDescription, fd: number) {
+    this.kernel = kernel;
+    this.file = file;
+    this.fd = fd;
+  }
+
+  onWake(events: number): void {
+    const { file } = this;
+    if (!file.open) {
+      file.waitQueue?.remove(this);
+      return;
+    }
+    if (file.readable && (events & EPOLLIN) !== 0) this.tell(POLL_IN, EPOLLIN | EPOLLRDNORM);
+    else if (file.writable && (events & EPOLLOUT) !== 0) this.tell(POLL_OUT, EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND);
+  }
+
+  private tell(code: number, band: number): void {
+    const { owner, signal } = this.file;
+    if (owner.id === 0) return;
+    const info = signal === 0 ? kernelSignal(SIGIO) : siginfo(signal, code, { band, fd: this.fd });
+    const { pids } = this.kernel;
+    if (owner.type === OWNER_GROUP) {
+      const group = pids.groups.get(owner.id);
+      if (group !== undefined) sendToGroup(group, info);
+    } else if (owner.type === OWNER_PROCESS) {
+      const process = pids.processes.get(owner.id);
+      if (process !== undefined) sendToProcess(process, info);
+    } else {
+      const task = pids.tasks.get(owner.id);
+      if (task !== undefined) sendToTask(task, info);
+    }
+  }
+}
+
+const notifiers = new WeakMap<FileDescription, AsyncNotifier>();
+
+/** Changes a description's status flags, with what O_ASYNC means. Files that are always ready have no O_ASYNC: it is left out, or `strict` ENOTTY. */
+export function changeFlags(t: Task, file: FileDescription, fd: number, flags: number, strict: boolean): number {
+  const { waitQueue } = file;
+  const wanted = (flags & O_ASYNC) !== 0;
+  if (waitQueue === null) return wanted && strict ? -ENOTTY : file.setFlags(flags & ~O_ASYNC);
+  const result = file.setFlags(flags);
+  if (result < 0) return result;
+  const present = notifiers.get(file);
+  if (wanted && present === undefined) {
+    const notifier = new AsyncNotifier(t.kernel, file, fd);
+    notifiers.set(file, notifier);
+    waitQueue.add(notifier);
+  } else if (!wanted && present !== undefined) {
+    notifiers.delete(file);
+    waitQueue.remove(present);
+  }
+  return 0;
+}
