@@ -2,7 +2,7 @@ import { decode, Decode } from '../isa/decode/decode.ts';
 import { Instruction } from '../isa/instruction.ts';
 import { mnemonics } from '../isa/mnemonics.ts';
 import { Cpu } from '../machine/cpuState.ts';
-import { Case, Globals, JUMP_CACHE_ENTRIES, jumpCacheIndex, PAGE_HEADER_BITMAP, RECORD_SIZE, Run } from '../machine/codeLayout.ts';
+import { Case, Globals, JUMP_CACHE_ENTRIES, jumpCacheIndex, PAGE_HEADER_BITMAP, PAGE_HEADER_FORWARDERS, RECORD_SIZE, Run } from '../machine/codeLayout.ts';
 import { CodePages } from '../machine/codePages.ts';
 import { Field } from '../ir/ops.ts';
 import {
@@ -309,8 +309,24 @@ export class CodeCache {
   connect(record: number, target: number, generation: number): void {
     const { words, halves } = this.pages;
     if (words[Globals.generation >> 2] !== generation) return;
-    Atomics.store(words, (record + Field.link) >> 2, target);
-    if (halves[record >> 1] === Case.stale && record !== target) halves[record >> 1] = Case.goto;
+    if (halves[record >> 1] === Case.stale && record !== target) this.forward(record, target);
+    else Atomics.store(words, (record + Field.link) >> 2, target);
+  }
+
+  /** A dropped record that something still leads to goes on at `target`, until the next drop in the page. */
+  private forward(record: number, target: number): void {
+    const { words, halves } = this.pages;
+    this.pages.lock();
+    const header = words[(CODE_PAGE_TABLE >> 2) + (words[(record + Field.rip) >> 2]! >>> 12)]!;
+    const node = header === 0 || halves[record >> 1] !== Case.stale || halves[target >> 1] === Case.stale ? 0 : this.allocate(RECORD_SIZE);
+    if (node !== 0) {
+      words[node >> 2] = words[(header + PAGE_HEADER_FORWARDERS) >> 2]!;
+      words[(node + 4) >> 2] = record;
+      words[(header + PAGE_HEADER_FORWARDERS) >> 2] = node;
+      Atomics.store(words, (record + Field.link) >> 2, target);
+      halves[record >> 1] = Case.goto;
+    }
+    this.pages.unlock();
   }
 
   get generation(): number { return this.pages.words[Globals.generation >> 2]!; }

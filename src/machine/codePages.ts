@@ -2,7 +2,7 @@
  * Decoded code of guest pages, as either side drops it: the engine when the guest writes over it, the kernel when it unmaps,
  * remaps or writes into pages with Perm.CODE. See codeLayout.ts.
  */
-import { Case, Globals, PAGE_HEADER_BITMAP, RECORD_SIZE, Run } from './codeLayout.ts';
+import { Case, Globals, PAGE_HEADER_BITMAP, PAGE_HEADER_FORWARDERS, RECORD_SIZE, Run } from './codeLayout.ts';
 import { CODE_PAGE_TABLE, PERMISSION_TABLE, Perm } from './memoryLayout.ts';
 
 /** Words and bytes of one process's memory; made again when it has grown (what lies below the bias never moves). */
@@ -65,20 +65,34 @@ export class CodePages {
     if (locked) this.unlock();
   }
 
-  /** Returns whether live runs remain. */
+  /** Returns whether live runs remain. Readers without the lock may stand on a run that is taken out: its `next` stays. */
   private dropRuns(page: number, from: number, to: number): boolean {
-    const header = this.words[(CODE_PAGE_TABLE >> 2) + page]!;
+    const words = this.words, header = words[(CODE_PAGE_TABLE >> 2) + page]!;
     if (header === 0) return false;
-    let live = false;
-    for (let run = this.words[header >> 2]!; run !== 0; run = this.words[(run + Run.next) >> 2]!) {
-      const first = this.words[(run + Run.first) >> 2]! >>> 0, end = this.words[(run + Run.end) >> 2]! >>> 0;
-      if (first < to && end > from) this.dropRun(run);
-      // forwarding records of runs dropped before must be looked up again too
-      else if (end === 0) this.dropRun(run);
-      else live = true;
+    this.dropForwarders(header);
+    const lines = [0, 0, 0, 0];
+    let live = false, link = header >> 2;
+    for (let run = words[link]!; run !== 0; run = words[link]!) {
+      const first = words[(run + Run.first) >> 2]! >>> 0, end = words[(run + Run.end) >> 2]! >>> 0;
+      if ((first < to && end > from) || end === 0) {
+        this.dropRun(run);
+        Atomics.store(words, link, words[(run + Run.next) >> 2]!);
+        continue;
+      }
+      live = true;
+      link = (run + Run.next) >> 2;
+      const last = Math.min(end, (page + 1) * 4096) - page * 4096 - 1;
+      for (let line = Math.max(first - page * 4096, 0) >> 5; line <= last >> 5; line++) lines[line >> 5]! |= 1 << (line & 31);
     }
-    if (!live) for (let k = 0; k < 4; k++) Atomics.store(this.words, ((header + PAGE_HEADER_BITMAP) >> 2) + k, 0);
+    for (let k = 0; k < 4; k++) Atomics.store(words, ((header + PAGE_HEADER_BITMAP) >> 2) + k, lines[k]!);
     return live;
+  }
+
+  /** Stale records that lead on to newer ones are looked up again. */
+  private dropForwarders(header: number): void {
+    const words = this.words, list = (header + PAGE_HEADER_FORWARDERS) >> 2;
+    for (let node = words[list]!; node !== 0; node = words[node >> 2]!) this.halves[words[(node + 4) >> 2]! >> 1] = Case.stale;
+    words[list] = 0;
   }
 
   private dropRun(run: number): void {
