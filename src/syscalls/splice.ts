@@ -67,6 +67,28 @@ function transfer(t: Task, count: number, read: (buf: Uint8Array) => number, wri
   return done;
 }
 
+/** Where a transfer reads from: a place of its own, or the file's position (moved by reading, as others who share it expect). */
+class Source {
+  private readonly file: FileDescription;
+  private at: number | null;
+  constructor(file: FileDescription, at: number | null) {
+    this.file = file;
+    this.at = at;
+  }
+
+  read(buf: Uint8Array, t: Task): number {
+    if (this.at === null) return this.file.read(buf, t);
+    const n = this.file.pread(buf, this.at, t);
+    if (n > 0) this.at += n;
+    return n;
+  }
+  /** The last `n` bytes were not taken. */
+  unread(n: number): void {
+    if (this.at !== null) this.at -= n;
+    else this.file.pos -= n;
+  }
+}
+
 /** The offset a pointer holds; null pointer = the file's own position. */
 function offsetAt(t: Task, ptr: number, bytes: 4 | 8): number | null | undefined {
   if (ptr === 0) return null;
@@ -89,31 +111,12 @@ const sendfile = (width: (t: Task) => 4 | 8) => (t: Task, outFd: number, inFd: n
   if (input.inode.type === S_IFDIR || !input.seekable) return -EINVAL;
   if ((output.flags & O_APPEND) !== 0) return -EINVAL;
   const length = Math.min(count, MAX_COUNT);
-  let at = start ?? input.pos;
-  const attempt = (): number => {
-    const before = at;
-    const n = transfer(
-      t, length,
-      (buf) => {
-        const r = input.pread(buf, at, t);
-        if (r > 0) at += r;
-        return r;
-      },
-      (buf) => output.write(buf, t),
-      (left) => {
-        at -= left;
-      },
-    );
-    if (n < 0) at = before;
-    return n;
-  };
+  const source = new Source(input, start);
   return untilReady(t, [input, output], (output.flags & O_NONBLOCK) !== 0, () => {
-    const n = attempt();
-    if (n < 0) return n;
-    if (start === null) input.pos = at;
-    else if (!putOffset(t, offsetPtr, bytes, at)) return -EFAULT;
-    if (bytes === 4 && at > 0x7fffffff) return -EOVERFLOW;
-    return n;
+    const n = transfer(t, length, (buf) => source.read(buf, t), (buf) => output.write(buf, t), (left) => source.unread(left));
+    if (n < 0 || start === null) return n;
+    if (!putOffset(t, offsetPtr, bytes, start + n)) return -EFAULT;
+    return bytes === 4 && start + n > 0x7fffffff ? -EOVERFLOW : n;
   });
 };
 
@@ -234,33 +237,27 @@ function sysCopyFileRange(t: Task, inFd: number, inPtr: number, outFd: number, o
   if (input.inode.type === S_IFDIR || output.inode.type === S_IFDIR) return -EISDIR;
   if (input.inode.type !== S_IFREG || output.inode.type !== S_IFREG) return -EINVAL;
   if (!input.readable || !output.writable || (output.flags & O_APPEND) !== 0) return -EBADF;
-  let from = inStart ?? input.pos;
-  let to = outStart ?? output.pos;
+  const from = inStart ?? input.pos;
+  const to = outStart ?? output.pos;
   const length = Math.min(count, MAX_COUNT);
   if (from < 0 || to < 0) return -EINVAL;
   if (from + length > MAX_FILE_SIZE || to + length > MAX_FILE_SIZE) return -EFBIG;
   if (input.inode === output.inode && from < to + length && to < from + length && length > 0) return -EINVAL;
+  const source = new Source(input, inStart);
+  let written = 0;
   const n = transfer(
     t, length,
+    (buf) => source.read(buf, t),
     (buf) => {
-      const r = input.pread(buf, from, t);
-      if (r > 0) from += r;
-      return r;
-    },
-    (buf) => {
-      const w = output.pwrite(buf, to, t);
-      if (w > 0) to += w;
+      const w = outStart === null ? output.write(buf, t) : output.pwrite(buf, outStart + written, t);
+      if (w > 0) written += w;
       return w;
     },
-    (left) => {
-      from -= left;
-    },
+    (left) => source.unread(left),
   );
   if (n <= 0) return n;
-  if (inStart === null) input.pos = from;
-  else if (!t.memory.setU64(inPtr, from)) return -EFAULT;
-  if (outStart === null) output.pos = to;
-  else if (!t.memory.setU64(outPtr, to)) return -EFAULT;
+  if (inStart !== null && !t.memory.setU64(inPtr, inStart + n)) return -EFAULT;
+  if (outStart !== null && !t.memory.setU64(outPtr, outStart + n)) return -EFAULT;
   return n;
 }
 
