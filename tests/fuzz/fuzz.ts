@@ -1,5 +1,5 @@
 /** Runs fuzz cases on the real processor and in an executor of ours, and reports the differences. */
-import { type Row } from '../../src/isa/row.ts';
+import type { Row } from '../../src/isa/row.ts';
 import { rows } from '../../src/isa/rows.ts';
 import { Oracle, type OracleResult, St } from '../oracle/oracle.ts';
 import { makeBlock, makeLoop } from './block.ts';

@@ -74,7 +74,7 @@ function enter(row: Row, group: Uint16Array, groupAt: number, rmList: number[]):
         const at = groupAt + (p << 6) + (w << 5) + (l << 4);
         if (row.modrmByte >= 0) enterByte(row, group, at + 8 + ((row.modrmByte >> 3) & 7), rmList);
         else {
-          const first = row.reg >= 0 ? row.reg : 0, last = row.reg >= 0 ? row.reg : 7;
+          const first = Math.max(row.reg, 0), last = row.reg >= 0 ? row.reg : 7;
           for (let reg = first; reg <= last; reg++) {
             if (mod !== Mod.regOnly) group[at + reg] = row.id + 1;
             if (mod !== Mod.memOnly) group[at + 8 + reg] = row.id + 1;

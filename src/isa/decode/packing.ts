@@ -23,15 +23,15 @@ export function pack(values: ArrayLike<number>): string {
   return out;
 }
 
-const valueOf = new Uint8Array(128);
-for (let k = 0; k < 64; k++) valueOf[DIGITS.charCodeAt(k)] = k;
+const valueOfDigit = new Uint8Array(128);
+for (let k = 0; k < 64; k++) valueOfDigit[DIGITS.charCodeAt(k)] = k;
 
 export function unpack(text: string): Uint16Array {
   let at = 0;
   const number = (): number => {
     let n = 0;
     for (;;) {
-      const digit = valueOf[text.charCodeAt(at++)]!;
+      const digit = valueOfDigit[text.charCodeAt(at++)]!;
       n = (n << 5) | (digit & 31);
       if (digit < 32) return n;
     }
