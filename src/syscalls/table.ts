@@ -26,11 +26,12 @@ import { spliceRows } from './splice.ts';
 import { statRows } from './stat.ts';
 import { syncRows } from './sync.ts';
 import { systemRows } from './system.ts';
+import { sysvIpcRows } from './sysvIpc.ts';
 import { timerfdRows } from './timerfd.ts';
 import { timeRows } from './time.ts';
 import { xattrRows } from './xattr.ts';
 
 export const allRows: readonly SyscallRow[] = [
   ...readWriteRows, ...openRows, ...statRows, ...pathRows, ...dirRows, ...lockRows, ...syncRows, ...xattrRows, ...socketRows, ...socketCallRows, ...mountRows, ...spliceRows, ...mmRows,
-  ...processRows, ...resourceRows, ...futexRows, ...pollRows, ...epollRows, ...eventfdRows, ...timerfdRows, ...signalRows, ...signalfdRows, ...inotifyRows, ...ioctlRows, ...timeRows, ...credRows, ...schedRows, ...systemRows, ...prctlRows,
+  ...processRows, ...resourceRows, ...futexRows, ...pollRows, ...epollRows, ...eventfdRows, ...timerfdRows, ...signalRows, ...signalfdRows, ...inotifyRows, ...ioctlRows, ...timeRows, ...credRows, ...schedRows, ...systemRows, ...prctlRows, ...sysvIpcRows,
 ];
