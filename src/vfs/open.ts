@@ -65,7 +65,8 @@ function openCreate(t: FileCaller, walker: Walker, name: string, how: OpenHow): 
   let result = walker.toParent(name);
   for (;;) {
     if (result < 0) return result;
-    if (walker.last !== Last.normal || walker.slashes) return -EISDIR;
+    if (walker.slashes) return -EISDIR;
+    if (walker.last !== Last.normal) return (flags & O_EXCL) !== 0 ? -EEXIST : -EISDIR;
     const parent = walker.path;
     result = walker.stepLast();
     if (result < 0) return result;

@@ -39,6 +39,8 @@ export class HostDir extends HostInode {
       return this.missing.has(name);
     }
     if (!(inode instanceof HostInode)) return true;
+    // Reached by another name that has gone: look-up puts it here.
+    if (inode.unlinked) return false;
     if (inode.fresh) return true;
     const stat = this.hostfs.host.lstat(this.at(name));
     if (typeof stat !== 'number' && inode.is(stat)) {
@@ -72,7 +74,10 @@ export class HostDir extends HostInode {
     const phantom = this.phantoms?.get(name);
     if (phantom !== undefined) return phantom;
     const known = this.children.get(name);
-    if (known !== undefined && known.fresh) return known;
+    if (known !== undefined && known.fresh) {
+      if (known.unlinked) known.placed(this, name);
+      return known;
+    }
     if (!this.hostfs.host.caseSensitive && !this.hasExactly(name)) return this.notThere(name);
     const stat = this.hostfs.host.lstat(this.at(name));
     if (typeof stat === 'number') {
@@ -102,6 +107,7 @@ export class HostDir extends HostInode {
     const known = this.children.get(name);
     if (known !== undefined && known.is(stat)) {
       known.update(stat);
+      if (known.unlinked) known.placed(this, name);
       return known;
     }
     const inode = this.hostfs.adopt(this, name, stat);
@@ -207,10 +213,10 @@ export class HostDir extends HostInode {
     if (this.phantoms?.delete(name)) return 0;
     if (this.hostfs.readOnly) return -EROFS;
     if (!(inode instanceof HostInode)) return -EINVAL;
-    this.beforeNameGoes(inode);
+    const last = this.beforeNameGoes(inode);
     const result = this.hostfs.host.unlink(this.at(name));
     if (result < 0) return result;
-    this.nameGone(name, inode);
+    this.nameGone(name, inode, last);
     return 0;
   }
 
@@ -219,20 +225,23 @@ export class HostDir extends HostInode {
     if (inode instanceof HostDir && inode.phantoms !== null && inode.phantoms.size > 0) return -ENOTEMPTY;
     const result = this.hostfs.host.rmdir(this.at(name));
     if (result < 0) return result;
-    this.nameGone(name, inode as HostInode);
+    this.nameGone(name, inode as HostInode, true);
     return 0;
   }
 
-  private beforeNameGoes(inode: HostInode): void {
-    if (inode instanceof HostRegular && inode.stat().nlink <= 1) inode.beforeUnlink();
+  /** Whether it is the last name of `inode`; who has the file open keeps it then. */
+  private beforeNameGoes(inode: HostInode): boolean {
+    inode.refresh();
+    const last = inode.isDirectory || inode.stat().nlink <= 1;
+    if (last && inode instanceof HostRegular) inode.beforeUnlink();
+    return last;
   }
 
   /** The name of `inode` here has been removed or taken over on the host. */
-  private nameGone(name: string, inode: HostInode): void {
+  private nameGone(name: string, inode: HostInode, last: boolean): void {
     this.children.delete(name);
     this.missing.add(name);
     this.exactNames = null;
-    const last = inode.type === S_IFDIR || inode.stat().nlink <= 1;
     if (last) {
       inode.unlinked = true;
       this.hostfs.forgetLinked(inode);
@@ -269,11 +278,11 @@ export class HostDir extends HostInode {
       return 0;
     }
     if (!(inode instanceof HostInode)) return -EINVAL;
-    if (target instanceof HostInode) this.beforeNameGoes(target);
+    const last = target instanceof HostInode && this.beforeNameGoes(target);
     const result = this.hostfs.host.rename(this.at(oldName), newDir.at(newName));
     if (result < 0) return result;
     newDir.phantoms?.delete(newName);
-    if (target instanceof HostInode) newDir.nameGone(newName, target);
+    if (target instanceof HostInode) newDir.nameGone(newName, target, last);
     this.children.delete(oldName);
     this.missing.add(oldName);
     this.exactNames = null;

@@ -54,6 +54,8 @@ export abstract class HostInode extends Inode {
   placed(dir: HostDir, name: string): void {
     this.dir = dir;
     this.name = name;
+    // What was known came by a name that has gone since.
+    if (this.unlinked) this.checked = -Infinity;
     this.unlinked = false;
   }
 
