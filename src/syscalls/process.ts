@@ -1,4 +1,5 @@
-import { E2BIG, EFAULT, EINVAL, EPERM, ESRCH, EACCES, EBADF } from '../abi/linux/errno.ts';
+import { E2BIG, EACCES, EBADF, EFAULT, EINVAL, ELOOP, EPERM, ESRCH } from '../abi/linux/errno.ts';
+import { S_IFLNK } from '../abi/linux/fileMode.ts';
 import * as C from '../abi/linux/sched.ts';
 import { P_ALL, P_PGID, P_PID, P_PIDFD, WCONTINUED, WEXITED, WNOHANG, WNOWAIT, WSTOPPED, WUNTRACED, __WALL, __WCLONE, __WNOTHREAD } from '../abi/linux/wait.ts';
 import { SIGCHLD } from '../abi/linux/signal.ts';
@@ -136,6 +137,7 @@ function sysExecveat(t: Task, dirfd: number, pathPtr: number, argv: number, envp
   const follow = (flags & AT_SYMLINK_NOFOLLOW) === 0 ? Walk.follow : 0;
   const path = walkPath(t, start, name, follow | ((flags & AT_EMPTY_PATH) !== 0 ? Walk.empty : 0));
   if (typeof path === 'number') return path;
+  if (path.inode.type === S_IFLNK) return -ELOOP;
   // What a script's interpreter opens (fs/exec.c, bprm->fdpath).
   const filename = start === null ? name : name === '' ? `/dev/fd/${dirfd}` : `/dev/fd/${dirfd}/${name}`;
   if (start !== null && t.fds.isCloexec(dirfd) && isScript(path)) return -2;

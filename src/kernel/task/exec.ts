@@ -73,7 +73,8 @@ function parseScript(head: Uint8Array): { interpreter: string; argument: string 
   if (head[0] !== 0x23 || head[1] !== 0x21) return null;
   let end = head.indexOf(10);
   const cut = end < 0;
-  if (cut) end = head.length;
+  // The last of the 256 bytes is where Linux puts its terminating 0.
+  if (cut) end = Math.min(head.length, BINPRM_BUF_SIZE - 1);
   let text = String.fromCharCode(...head.subarray(2, end));
   const nul = text.indexOf('\0');
   if (nul >= 0) text = text.slice(0, nul);
@@ -235,7 +236,7 @@ function fill(
   };
   mm.exe = file.acquire();
   if (secure || inodePermission(path.inode, MAY_READ, t.cred) < 0) mm.dumpable = 0;
-  return { mm, image, entry: (ld ?? main).entry, sp: stack.sp, comm: commOf(request.filename), cred, secure, personality, path };
+  return { mm, image, entry: (ld ?? main).entry, sp: stack.sp, comm: commOf(/^\/dev\/fd\/\d+$/.test(request.filename) ? request.path.dentry.name : request.filename), cred, secure, personality, path };
 }
 
 function mapVdso(mm: AddressSpace, name: 'x86_64' | 'i386'): number {

@@ -28,7 +28,7 @@ int main(void) {
   TRY("read null", x = *(volatile int *)0); TRY("write null", *(volatile int *)0 = 1); TRY("write read-only", page[4096 + 5] = 1); TRY("read none", x = page[8192 + 7]); TRY("write none", page[8192 + 8] = 1); TRY("unaligned across", *(volatile int *)(page + 8190) = 1); TRY("unaligned read across", x = *(volatile int *)(page + 8190)); TRY("exec none", ((void (*)(void))(page + 8192))()); TRY("exec no-x", ((void (*)(void))page)()); TRY("call null", ((void (*)(void))0)());
   page[0] = 1; TRY("fine", page[0]++); 
 #ifdef __x86_64__
-  TRY("non-canonical", x = *(volatile int *)0x8000000000000000ULL); TRY("high half", x = *(volatile int *)0xffff888000000000ULL); TRY("above 4G", *(volatile int *)0x123456789000ULL = 1);
+  volatile uintptr_t far = 0x8000000000000000ULL; TRY("non-canonical", x = *(volatile int *)far); far = 0xffff888000000000ULL; TRY("high half", x = *(volatile int *)far); TRY("above 4G", *(volatile int *)0x123456789000ULL = 1);
 #endif
   volatile int zero = 0, r; volatile int min = 0x80000000; TRY("div 0", r = 1 / zero); TRY("min / -1", r = min / (zero - 1)); TRY("mod 0", r = 1 % zero);
   CODE("ud2", 0x0f, 0x0b); CODE("int3", 0xcc); CODE("hlt", 0xf4); CODE("in", 0xec); CODE("cli", 0xfa); CODE("int 0x21", 0xcd, 0x21); CODE("int 3 long", 0xcd, 0x03); CODE("mov cr0", 0x0f, 0x20, 0xc0); CODE("lgdt", 0x0f, 0x01, 0x10); CODE("rdmsr", 0x0f, 0x32); CODE("nop ud2", 0x90, 0x90, 0x0f, 0x0b); CODE("invalid lock", 0xf0, 0x90); CODE("bad modrm", 0x8d, 0xc0); CODE("wbinvd", 0x0f, 0x09); CODE("iret to bad", 0x0f, 0xff);
