@@ -1,7 +1,7 @@
 import {
   F_ADD_SEALS, F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_GETFL, F_GETLEASE, F_GETLK, F_GETLK64, F_GETOWN, F_GETOWN_EX, F_GETPIPE_SZ, F_GETSIG,
-  F_GET_SEALS, F_NOTIFY, F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW, F_SETFD, F_SETFL, F_SETLEASE, F_SETLK, F_SETLK64, F_SETLKW, F_SETLKW64, F_SETOWN,
-  F_SETOWN_EX, F_SETPIPE_SZ, F_SETSIG,
+  F_GET_RW_HINT, F_GET_SEALS, F_NOTIFY, F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW, F_SETFD, F_SETFL, F_SETLEASE, F_SETLK, F_SETLK64, F_SETLKW, F_SETLKW64, F_SETOWN,
+  F_SETOWN_EX, F_SETPIPE_SZ, F_SETSIG, F_SET_RW_HINT,
 } from '../abi/linux/fcntl.ts';
 import { EACCES, EAGAIN, EBADF, EFAULT, EINVAL, EMFILE, ENOTDIR, EOVERFLOW, EPERM, ESRCH, EWOULDBLOCK } from '../abi/linux/errno.ts';
 import { O_APPEND, O_ASYNC, O_DIRECT, O_NOATIME, O_NONBLOCK, O_PATH } from '../abi/linux/openFlags.ts';
@@ -20,6 +20,8 @@ import { fileOf } from './fileArgs.ts';
 import { PARKED, type SyscallRow } from './row.ts';
 
 const FD_CLOEXEC = 1;
+const F_DUPFD_QUERY = 1027;
+const RWH_WRITE_LIFE_EXTREME = 5;
 const CHANGEABLE = O_APPEND | O_NONBLOCK | O_ASYNC | O_DIRECT | O_NOATIME;
 const OFFSET_MAX_32 = 0x7fffffff;
 
@@ -240,6 +242,18 @@ const commands: Readonly<Record<number, Command>> = {
   [F_NOTIFY]: (_t, file, _fd, arg) => (file.inode.isDirectory ? (arg === 0 ? 0 : -EINVAL) : -ENOTDIR),
   [F_SETPIPE_SZ]: (_t, file, _fd, arg) => (file instanceof PipeFile ? file.resize(arg >>> 0) : -EBADF),
   [F_GETPIPE_SZ]: (_t, file) => (file instanceof PipeFile ? file.pipe.capacity : -EBADF),
+  [F_GET_RW_HINT]: (t, file, _fd, arg) => (t.memory.setU64(arg, file.inode.writeHint) ? 0 : -EFAULT),
+  [F_SET_RW_HINT]: (t, file, _fd, arg) => {
+    const hint = t.memory.u64(arg);
+    if (hint === null) return -EFAULT;
+    if (hint > RWH_WRITE_LIFE_EXTREME) return -EINVAL;
+    file.inode.writeHint = hint;
+    return 0;
+  },
+  [F_DUPFD_QUERY]: (t, file, _fd, arg) => {
+    const other = t.fds.get(arg | 0);
+    return other === null ? -EBADF : Number(other === file);
+  },
   [F_ADD_SEALS]: (_t, file, _fd, arg) => {
     const inode = sealable(file);
     if (inode === null) return -EINVAL;
@@ -268,7 +282,7 @@ function fcntl(t: Task, fd: number, cmd: number, arg: number, table64: boolean):
 export const lockRows: readonly SyscallRow[] = [
   {
     name: 'fcntl', x86_64: 72, i386: -1, args: ['fd', 'fcntlCmd', 'ulong'], ret: 'int', handler: (t, fd, cmd, arg) => fcntl(t, fd, cmd, arg, false),
-    note: 'no leases, no F_NOTIFY, no read/write hints',
+    note: 'no leases, no F_NOTIFY',
   },
   { name: 'fcntl', x86_64: -1, i386: 55, args: ['fd', 'fcntlCmd', 'ulong'], ret: 'int', handler: (t, fd, cmd, arg) => fcntl(t, fd, cmd, arg, true) },
   { name: 'fcntl64', x86_64: -1, i386: 221, args: ['fd', 'fcntlCmd', 'ulong'], ret: 'int', handler: (t, fd, cmd, arg) => fcntl(t, fd, cmd, arg, true) },

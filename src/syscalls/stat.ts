@@ -11,6 +11,9 @@ import { Walk, walkPath } from '../vfs/walk.ts';
 import { lookup, pathArg, startOf } from './fileArgs.ts';
 import type { SyscallRow } from './row.ts';
 
+/** STATX_ATTR_IMMUTABLE, APPEND, NODUMP: the same bits as chattr's. */
+const CHATTR_ATTRIBUTES = 0x70;
+
 /** Writes a struct of one kind; 0 or -errno. */
 type Writer = (t: Task, stat: Stat, out: number) => number;
 
@@ -109,12 +112,12 @@ function sysStatx(t: Task, dirfd: number, path: number, flags: number, mask: num
   const buf = t.memory.writable(out, statx.size);
   if (buf === null) return -EFAULT;
   const born = s.btimeSec !== 0;
-  const inodeFlags = place.inode.flags & 0x30;
+  const inodeFlags = place.inode.flags & CHATTR_ATTRIBUTES;
   statx.write(buf, {
     stx_mask: STATX_BASIC_STATS | STATX_MNT_ID | (born ? STATX_BTIME : 0), stx_blksize: s.blksize,
     stx_attributes: (place.dentry === place.mount.root ? STATX_ATTR_MOUNT_ROOT : 0) | inodeFlags,
     stx_nlink: s.nlink, stx_uid: s.uid, stx_gid: s.gid, stx_mode: s.mode, stx_ino: s.ino, stx_size: s.size, stx_blocks: s.blocks,
-    stx_attributes_mask: STATX_ATTR_MOUNT_ROOT | 0x30,
+    stx_attributes_mask: STATX_ATTR_MOUNT_ROOT | CHATTR_ATTRIBUTES,
     stx_atime: s.atimeSec, stx_atime_nsec: s.atimeNsec, stx_btime: s.btimeSec, stx_btime_nsec: s.btimeNsec,
     stx_ctime: s.ctimeSec, stx_ctime_nsec: s.ctimeNsec, stx_mtime: s.mtimeSec, stx_mtime_nsec: s.mtimeNsec,
     stx_rdev_major: majorOf(s.rdev), stx_rdev_minor: minorOf(s.rdev), stx_dev_major: majorOf(s.dev), stx_dev_minor: minorOf(s.dev),

@@ -1,4 +1,4 @@
-import { EINVAL, EISDIR, ENOTDIR, EOPNOTSUPP, EPERM } from '../abi/linux/errno.ts';
+import { EINVAL, EISDIR, ENOTDIR, ENOTTY, EOPNOTSUPP, EPERM } from '../abi/linux/errno.ts';
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../abi/linux/fileMode.ts';
 import type { Cred } from './cred.ts';
 import type { FileCaller, FileDescription } from './fileDescription.ts';
@@ -6,6 +6,11 @@ import type { FileSystem } from './fileSystem.ts';
 import type { LockTable } from './locks.ts';
 import type { Path, PathContext } from './path.ts';
 import type { AttrChange, Stat } from './stat.ts';
+
+/** Inode flags (chattr). */
+export const FS_IMMUTABLE = 0x10;
+export const FS_APPEND = 0x20;
+export const FS_EXTENT = 0x80000;
 
 /** An entry of a directory as a file system lists it ("." and ".." are added by the VFS). */
 export interface DirEntry {
@@ -63,6 +68,8 @@ export abstract class Inode {
   socket: object | null = null;
   /** Writers that have it open, against running it: > 0 makes execve fail with ETXTBSY; < 0 is the count of executions. */
   writeCount = 0;
+  /** F_SET_RW_HINT. */
+  writeHint = 0;
   /** Descriptions that keep it open. */
   opens = 0;
 
@@ -184,9 +191,16 @@ export abstract class Inode {
   permission(_mask: number, _cred: Cred): number | null {
     return null;
   }
-  /** Inode flags of FS_IOC_GETFLAGS (immutable, append-only). */
+  /** Inode flags of FS_IOC_GETFLAGS: FS_IMMUTABLE and FS_APPEND are what the VFS heeds. */
   get flags(): number {
     return 0;
+  }
+  /** Whether there are such flags; setFlags() changes them. */
+  get hasFlags(): boolean {
+    return false;
+  }
+  setFlags(_flags: number): number {
+    return -ENOTTY;
   }
   /** The last name and the last description have gone. */
   forget(): void {}

@@ -1,12 +1,12 @@
-import { EBADF, EFBIG, EINVAL, ENXIO, EISDIR, ENOTDIR } from '../abi/linux/errno.ts';
+import { EBADF, EFAULT, EFBIG, EINVAL, EISDIR, ENOTDIR, ENOTTY, ENXIO, EOPNOTSUPP, EPERM, EROFS } from '../abi/linux/errno.ts';
 import { DT, S_ISGID, S_ISUID } from '../abi/linux/fileMode.ts';
 import { O_APPEND, O_NOATIME, O_RDONLY } from '../abi/linux/openFlags.ts';
 import { Cap, type Cred } from './cred.ts';
 import { type DirSink, type FileCaller, FileDescription } from './fileDescription.ts';
-import type { DirEntry, Inode } from './inode.ts';
+import { type DirEntry, FS_APPEND, FS_IMMUTABLE, type Inode } from './inode.ts';
 import { IN_ACCESS, IN_CLOSE_NOWRITE, IN_CLOSE_WRITE, IN_MODIFY, notifyDentry } from './notify.ts';
 import type { Path } from './path.ts';
-import { modeWithoutPrivileges } from './permission.ts';
+import { modeWithoutPrivileges, ownerOrCapable } from './permission.ts';
 
 /** Largest file position: JS numbers are exact to here. */
 export const MAX_FILE_SIZE = Number.MAX_SAFE_INTEGER;
@@ -15,6 +15,14 @@ export const SEEK_CUR = 1;
 export const SEEK_END = 2;
 export const SEEK_DATA = 3;
 export const SEEK_HOLE = 4;
+
+/** FS_IOC_GETFLAGS and FS_IOC_SETFLAGS, as 64-bit and 32-bit programs number them. */
+const GETFLAGS = 0x80086601;
+const GETFLAGS32 = 0x80046601;
+const SETFLAGS = 0x40086602;
+const SETFLAGS32 = 0x40046602;
+/** secrm, unrm, compr, sync, immutable, append, nodump, noatime, dirsync. */
+const CHANGEABLE_FLAGS = 0x100ff;
 
 /** A description of an inode: opening and closing are counted on it. */
 abstract class InodeFile extends FileDescription {
@@ -30,6 +38,34 @@ abstract class InodeFile extends FileDescription {
     inode.locks?.closeDescription(this);
     notifyDentry(this.path.dentry, this.writable ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
     inode.closed();
+  }
+
+  /** chattr's flags. */
+  override ioctl(t: FileCaller, cmd: number, arg: number): number {
+    const { inode } = this;
+    switch (cmd >>> 0) {
+      case GETFLAGS:
+      case GETFLAGS32:
+        if (!inode.hasFlags) return -ENOTTY;
+        return t.memory.setU32(arg, inode.flags) ? 0 : -EFAULT;
+      case SETFLAGS:
+      case SETFLAGS32: {
+        if (!inode.hasFlags) return -ENOTTY;
+        const flags = t.memory.u32(arg);
+        return flags === null ? -EFAULT : this.changeInodeFlags(t, flags);
+      }
+      default: return -ENOTTY;
+    }
+  }
+
+  private changeInodeFlags(t: FileCaller, flags: number): number {
+    const { inode } = this;
+    if (this.path.mount.readOnly) return -EROFS;
+    if (!ownerOrCapable(inode.stat(), t.cred)) return -EPERM;
+    const changed = inode.flags ^ flags;
+    if ((changed & ~CHANGEABLE_FLAGS) !== 0) return -EOPNOTSUPP;
+    if ((changed & (FS_IMMUTABLE | FS_APPEND)) !== 0 && !t.cred.has(Cap.LINUX_IMMUTABLE)) return -EPERM;
+    return inode.setFlags(flags);
   }
 
   override fsync(dataOnly: boolean): number {
@@ -78,6 +114,7 @@ export class RegularFile extends InodeFile {
     if (buf.length === 0) return 0;
     const { inode } = this;
     if (offset + buf.length > MAX_FILE_SIZE) return -EFBIG;
+    if ((inode.flags & FS_IMMUTABLE) !== 0) return -EPERM;
     inode.mappings?.beforeRead(offset, buf.length);
     const n = inode.writeAt(buf, offset);
     if (n > 0) {
@@ -96,6 +133,7 @@ export class RegularFile extends InodeFile {
 
   override truncate(size: number): number {
     const { inode } = this;
+    if ((inode.flags & (FS_IMMUTABLE | FS_APPEND)) !== 0) return -EPERM;
     inode.mappings?.beforeRead(0, MAX_FILE_SIZE);
     const result = inode.setattr({ size });
     if (result < 0) return result;

@@ -4,7 +4,7 @@ import {
 import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK, S_ISGID, S_ISUID, S_ISVTX, S_IXGRP } from '../abi/linux/fileMode.ts';
 import { Cap } from './cred.ts';
 import type { Dentry } from './dentry.ts';
-import type { Inode, NewInode } from './inode.ts';
+import { FS_APPEND, FS_IMMUTABLE, type Inode, type NewInode } from './inode.ts';
 import {
   IN_ATTRIB, IN_CREATE, IN_DELETE, IN_DELETE_SELF, IN_ISDIR, IN_MOVE_SELF, IN_MOVED_FROM, IN_MOVED_TO, nextCookie, notifyDentry, notifyEntry, notifyInode,
 } from './notify.ts';
@@ -47,9 +47,10 @@ function mayDelete(t: PathContext, parent: Path, victim: Dentry, asDirectory: bo
   const dir = parent.inode;
   const allowed = inodePermission(dir, MAY_WRITE | MAY_EXEC, t.cred);
   if (allowed < 0) return allowed;
+  if ((dir.flags & FS_APPEND) !== 0) return -EPERM;
   const stat = victim.inode!.stat();
   const isDirectory = (stat.mode & S_IFMT) === S_IFDIR;
-  if (stickyForbids(dir.stat(), stat, t.cred) || (victim.inode!.flags & 0x30) !== 0) return -EPERM;
+  if (stickyForbids(dir.stat(), stat, t.cred) || (victim.inode!.flags & (FS_IMMUTABLE | FS_APPEND)) !== 0) return -EPERM;
   if (asDirectory) {
     if (!isDirectory) return -ENOTDIR;
     if (victim.isRoot) return -EBUSY;
@@ -121,7 +122,7 @@ export function makeLink(t: PathContext, old: Path, start: Path | null, name: st
   if (allowed < 0) return allowed;
   const dir = place.parent.inode;
   if (inode.fs !== dir.fs) return -EXDEV;
-  if ((stat.mode & S_IFMT) === S_IFDIR || (inode.flags & 0x30) !== 0) return -EPERM;
+  if ((stat.mode & S_IFMT) === S_IFDIR || (inode.flags & (FS_IMMUTABLE | FS_APPEND)) !== 0) return -EPERM;
   const result = dir.link(place.dentry.name, inode);
   if (result < 0) return result;
   place.parent.dentry.addChild(place.dentry.name, inode);

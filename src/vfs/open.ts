@@ -6,6 +6,7 @@ import {
 import { Dentry } from './dentry.ts';
 import type { FileCaller, FileDescription } from './fileDescription.ts';
 import { DirectoryFile, PathFile, RegularFile } from './inodeFile.ts';
+import { FS_APPEND } from './inode.ts';
 import { MS_NODEV, MS_NOEXEC } from './mount.ts';
 import { IN_CREATE, IN_MODIFY, IN_OPEN, notifyDentry, notifyEntry } from './notify.ts';
 import { Path } from './path.ts';
@@ -169,7 +170,7 @@ function mayOpen(t: FileCaller, path: Path, flags: number, created: boolean): nu
   }
   if ((flags & O_NOATIME) !== 0 && !ownerOrCapable(stat, t.cred)) return -EPERM;
   if ((mask & MAY_WRITE) !== 0 && inode.writeCount < 0) return -ETXTBSY;
-  if ((inode.flags & 0x20) !== 0 && (mask & MAY_WRITE) !== 0 && (flags & O_APPEND) === 0) return -EPERM;
+  if ((inode.flags & FS_APPEND) !== 0 && (mask & MAY_WRITE) !== 0 && ((flags & O_APPEND) === 0 || (flags & O_TRUNC) !== 0)) return -EPERM;
   return 0;
 }
 

@@ -1,7 +1,7 @@
 import { EACCES, EPERM } from '../abi/linux/errno.ts';
 import { S_IFDIR, S_IFMT, S_ISGID, S_ISUID, S_ISVTX, S_IXGRP } from '../abi/linux/fileMode.ts';
 import { Cap, type Cred } from './cred.ts';
-import type { Inode } from './inode.ts';
+import { FS_IMMUTABLE, type Inode } from './inode.ts';
 import type { Stat } from './stat.ts';
 
 export const MAY_EXEC = 1;
@@ -26,6 +26,7 @@ export function mayAccess(stat: Stat, mask: number, cred: Cred): number {
 
 /** Permission on an inode, file systems with their own rules included. */
 export function inodePermission(inode: Inode, mask: number, cred: Cred): number {
+  if ((mask & MAY_WRITE) !== 0 && (inode.flags & FS_IMMUTABLE) !== 0) return -EPERM;
   const own = inode.permission(mask, cred);
   return own !== null ? own : mayAccess(inode.stat(), mask, cred);
 }

@@ -1,7 +1,7 @@
 import { ENODATA, EROFS, ESTALE } from '../../abi/linux/errno.ts';
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../abi/linux/fileMode.ts';
 import type { FileCaller, FileDescription } from '../../vfs/fileDescription.ts';
-import { Inode } from '../../vfs/inode.ts';
+import { FS_EXTENT, Inode } from '../../vfs/inode.ts';
 import type { Path } from '../../vfs/path.ts';
 import type { AttrChange, Stat } from '../../vfs/stat.ts';
 import { TmpRegular } from '../tmpfs/tmpRegular.ts';
@@ -44,7 +44,16 @@ export class OverlayInode extends Inode {
     return this.real.type;
   }
   override get flags(): number {
-    return this.real.flags;
+    if (this.upper !== null) return this.upper.flags;
+    return this.hasFlags ? FS_EXTENT : 0;
+  }
+  override get hasFlags(): boolean {
+    const { type } = this;
+    return type === S_IFREG || type === S_IFDIR;
+  }
+  override setFlags(flags: number): number {
+    const result = this.copyUp();
+    return result < 0 ? result : this.upper!.setFlags(flags);
   }
 
   placed(parent: OverlayDir, name: string): void {

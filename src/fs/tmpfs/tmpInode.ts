@@ -1,6 +1,6 @@
 import { EEXIST, ENODATA } from '../../abi/linux/errno.ts';
-import { S_IFMT } from '../../abi/linux/fileMode.ts';
-import { Inode, type NewInode } from '../../vfs/inode.ts';
+import { S_IFDIR, S_IFMT, S_IFREG } from '../../abi/linux/fileMode.ts';
+import { FS_EXTENT, Inode, type NewInode } from '../../vfs/inode.ts';
 import type { AttrChange, Stat } from '../../vfs/stat.ts';
 import { PAGE } from './chunks.ts';
 import type { TmpFs } from './tmpFs.ts';
@@ -12,6 +12,7 @@ const DAY_SECONDS = 86400;
 /** What all inodes in memory share: attributes, xattrs, link count and life. */
 export class TmpInode extends Inode {
   readonly attr: Stat;
+  private fileFlags = 0;
   private xattrs: Map<string, Uint8Array> | null = null;
   readonly tmpfs: TmpFs;
 
@@ -24,6 +25,7 @@ export class TmpInode extends Inode {
       blksize: PAGE, blocks: 0, atimeSec: sec, atimeNsec: nsec, mtimeSec: sec, mtimeNsec: nsec, ctimeSec: sec, ctimeNsec: nsec,
       btimeSec: sec, btimeNsec: nsec,
     };
+    if (tmpfs.likeDisk && this.hasFlags) this.fileFlags = FS_EXTENT;
   }
 
   stat(): Stat {
@@ -31,6 +33,18 @@ export class TmpInode extends Inode {
   }
   override get type(): number {
     return this.attr.mode & S_IFMT;
+  }
+
+  override get flags(): number {
+    return this.fileFlags;
+  }
+  override get hasFlags(): boolean {
+    return this.type === S_IFREG || this.type === S_IFDIR;
+  }
+  override setFlags(flags: number): number {
+    this.fileFlags = flags;
+    this.changed();
+    return 0;
   }
 
   changed(): void {
