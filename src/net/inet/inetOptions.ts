@@ -1,4 +1,4 @@
-import { EINVAL, ENOENT, ENOPROTOOPT, ENOTCONN, EPERM } from '../../abi/linux/errno.ts';
+import { EINVAL, ENOENT, ENOPROTOOPT, ENOTCONN, EOPNOTSUPP, EPERM } from '../../abi/linux/errno.ts';
 import {
   AF_INET6, IP_BIND_ADDRESS_NO_PORT, IP_FREEBIND, IP_MTU, IP_MTU_DISCOVER, IP_MULTICAST_ALL, IP_MULTICAST_LOOP, IP_MULTICAST_TTL, IP_OPTIONS,
   IP_PASSSEC, IP_PKTINFO, IP_RECVERR, IP_RECVOPTS, IP_RECVORIGDSTADDR, IP_RECVTOS, IP_RECVTTL, IP_RETOPTS, IP_TOS, IP_TRANSPARENT, IP_TTL, IP_MINTTL,
@@ -105,7 +105,7 @@ function setCongestion(s: InetSocket, value: Uint8Array): number {
 
 export function getInetOption(s: InetSocket, level: number, name: number): Uint8Array | number {
   const table = tableOf(s, level);
-  if (table === null) return -ENOPROTOOPT;
+  if (table === null) return s.family === AF_INET6 ? -ENOPROTOOPT : -EOPNOTSUPP;
   if (level === SOL_TCP && name === TCP_CONGESTION) return Uint8Array.from(s.congestion.padEnd(16, '\0'), (c) => c.charCodeAt(0));
   if (level === SOL_IP && name === IP_OPTIONS) return new Uint8Array(0);
   if ((level === SOL_IP && name === IP_MTU) || (level === SOL_IPV6 && name === IPV6_MTU)) return s.remote === null ? -ENOTCONN : intValue(PATH_MTU);

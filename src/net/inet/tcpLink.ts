@@ -5,6 +5,8 @@ import type { TcpSocket } from './tcpSocket.ts';
 export interface TcpLink {
   /** How many bytes it would take now. */
   room(): number;
+  /** What poll says: a third of the room is free. */
+  writable(): boolean;
   /** Takes the chunk over; at most room() bytes. */
   write(chunk: Uint8Array): void;
   /** Bytes not yet with the other side (SIOCOUTQ). */
@@ -38,6 +40,9 @@ export class InnerLink implements TcpLink {
     if (room * 3 < this.limit) this.full = true;
     return room;
   }
+  writable(): boolean {
+    return (this.limit - this.peer.incoming.length) * 3 >= this.limit;
+  }
   write(chunk: Uint8Array): void {
     if (!this.peer.arrived(chunk)) this.self.brokenPipe();
   }
@@ -49,7 +54,7 @@ export class InnerLink implements TcpLink {
   }
   /** The other side has read what was written here. */
   private drained(): void {
-    if (!this.full || (this.limit - this.peer.incoming.length) * 3 < this.limit) return;
+    if (!this.full || !this.writable()) return;
     this.full = false;
     this.self.wakeWriters();
   }
@@ -77,6 +82,9 @@ export class HostLink implements TcpLink {
   }
   room(): number {
     return Math.max(0, SEND_ROOM - this.stream.pendingBytes);
+  }
+  writable(): boolean {
+    return this.room() * 3 >= SEND_ROOM;
   }
   write(chunk: Uint8Array): void {
     this.stream.write(chunk);

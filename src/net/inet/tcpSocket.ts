@@ -79,6 +79,10 @@ export class TcpSocket extends InetSocket implements StreamEvents {
     return both(SO_REUSEPORT) || (both(SO_REUSEADDR) && !other.listening && !this.listening);
   }
 
+  override peerName(): Uint8Array | number {
+    return this.state === TcpState.established ? super.peerName() : -ENOTCONN;
+  }
+
   // ---- bind, listen ----
 
   override bind(address: Uint8Array, t: FileCaller): number {
@@ -458,7 +462,7 @@ export class TcpSocket extends InetSocket implements StreamEvents {
     if (this.shutdownBits === SHUTDOWN_MASK || this.state === TcpState.close) mask |= EPOLLHUP;
     if ((this.shutdownBits & RCV_SHUTDOWN) !== 0) mask |= READABLE | EPOLLRDHUP;
     if (this.incoming.length >= Math.max(1, Math.min(this.options.rcvLowat, 65536))) mask |= READABLE;
-    if ((this.shutdownBits & SEND_SHUTDOWN) !== 0 || this.link === null || this.link.room() > 0) mask |= WRITABLE;
+    if ((this.shutdownBits & SEND_SHUTDOWN) !== 0 || this.link === null || this.link.writable()) mask |= WRITABLE;
     return mask;
   }
 

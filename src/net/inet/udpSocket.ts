@@ -36,6 +36,7 @@ export interface Datagram {
 }
 
 const MAX_PAYLOAD = 65507;
+const MAX_PAYLOAD_V6 = 65527;
 const READABLE = EPOLLIN | EPOLLRDNORM;
 const WRITABLE = EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND;
 const ALL = READABLE | WRITABLE | EPOLLRDHUP | EPOLLHUP | EPOLLERR;
@@ -186,7 +187,10 @@ export class UdpSocket extends InetSocket implements DatagramEvents {
   }
 
   override send(msg: Outgoing): number {
-    if (msg.length > MAX_PAYLOAD) return -EMSGSIZE;
+    // Linux binds before it looks at anything else.
+    const bound = this.autobind();
+    if (bound < 0) return bound;
+    if (msg.length > (this.isV6 ? MAX_PAYLOAD_V6 : MAX_PAYLOAD)) return -EMSGSIZE;
     if ((msg.flags & MSG_OOB) !== 0) return -EOPNOTSUPP;
     const to = msg.name === null ? this.remote : this.destination(msg.name);
     if (to === null) return -EDESTADDRREQ;
@@ -195,8 +199,6 @@ export class UdpSocket extends InetSocket implements DatagramEvents {
     if (to.ip === '255.255.255.255' && !this.options.flag(SO_BROADCAST)) return -EACCES;
     if (this.error !== 0) return -this.takeError();
     if ((this.shutdownBits & SEND_SHUTDOWN) !== 0) return -EPIPE;
-    const bound = this.autobind();
-    if (bound < 0) return bound;
     const inner = this.inner(to);
     if (inner !== null) {
       inner.arrived(copyOf(msg.bufs, 0, msg.length), { ip: this.sourceFor(to.ip), port: this.local!.port, scopeId: to.scopeId }, to.ip);
