@@ -58,6 +58,8 @@ export type Ports = {
 
 /** The kernel thread spins this long for the next call: a guest that makes many does not pay for waking it. */
 const SPIN_NS = 50_000;
+/** As long as this a host event may wait while guests run. */
+const BLOCK_MS = 1;
 
 export class Emulator {
   readonly kernel: Kernel;
@@ -88,6 +90,7 @@ export class Emulator {
       memory: ports.memory,
       yieldTurn: ports.yieldTurn,
       spinNs: SPIN_NS,
+      blockMs: BLOCK_MS,
     });
     this.kernel.openPidfd = (t, process, thread, nonblock) => installPidfd(t, anonPath(t, '[pidfd]'), process, thread, nonblock);
     this.#net = new NetStack(this.kernel, options.network === 'host' ? ports.sockets : null);

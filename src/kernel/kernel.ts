@@ -24,6 +24,10 @@ import type { Task } from './task/task.ts';
 /** The host's event loop gets a turn at least this often, however busy the guests are. */
 const EVENT_LOOP_EVERY_NS = 4_000_000;
 export const CPU_TICK_NS = 4_000_000;
+const SHORTEST_SPIN_NS = 3000;
+/** Looks at the mailbox's bell between two looks at the clock. */
+const SPIN_ROUNDS = 200;
+const SHORTEST_SLEEP_MS = 0.2;
 
 /**
  * One Linux system: all tasks, and the loop on the kernel thread that serves them. No state outside of it, so a host process may
@@ -55,6 +59,10 @@ export class Kernel implements AddressSpaceHost {
   private readonly slots: (Task | null)[] = [];
   private readonly args: number[] = [0, 0, 0, 0, 0, 0, 0];
   private stopped = false;
+  /** Tasks whose guests run (or are about to, in a worker that starts). */
+  private running = 0;
+  /** How long to spin for the next call: longer while that succeeds, shorter when it was in vain. */
+  private spinNs: number;
   /** Counters for /proc/stat. */
   forks = 0;
   contextSwitches = 0;
@@ -62,6 +70,7 @@ export class Kernel implements AddressSpaceHost {
   constructor(parts: KernelParts) {
     this.parts = parts;
     this.hostname = parts.hostname;
+    this.spinNs = parts.spinNs;
     this.bootNs = parts.clock.monotonicNs();
     this.cpuClock = new CpuClock(this);
   }
@@ -114,7 +123,7 @@ export class Kernel implements AddressSpaceHost {
 
   /** Serves guests until stop(). */
   async run(): Promise<void> {
-    const { mailbox, clock, spinNs } = this.parts;
+    const { mailbox, clock } = this.parts;
     let lastWork = clock.monotonicNs();
     let lastYield = lastWork;
     while (!this.stopped) {
@@ -122,20 +131,45 @@ export class Kernel implements AddressSpaceHost {
       const worked = this.turn();
       const now = clock.monotonicNs();
       if (worked) {
+        // The next call was worth waiting for.
+        if (now - lastWork < this.parts.spinNs) this.spinNs = Math.min(this.spinNs * 2, this.parts.spinNs);
         lastWork = now;
-        if (now - lastYield > EVENT_LOOP_EVERY_NS) {
-          await this.parts.yieldTurn();
-          lastYield = clock.monotonicNs();
-        }
+      } else if (this.awaitGuests(seen, now, lastWork)) continue;
+      else {
+        await this.sleep(seen, now);
+        lastYield = lastWork = clock.monotonicNs();
         continue;
       }
-      if (now - lastWork < spinNs) continue;
-      const wait = (this.timers.nextNs - now) / 1e6;
-      // A wait shorter than the host's timer can do is spent spinning (with turns for the event loop).
-      if (wait < 0.2) await this.parts.yieldTurn();
-      else await mailbox.sleep(seen, Math.min(wait, 1e6));
-      lastYield = lastWork = clock.monotonicNs();
+      if (now - lastYield < EVENT_LOOP_EVERY_NS) continue;
+      await this.parts.yieldTurn();
+      lastYield = clock.monotonicNs();
     }
+  }
+
+  /**
+   * While guests run one of them will soon want something: spins for it, as long as that takes no processor from them, then
+   * stands still for short whiles, from which it wakes in microseconds. False: it has been quiet for long, or nobody runs.
+   */
+  private awaitGuests(seen: number, now: number, lastWork: number): boolean {
+    const { mailbox, blockMs, cpus } = this.parts;
+    if (this.running === 0) return false;
+    const quiet = now - lastWork;
+    if (this.running < cpus && quiet < this.spinNs) {
+      if (!mailbox.spin(seen, SPIN_ROUNDS) && quiet > this.spinNs / 2) this.spinNs = Math.max(this.spinNs / 2, SHORTEST_SPIN_NS);
+      return true;
+    }
+    const ms = Math.min(blockMs, (this.timers.nextNs - now) / 1e6);
+    if (quiet >= EVENT_LOOP_EVERY_NS || ms < SHORTEST_SLEEP_MS || this.deferred.length > 0) return false;
+    mailbox.block(seen, ms);
+    return true;
+  }
+
+  /** With turns for the host's event loop. */
+  private async sleep(seen: number, now: number): Promise<void> {
+    const ms = (this.timers.nextNs - now) / 1e6;
+    // A wait shorter than the host's timer can do is spent spinning.
+    if (ms < SHORTEST_SLEEP_MS) await this.parts.yieldTurn();
+    else await this.parts.mailbox.sleep(seen, Math.min(ms, 1e6));
   }
 
   /** Everything that can be done now; whether anything was. */
@@ -172,6 +206,7 @@ export class Kernel implements AddressSpaceHost {
     Atomics.and(regs.words, Cpu.interrupt >>> 2, ~1);
     this.cpuClock.left(t);
     t.state = 'served';
+    this.running--;
     switch (reason) {
       case Exit.syscall64:
         t.arch = this.parts.archs.x86_64;
@@ -220,6 +255,7 @@ export class Kernel implements AddressSpaceHost {
     }
     if (result === PARKED) {
       this.contextSwitches++;
+      this.parts.mailbox.hold(t.slot);
       return;
     }
     this.finishCall(t, result);
@@ -266,9 +302,14 @@ export class Kernel implements AddressSpaceHost {
   }
 
   resume(t: Task): void {
-    t.state = 'running';
-    this.cpuClock.entered(t);
+    this.enter(t);
     this.parts.mailbox.reply(t.slot, Reply.resume);
+  }
+
+  private enter(t: Task): void {
+    t.state = 'running';
+    this.running++;
+    this.cpuClock.entered(t);
   }
 
   /** Asks a running guest to leave its code at the next poll. */
@@ -338,8 +379,7 @@ export class Kernel implements AddressSpaceHost {
   start(t: Task): void {
     this.parts.mailbox.prepare(t.slot);
     t.worker = this.parts.workers.start({ memory: t.memory.memory, cpu: t.cpu, slot: t.slot }, (reason) => this.workerDied(t, reason));
-    t.state = 'running';
-    this.cpuClock.entered(t);
+    this.enter(t);
   }
 
   /** The task's worker leaves its present guest, whose slot and registers are free afterwards (see attachCpu). */
@@ -357,8 +397,7 @@ export class Kernel implements AddressSpaceHost {
   restart(t: Task): void {
     this.parts.mailbox.prepare(t.slot);
     t.worker!.run({ memory: t.memory.memory, cpu: t.cpu, slot: t.slot });
-    t.state = 'running';
-    this.cpuClock.entered(t);
+    this.enter(t);
   }
 
   private workerDied(t: Task, reason: string): void {
@@ -367,6 +406,7 @@ export class Kernel implements AddressSpaceHost {
     if (t.state === 'dead') return;
     this.defer(() => {
       if (t.state === 'dead') return;
+      if (t.state === 'running') this.running--;
       exitTask(t, 9, true);
     });
   }

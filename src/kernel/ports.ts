@@ -28,8 +28,10 @@ export interface KernelParts {
   readonly memory: () => { readonly total: number; readonly free: number };
   /** Lets the host's event loop run once (setImmediate and the like). */
   readonly yieldTurn: () => Promise<void>;
-  /** How long the kernel thread spins for the next call before it sleeps. */
+  /** How long the kernel thread spins for the next call before it sleeps, while there are processors to spare. */
   readonly spinNs: number;
+  /** How long it may stand still at a time, without turns for the event loop; 0 where it must not. */
+  readonly blockMs: number;
 }
 
 /** Observers, null when nobody looks (debug/). */

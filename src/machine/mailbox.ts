@@ -25,6 +25,8 @@ export const SlotState = {
   postedAsleep: 2,
   /** given to a worker that has not begun yet: it begins by posting (begin), so that the kernel decides when guest code runs */
   starting: 3,
+  /** posted, and the answer will take its time: the worker need not spin for it */
+  postedLong: 4,
 } as const;
 
 /** The kernel's answer, stored in the slot's state word plus 16; the worker turns it into `running`. */
@@ -36,9 +38,14 @@ export const Reply = {
 } as const;
 export type ReplyCode = (typeof Reply)[keyof typeof Reply];
 
+/** How often a worker looks for the answer before it sleeps: more after an answer that came in time, less after one that did not. */
+const MOST_LOOKS = 2000;
+const FEWEST_LOOKS = 100;
+
 export class MailboxGuest {
   readonly words: Int32Array;
-  constructor(buffer: SharedArrayBuffer, readonly spin = 2000) {
+  private looks = MOST_LOOKS;
+  constructor(buffer: SharedArrayBuffer) {
     this.words = new Int32Array(buffer);
   }
 
@@ -56,27 +63,33 @@ export class MailboxGuest {
     Atomics.add(words, BELL, 1);
     if (Atomics.load(words, KERNEL_SLEEPS) !== 0) Atomics.notify(words, BELL);
     let value: number = SlotState.posted;
-    for (let i = 0; i < this.spin; i++) {
-      value = Atomics.load(words, state);
-      if (value >= Reply.resume) break;
-    }
-    if (value < Reply.resume) {
-      value = Atomics.compareExchange(words, state, SlotState.posted, SlotState.postedAsleep);
-      if (value === SlotState.posted) {
-        value = SlotState.postedAsleep;
-        while (value < Reply.resume) {
-          Atomics.wait(words, state, SlotState.postedAsleep);
-          value = Atomics.load(words, state);
-        }
-      }
+    for (let i = this.looks; i > 0 && value === SlotState.posted; i--) value = Atomics.load(words, state);
+    if (value >= Reply.resume) this.looks = Math.min(this.looks * 2, MOST_LOOKS);
+    else {
+      if (value === SlotState.posted) this.looks = Math.max(this.looks >> 1, FEWEST_LOOKS);
+      value = this.sleep(state);
     }
     Atomics.store(words, state, SlotState.running);
     return value as ReplyCode;
+  }
+
+  /** Until the answer is there. */
+  private sleep(state: number): number {
+    const words = this.words;
+    for (;;) {
+      const value = Atomics.load(words, state);
+      if (value >= Reply.resume) return value;
+      if (value === SlotState.postedAsleep || Atomics.compareExchange(words, state, value, SlotState.postedAsleep) === value) {
+        Atomics.wait(words, state, SlotState.postedAsleep);
+      }
+    }
   }
 }
 
 export class MailboxKernel {
   readonly words: Int32Array;
+  /** Words of the bitmap up to the highest slot that was ever given out. */
+  private bitmapWords = 0;
   constructor(readonly buffer: SharedArrayBuffer) {
     this.words = new Int32Array(buffer);
   }
@@ -85,7 +98,7 @@ export class MailboxKernel {
   drain(serve: (slot: number) => void): number {
     const words = this.words;
     let served = 0;
-    for (let w = 0; w < MAILBOX_SLOTS / 32; w++) {
+    for (let w = 0; w < this.bitmapWords; w++) {
       if (Atomics.load(words, BITMAP + w) === 0) continue;
       let bits = Atomics.exchange(words, BITMAP + w, 0);
       while (bits !== 0) {
@@ -104,8 +117,14 @@ export class MailboxKernel {
     if (before === SlotState.postedAsleep) Atomics.notify(this.words, STATES + slot, 1);
   }
 
+  /** The posted slot's call waits for something. */
+  hold(slot: number): void {
+    Atomics.compareExchange(this.words, STATES + slot, SlotState.posted, SlotState.postedLong);
+  }
+
   /** Before a worker is given the slot. */
   prepare(slot: number): void {
+    this.bitmapWords = Math.max(this.bitmapWords, (slot >>> 5) + 1);
     Atomics.store(this.words, STATES + slot, SlotState.starting);
   }
 
@@ -118,7 +137,7 @@ export class MailboxKernel {
   /** Whether the slot's worker waits for an answer. */
   isPosted(slot: number): boolean {
     const state = Atomics.load(this.words, STATES + slot);
-    return state === SlotState.posted || state === SlotState.postedAsleep;
+    return state === SlotState.posted || state === SlotState.postedAsleep || state === SlotState.postedLong;
   }
 
   /** Whether the worker has not yet read a Reply.leave: the slot cannot be given to another. */
@@ -128,6 +147,20 @@ export class MailboxKernel {
 
   bell(): number {
     return Atomics.load(this.words, BELL);
+  }
+
+  /** Looks at the bell up to `rounds` times: whether it has rung since bell() returned `seen`. */
+  spin(seen: number, rounds: number): boolean {
+    const words = this.words;
+    for (let i = 0; i < rounds; i++) if (Atomics.load(words, BELL) !== seen) return true;
+    return false;
+  }
+
+  /** Waits as sleep() does, but keeps the thread: the wake-up takes a few microseconds, the event loop stands still. */
+  block(seen: number, timeoutMs: number): void {
+    Atomics.store(this.words, KERNEL_SLEEPS, 1);
+    Atomics.wait(this.words, BELL, seen, timeoutMs);
+    Atomics.store(this.words, KERNEL_SLEEPS, 0);
   }
 
   /** Resolves when a slot is posted after bell() returned `seen`, or after `timeoutMs`. The host's event loop runs meanwhile. */

@@ -13,6 +13,7 @@ export function forkAddressSpace(parent: AddressSpace): AddressSpace {
   child.stackRoom = parent.stackRoom;
   child.dumpable = parent.dumpable;
   child.exe = parent.exe?.acquire() ?? null;
+  child.lineage.expect((parent.areas.items.at(-1)?.end ?? 0) / PAGE_SIZE);
   for (const vma of parent.areas.items) {
     if (vma.dontFork) continue;
     const copy = vma.slice(vma.start, vma.end);

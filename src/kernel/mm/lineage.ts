@@ -11,7 +11,8 @@ export class Lineage {
   private readonly mm: AddressSpace;
   /** Memories that our lazy pages are in; `origin[page] - 1` is the index. */
   private readonly origins: (AddressSpace | null)[] = [];
-  private readonly origin: Uint8Array;
+  /** As far as forked pages reach. */
+  private origin = new Uint8Array(0);
   /** Lazy pages per origin; at 0 the origin forgets us. */
   private readonly counts: number[] = [];
   /** Address spaces with lazy pages in our memory. */
@@ -19,7 +20,11 @@ export class Lineage {
 
   constructor(mm: AddressSpace) {
     this.mm = mm;
-    this.origin = new Uint8Array(mm.pages.length);
+  }
+
+  /** Once, before forkPages: pages from `count` on are never lazy. */
+  expect(count: number): void {
+    this.origin = new Uint8Array(count);
   }
 
   private indexOf(origin: AddressSpace): number {
