@@ -132,6 +132,8 @@ export function bindPipe(inode: Inode, pipe: PipeBuffer): void {
 export function openFifo(inode: Inode, path: Path, flags: number, t: FileCaller): FileDescription | number {
   let pipe = fifos.get(inode);
   if (pipe === undefined) fifos.set(inode, (pipe = new PipeBuffer()));
+  // A pipe without a name is opened again (through /proc/self/fd) without waiting for anybody.
+  if (inode.fs.typeName === 'pipefs') return new PipeFile(path, flags, t.cred, pipe, false);
   const access = flags & O_ACCMODE;
   if (access === O_WRONLY && (flags & O_NONBLOCK) !== 0 && pipe.readers === 0) return -ENXIO;
   if (access > O_RDWR) return -EINVAL;
