@@ -43,6 +43,7 @@ const vitestCounts = (text) => {
   const line = /^\s*Tests\s.*$/m.exec(text)?.[0] ?? '';
   return [number(line, /(\d+) passed/), number(line, /(\d+) failed/)];
 };
+const syscallCounts = (text) => [number(text, /system calls: (\d+) passed/), number(text, /system calls: \d+ passed, (\d+) failed/)];
 const programCounts = (text) => [number(text, /programs: (\d+) passed/), number(text, /programs: \d+ passed, (\d+) failed/)];
 
 prerequisites();
@@ -52,6 +53,7 @@ if (await step('build', node, ['tools/build.mjs'])) {
   await step('lint', node, [bin('@biomejs/biome', 'bin/biome'), 'lint', '.']);
   await step('import law', node, [bin('dependency-cruiser', 'bin/dependency-cruise.mjs'), '--config', '.dependency-cruiser.cjs', 'src']);
   await step('unit tests', node, [bin('vitest', 'vitest.mjs'), 'run'], vitestCounts);
+  await step('system calls', node, ['tests/syscalls/run.mjs', '--variants=64d,32s'], syscallCounts);
   await step('programs', node, ['tests/programs/run.mjs'], programCounts);
 }
 console.log(`\n${totals.passed} passed, ${totals.failed} failed`);

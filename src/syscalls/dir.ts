@@ -143,6 +143,7 @@ function sysUmask(t: Task, mask: number): number {
 function sysMkdirat(t: Task, dirfd: number, ptr: number, mode: number): number {
   const name = pathArg(t, ptr);
   if (typeof name === 'number') return name;
+  if (name === '') return -ENOENT;
   const start = startOf(t, dirfd, name);
   return typeof start === 'number' ? start : makeDirectory(t, start, name, mode);
 }
@@ -150,6 +151,7 @@ function sysMkdirat(t: Task, dirfd: number, ptr: number, mode: number): number {
 function sysMknodat(t: Task, dirfd: number, ptr: number, mode: number, dev: number): number {
   const name = pathArg(t, ptr);
   if (typeof name === 'number') return name;
+  if (name === '') return -ENOENT;
   const start = startOf(t, dirfd, name);
   return typeof start === 'number' ? start : makeNode(t, start, name, mode & 0xffff, dev >>> 0);
 }
@@ -158,6 +160,7 @@ function sysUnlinkat(t: Task, dirfd: number, ptr: number, flags: number): number
   if ((flags & ~AT_REMOVEDIR) !== 0) return -EINVAL;
   const name = pathArg(t, ptr);
   if (typeof name === 'number') return name;
+  if (name === '') return -ENOENT;
   const start = startOf(t, dirfd, name);
   if (typeof start === 'number') return start;
   return (flags & AT_REMOVEDIR) !== 0 ? removeDirectory(t, start, name) : removeFile(t, start, name);

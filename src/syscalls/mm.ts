@@ -79,7 +79,8 @@ function sysMremap(t: Task, old: number, oldLength: number, newLength: number, f
 
 function sysMincore(t: Task, addr: number, length: number, vec: number): number {
   if (addr % 4096 !== 0) return -EINVAL;
-  if (t.memory.inRange(addr, length) && length > 0 && t.memory.writable(vec, 1) === null) return -EFAULT;
+  // The first page is told before the next is looked at.
+  if (length > 0 && t.mm.areas.find(addr) !== null && t.memory.writable(vec, 1) === null) return -EFAULT;
   const pages = residentPages(t.mm, addr, length);
   if (typeof pages === 'number') return pages;
   return t.memory.copyOut(vec, pages) ? 0 : -EFAULT;

@@ -1,5 +1,5 @@
 import { AT_FDCWD, CLOSE_RANGE_CLOEXEC, CLOSE_RANGE_UNSHARE, RESOLVE_CACHED } from '../abi/linux/fcntl.ts';
-import { E2BIG, EAGAIN, EBADF, EFAULT, EINVAL, EMFILE } from '../abi/linux/errno.ts';
+import { E2BIG, EAGAIN, EBADF, EFAULT, EINVAL, EMFILE, ENOENT } from '../abi/linux/errno.ts';
 import { MFD_ALLOW_SEALING, MFD_CLOEXEC, MFD_HUGETLB } from '../abi/linux/mman.ts';
 import {
   O_ACCMODE, O_APPEND, O_ASYNC, O_CLOEXEC, O_CREAT, O_DIRECT, O_DIRECTORY, O_EXCL, O_LARGEFILE, O_NOATIME, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK,
@@ -27,6 +27,7 @@ function doOpen(t: Task, dirfd: number, ptr: number, how: OpenHow): number {
   if (checked < 0) return checked;
   const name = pathArg(t, ptr);
   if (typeof name === 'number') return name;
+  if (name === '') return -ENOENT;
   const start = startOf(t, dirfd, name, (how.resolve & (Walk.beneath | Walk.inRoot)) !== 0);
   if (typeof start === 'number') return start;
   const file = openPath(t, start, name, how);

@@ -96,8 +96,7 @@ function sysLinkat(t: Task, oldDir: number, oldPtr: number, newDir: number, newP
   if ((flags & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH)) !== 0) return -EINVAL;
   const oldName = pathArg(t, oldPtr);
   if (typeof oldName === 'number') return oldName;
-  const newName = pathArg(t, newPtr);
-  if (typeof newName === 'number') return newName;
+  if (oldName === '' && (flags & AT_EMPTY_PATH) === 0) return -ENOENT;
   const oldStart = startOf(t, oldDir, oldName);
   if (typeof oldStart === 'number') return oldStart;
   let old: Path | number;
@@ -108,6 +107,9 @@ function sysLinkat(t: Task, oldDir: number, oldPtr: number, newDir: number, newP
     old = oldStart ?? t.fs.cwd;
   } else old = walkPath(t, oldStart, oldName, (flags & AT_SYMLINK_FOLLOW) !== 0 ? Walk.follow : Walk.none);
   if (typeof old === 'number') return old;
+  const newName = pathArg(t, newPtr);
+  if (typeof newName === 'number') return newName;
+  if (newName === '') return -ENOENT;
   const newStart = startOf(t, newDir, newName);
   return typeof newStart === 'number' ? newStart : makeLink(t, old, newStart, newName);
 }

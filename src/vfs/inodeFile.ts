@@ -4,7 +4,7 @@ import { O_APPEND, O_NOATIME, O_RDONLY } from '../abi/linux/openFlags.ts';
 import { Cap, type Cred } from './cred.ts';
 import { type DirSink, type FileCaller, FileDescription } from './fileDescription.ts';
 import { type DirEntry, FS_APPEND, FS_IMMUTABLE, type Inode } from './inode.ts';
-import { IN_ACCESS, IN_CLOSE_NOWRITE, IN_CLOSE_WRITE, IN_MODIFY, notifyDentry } from './notify.ts';
+import { IN_ACCESS, IN_CLOSE_NOWRITE, IN_CLOSE_WRITE, IN_MODIFY, notifyDentry, notifyGone } from './notify.ts';
 import type { Path } from './path.ts';
 import { modeWithoutPrivileges, ownerOrCapable } from './permission.ts';
 
@@ -38,6 +38,7 @@ abstract class InodeFile extends FileDescription {
     inode.locks?.closeDescription(this);
     notifyDentry(this.path.dentry, this.writable ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
     inode.closed();
+    notifyGone(inode);
   }
 
   /** chattr's flags. */

@@ -6,7 +6,7 @@ import { Cap } from './cred.ts';
 import type { Dentry } from './dentry.ts';
 import { FS_APPEND, FS_IMMUTABLE, type Inode, type NewInode } from './inode.ts';
 import {
-  IN_ATTRIB, IN_CREATE, IN_DELETE, IN_DELETE_SELF, IN_ISDIR, IN_MOVE_SELF, IN_MOVED_FROM, IN_MOVED_TO, nextCookie, notifyDentry, notifyEntry, notifyInode,
+  IN_ATTRIB, IN_CREATE, IN_DELETE, IN_ISDIR, IN_MOVE_SELF, IN_MOVED_FROM, IN_MOVED_TO, nextCookie, notifyDentry, notifyEntry, notifyGone, notifyInode,
 } from './notify.ts';
 import { Path, type PathContext } from './path.ts';
 import { initialOwner, inodePermission, MAY_EXEC, MAY_READ, MAY_WRITE, ownerOrCapable, stickyForbids } from './permission.ts';
@@ -194,9 +194,9 @@ function gone(parent: Path, dentry: Dentry, isDirectory: number): void {
   const { name } = dentry;
   dentry.unhash();
   parent.dentry.addChild(name, null);
-  notifyInode(inode, IN_ATTRIB | isDirectory);
+  if (isDirectory === 0) notifyInode(inode, IN_ATTRIB);
   notifyEntry(parent.inode, IN_DELETE | isDirectory, 0, name);
-  if (isDirectory !== 0) notifyInode(inode, IN_DELETE_SELF | isDirectory);
+  notifyGone(inode);
 }
 
 interface RenameEnds {
@@ -267,7 +267,10 @@ export function renamePath(t: PathContext, oldStart: Path | null, oldName: strin
   if (result < 0) return result;
   moveNames(from, to, old, target, exchange);
   tellRename(from, to, oldLast, newLast, inode, exchange ? replaced : null);
-  if (!exchange && replaced !== null) notifyInode(replaced, replaced.isDirectory ? IN_DELETE_SELF | IN_ISDIR : IN_ATTRIB);
+  if (!exchange && replaced !== null) {
+    notifyInode(replaced, IN_ATTRIB | (replaced.isDirectory ? IN_ISDIR : 0));
+    notifyGone(replaced);
+  }
   return 0;
 }
 

@@ -24,6 +24,12 @@ export function notifyInode(inode: Inode, mask: number): void {
   for (const watch of [...inode.watches]) watch.onEvent(mask, 0, '');
 }
 
+/** IN_DELETE_SELF, once neither a name nor a description is left. */
+export function notifyGone(inode: Inode): void {
+  if (inode.watches === null || inode.opens > 0 || inode.stat().nlink > 0) return;
+  notifyInode(inode, inode.isDirectory ? IN_DELETE_SELF | IN_ISDIR : IN_DELETE_SELF);
+}
+
 /** An event on the entry `name` of a directory. */
 export function notifyEntry(dir: Inode, mask: number, cookie: number, name: string): void {
   if (dir.watches === null) return;
