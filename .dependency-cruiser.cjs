@@ -3,7 +3,8 @@ const rooms = {
   base: [],
   host: ['base'],
   abi: ['base'],
-  isa: ['base'],
+  // registers and flags are told by their place in the CPU state
+  isa: ['base', 'machine'],
   wasm: ['base'],
   ir: ['base', 'wasm'],
   machine: ['base'],
@@ -14,15 +15,16 @@ const rooms = {
   engine: ['base', 'isa', 'ir', 'wasm', 'lift', 'emit', 'machine'],
   vfs: ['base', 'abi', 'machine'],
   kernel: ['base', 'abi', 'host', 'machine', 'vfs'],
-  fs: ['base', 'abi', 'host', 'machine', 'vfs', 'kernel'],
+  // devpts shows the terminals
+  fs: ['base', 'abi', 'host', 'machine', 'vfs', 'kernel', 'tty'],
   net: ['base', 'abi', 'host', 'machine', 'vfs', 'kernel'],
   tty: ['base', 'abi', 'host', 'machine', 'vfs', 'kernel'],
   syscalls: ['base', 'abi', 'host', 'machine', 'vfs', 'kernel', 'fs', 'net', 'tty'],
   local: ['base', 'abi', 'host', 'machine', 'vfs', 'kernel'],
   debug: ['base', 'abi', 'host', 'machine', 'vfs', 'kernel', 'fs', 'net', 'tty', 'syscalls', 'isa'],
   boot: ['base', 'abi', 'host', 'machine', 'vfs', 'kernel', 'fs', 'net', 'tty', 'syscalls', 'local', 'debug', 'engine', 'isa'],
-  // Implements the ports; its two entry files (the worker's and run.ts) start boot.
-  'host-node': ['base', 'abi', 'host', 'machine', 'boot'],
+  // Implements the ports; its entry files (the workers' and run.ts) start boot and the translation service.
+  'host-node': ['base', 'abi', 'host', 'machine', 'boot', 'engine'],
   cli: ['base', 'abi', 'host', 'boot', 'debug', 'host-node'],
 };
 
