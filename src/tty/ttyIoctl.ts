@@ -12,7 +12,7 @@ import type { FileCaller } from '../vfs/fileDescription.ts';
 import { checkChange, takeControl, taskOf } from './jobControl.ts';
 import { PtyMaster } from './pty.ts';
 import {
-  readTermio, readTermios, readTermios2, TERMIO_SIZE, TERMIOS2_SIZE, TERMIOS_SIZE, Termios, writeTermio, writeTermios, writeTermios2,
+  readTermio, readTermios, readTermios2, TERMIO_SIZE, TERMIOS2_SIZE, TERMIOS_SIZE, type Termios, writeTermio, writeTermios, writeTermios2,
 } from './termios.ts';
 import type { Tty } from './tty.ts';
 import type { TtyFile } from './ttyFile.ts';
@@ -109,7 +109,7 @@ const injectInput: Request = (_f, tty, t, arg) => {
   return 0;
 };
 
-const flush: Request = (f, tty, t, arg) => {
+const flush: Request = (f, _tty, t, arg) => {
   const control = checkChange(f.tty, t, SIGTTOU);
   if (control < 0) return control;
   // The master's own queues are meant, not the slave's.
@@ -118,7 +118,6 @@ const flush: Request = (f, tty, t, arg) => {
   if (arg === L.TCOFLUSH || arg === L.TCIOFLUSH) own.flushOutput();
   if (arg < 0 || arg > 2) return -EINVAL;
   if (arg !== L.TCOFLUSH) own.pump();
-  void tty;
   return 0;
 };
 

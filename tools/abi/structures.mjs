@@ -34,7 +34,6 @@ const mcontext = (prefix, path) => ({
     .map((f) => `${prefix}${f}=${path}${({ gsh: '__gsh', fsh: '__fsh', esh: '__esh', dsh: '__dsh', csh: '__csh', ssh: '__ssh', di: 'edi', si: 'esi', bp: 'ebp', bx: 'ebx', dx: 'edx', ax: 'eax', cx: 'ecx', sp: 'esp', ip: 'eip', flags: 'eflags', sp_at_signal: 'esp_at_signal' })[f] ?? f}`).join(' '),
 });
 const uc = mcontext('', 'uc_mcontext.');
-const rt = mcontext('', 'uc.uc_mcontext.');
 
 const statTimes = 'st_atime st_atime_nsec st_mtime st_mtime_nsec st_ctime st_ctime_nsec';
 const siginfo = 'si_signo si_errno si_code si_pid=_sifields._kill._pid si_uid=_sifields._kill._uid '
