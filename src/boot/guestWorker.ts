@@ -9,6 +9,7 @@ export type GuestInit = {
   readonly interpreter: WebAssembly.Module;
   readonly helpers: WebAssembly.Module;
   readonly mailbox: SharedArrayBuffer;
+  readonly decodedRuns: SharedArrayBuffer;
   readonly wallOffsetNs: number;
 };
 
@@ -42,6 +43,7 @@ export class GuestHost {
       interpreterModule: init.interpreter,
       helpersModule: init.helpers,
       mailbox: this.#mailbox,
+      decodedRuns: init.decodedRuns,
       local: calls.answer,
       ...(this.translator === null ? {} : { translator: this.translator }),
     });

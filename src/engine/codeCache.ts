@@ -10,6 +10,7 @@ import {
 } from '../machine/memoryLayout.ts';
 import { EngineField } from '../machine/codeLayout.ts';
 import { flagsAfter } from './interpreter/fastBranch.ts';
+import type { DecodedRuns } from './decodedRuns.ts';
 import { RecordWriter, type CaseTable } from './record.ts';
 
 /** Instructions decoded in one go. */
@@ -18,6 +19,10 @@ const MAX_RUN = 64;
 export const INTERRUPT_ENGINE = 0x4000_0000;
 /** An address no code has. */
 const NO_ADDRESS = 0xffffffffn;
+
+/** An entry of the jump cache as it is written: both halves at once. */
+const wholeEntry = new BigUint64Array(1);
+const halvesOfEntry = new Uint32Array(wholeEntry.buffer);
 
 /** Instructions after which nothing follows in line. */
 const endsRun = new Set(['jmp', 'ret', 'jmpf', 'retf', 'iret', 'ud0', 'ud1', 'ud2', 'hlt']);
@@ -30,26 +35,36 @@ export const decodeHooks: { decoded: ((rip: number, i: Instruction) => void) | n
 export class CodeCache {
   readonly memory: WebAssembly.Memory;
   private pages: CodePages;
+  /** Globals.memoryPages when the views were made. */
+  private memoryPages: number;
   private cache: BigUint64Array;
   private readonly writer: RecordWriter;
   private readonly instruction = new Instruction();
   private readonly held: number[] = [];
+  /** What all workers have decoded; null: nothing is shared. */
+  private readonly shared: DecodedRuns | null;
+  /** The last run ended where it did for other reasons than its own bytes. */
+  private cut = false;
   /** Where a fetch failed when lookup() returned 0. */
   faultAddress = 0;
 
-  constructor(memory: WebAssembly.Memory, cases: CaseTable) {
+  constructor(memory: WebAssembly.Memory, cases: CaseTable, shared: DecodedRuns | null) {
+    this.shared = shared;
     this.memory = memory;
     this.writer = new RecordWriter(cases, 2 * MAX_RUN + 4);
     const buffer = memory.buffer as unknown as SharedArrayBuffer;
     this.pages = new CodePages(buffer);
+    this.memoryPages = this.pages.words[Globals.memoryPages >> 2]!;
     this.cache = new BigUint64Array(buffer, JUMP_CACHE, JUMP_CACHE_ENTRIES);
     Atomics.compareExchange(this.pages.words, Globals.arenaTop >> 2, 0, RECORD_ARENA);
   }
 
-  /** Views of the whole memory; another thread may have grown it. */
+  /** Views of the whole memory, which the kernel may have grown. (Asking the memory for its buffer takes as long as a system call.) */
   current(): CodePages {
-    const buffer = this.memory.buffer as unknown as SharedArrayBuffer;
-    if (buffer.byteLength !== this.pages.bytes.length) {
+    const grown = this.pages.words[Globals.memoryPages >> 2]!;
+    if (grown !== this.memoryPages) {
+      const buffer = this.memory.buffer as unknown as SharedArrayBuffer;
+      this.memoryPages = grown;
       this.pages = new CodePages(buffer);
       this.cache = new BigUint64Array(buffer, JUMP_CACHE, JUMP_CACHE_ENTRIES);
     }
@@ -75,19 +90,24 @@ export class CodeCache {
 
   /** The record the jump cache has for `addr`, 0 = none. */
   cached(addr: number): number {
-    const index = jumpCacheIndex(addr);
-    for (let k = 0; k < 2; k++) {
-      const entry = Atomics.load(this.cache, index + k);
-      if (Number(entry & 0xffffffffn) === addr) return Number(entry >> 32n);
+    const { words } = this.pages;
+    const index = (JUMP_CACHE >> 2) + 2 * jumpCacheIndex(addr);
+    for (let at = index; at <= index + 2; at += 2) {
+      if (words[at]! >>> 0 !== addr) continue;
+      // Read in halves, which another thread may be changing: the record says itself what it is for.
+      const record = words[at + 1]!;
+      if (words[(record + Field.rip) >> 2]! >>> 0 === addr) return record;
     }
     return 0;
   }
 
   /** Puts `record` into the jump cache; what was there first moves to the second place of the pair. */
   private remember(addr: number, record: number): void {
-    const index = jumpCacheIndex(addr), first = Atomics.load(this.cache, index);
-    if (Number(first & 0xffffffffn) !== addr) Atomics.store(this.cache, index + 1, first);
-    Atomics.store(this.cache, index, BigInt(addr) | (BigInt(record) << 32n));
+    const index = jumpCacheIndex(addr);
+    if (this.pages.words[(JUMP_CACHE >> 2) + 2 * index]! >>> 0 !== addr) Atomics.store(this.cache, index + 1, Atomics.load(this.cache, index));
+    halvesOfEntry[0] = addr;
+    halvesOfEntry[1] = record;
+    Atomics.store(this.cache, index, wholeEntry[0]!);
   }
 
   private forget(addr: number): void {
@@ -190,7 +210,7 @@ export class CodeCache {
     this.pages.watch(page);
     const writer = this.writer;
     writer.reset();
-    const end = this.decodeRun(addr, cpu, limit);
+    const end = limit === MAX_RUN ? this.sharedRun(addr, cpu) : this.decodeRun(addr, cpu, limit);
     if (writer.count === 0) return 0;
     const crosses = end > (page + 1) * 4096;
     const size = (writer.count + 3) * RECORD_SIZE;
@@ -211,6 +231,22 @@ export class CodeCache {
     return records;
   }
 
+  /** As decodeRun, but not a second time what another worker, or this one for another process, has decoded. */
+  private sharedRun(addr: number, cpu: number): number {
+    const { shared, writer } = this, { bytes, words } = this.pages;
+    if (shared === null || decodeHooks.decoded !== null) return this.decodeRun(addr, cpu, MAX_RUN);
+    const circumstances = this.segmentBases(cpu) | (words[(cpu + Cpu.long) >> 2] !== 0 ? 0x100 : 0);
+    const known = shared.find(addr, circumstances, bytes, addr + BIAS);
+    if (known !== 0) {
+      shared.copyRecords(known, writer.words);
+      writer.count = shared.recordCount(known);
+      return addr + shared.byteCount(known);
+    }
+    const end = this.decodeRun(addr, cpu, MAX_RUN);
+    if (!this.cut) shared.add(addr, circumstances, bytes, addr + BIAS, end - addr, writer.words, writer.count);
+    return end;
+  }
+
   /** Fills the writer from `addr` on; returns the end of the last instruction. */
   private decodeRun(addr: number, cpu: number, limit: number): number {
     const pages = this.pages, writer = this.writer, i = this.instruction;
@@ -218,12 +254,14 @@ export class CodeCache {
     const bases = this.segmentBases(cpu);
     const pageEnd = ((addr >>> 12) + 1) * 4096;
     const nextPage = (pages.bytes[PERMISSION_TABLE + (pageEnd >>> 12)]! & Perm.X) !== 0 ? 15 : 0;
-    let rip = addr, flags = -1;
+    let rip = addr, flags = -1, broken = false;
+    this.cut = true;
     for (let n = 0; n < limit; n++) {
       if (rip >= pageEnd) break;
       const length = decode(pages.bytes, rip + BIAS, pageEnd - rip + nextPage, mode, i);
       if (length === Decode.needMore) {
         if (n === 0) { this.faultAddress = pageEnd; return rip; }
+        broken = true;
         break;
       }
       if (length < 0) {
@@ -232,7 +270,7 @@ export class CodeCache {
         writer.plain(Case.goto, rip + 1, rip + 1, 0);
         return rip + 1;
       }
-      if (rip + length > pageEnd && n > 0) break;
+      if (rip + length > pageEnd && n > 0) { broken = true; break; }
       if (decodeHooks.decoded) decodeHooks.decoded(rip, i);
       if (!writer.instruction(i, rip, bases, flags)) {
         if (decodeHooks.unknown) decodeHooks.unknown(rip, i);
@@ -242,6 +280,8 @@ export class CodeCache {
       rip += length;
       if (ends[i.mnemonic] !== 0) break;
     }
+    // not by the end of its page, nor by bytes that are no instruction
+    this.cut = rip > pageEnd || broken;
     writer.plain(Case.goto, rip, rip, 0);
     return rip;
   }

@@ -5,6 +5,7 @@ import { Reply, type ReplyCode } from '../machine/mailbox.ts';
 import { Field } from '../ir/ops.ts';
 import { CodeCache, INTERRUPT_ENGINE } from './codeCache.ts';
 import { FIRST_ADDRESS_CASE, FIRST_CASE } from './interpreter/cases.ts';
+import { DecodedRuns } from './decodedRuns.ts';
 import { CaseTable } from './record.ts';
 import { type RegionHost, Regions } from './regions.ts';
 import type { Translator } from './translate/service.ts';
@@ -16,6 +17,8 @@ export interface GuestThreadOptions {
   mailbox: { call(slot: number): ReplyCode };
   /** Translates hot code on another thread; without it the guest's own thread does. */
   translator?: Translator;
+  /** Memory for DecodedRuns, the same for all workers. */
+  decodedRuns?: SharedArrayBuffer;
   /** Answers some system calls in the worker: true = done, go on at Cpu.rip. */
   local?: (memory: WebAssembly.Memory, cpu: number) => boolean;
 }
@@ -40,9 +43,9 @@ class Machine {
   readonly interpreter: InterpreterExports;
   readonly regions: Regions;
 
-  constructor(memory: WebAssembly.Memory, options: GuestThreadOptions, cases: CaseTable, miss: RegionHost['enter']) {
+  constructor(memory: WebAssembly.Memory, options: GuestThreadOptions, cases: CaseTable, runs: DecodedRuns | null, miss: RegionHost['enter']) {
     this.memory = memory;
-    this.code = new CodeCache(memory, cases);
+    this.code = new CodeCache(memory, cases, runs);
     const helpers = new WebAssembly.Instance(options.helpersModule, { env: { memory, abort: helperAbort } });
     const timeStamp = (): bigint => BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e6));
     const instance = new WebAssembly.Instance(options.interpreterModule, { env: { memory, timeStamp, miss }, helpers: helpers.exports });
@@ -66,6 +69,7 @@ function helperAbort(): never {
 export class GuestThread {
   private readonly options: GuestThreadOptions;
   private readonly cases: CaseTable;
+  private readonly runs: DecodedRuns | null;
   private machine: Machine | null = null;
   private slot = 0;
 
@@ -74,13 +78,14 @@ export class GuestThread {
     const section = WebAssembly.Module.customSections(options.interpreterModule, 'cases')[0];
     if (!section) throw new Error('the interpreter module has no case table');
     this.cases = new CaseTable(section);
+    this.runs = options.decodedRuns === undefined ? null : new DecodedRuns(options.decodedRuns);
   }
 
   /** Returns when the kernel answers `leave`. */
   run(memory: WebAssembly.Memory, cpu: number, slot: number): void {
     if (this.machine?.memory !== memory) {
       const miss: RegionHost['enter'] = (cpuOf, pc, depth, returnTo) => this.nested(cpuOf, pc, depth, returnTo);
-      this.machine = new Machine(memory, this.options, this.cases, miss);
+      this.machine = new Machine(memory, this.options, this.cases, this.runs, miss);
     }
     this.slot = slot;
     const words = this.machine.code.current().words;

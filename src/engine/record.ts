@@ -30,7 +30,8 @@ const registerFields = [Field.r0, Field.r1, Field.r2, Field.r3];
 /** Turns decoded instructions into the interpreter's records, in a buffer of its own. */
 export class RecordWriter {
   readonly bytes: Uint8Array;
-  private readonly view: DataView;
+  readonly words: Int32Array;
+  private readonly halves: Uint16Array;
   readonly cases: CaseTable;
   /** Records written. */
   count = 0;
@@ -38,7 +39,8 @@ export class RecordWriter {
   constructor(cases: CaseTable, capacity: number) {
     this.cases = cases;
     this.bytes = new Uint8Array(capacity * RECORD_SIZE);
-    this.view = new DataView(this.bytes.buffer);
+    this.words = new Int32Array(this.bytes.buffer);
+    this.halves = new Uint16Array(this.bytes.buffer);
   }
 
   reset(): void {
@@ -48,15 +50,16 @@ export class RecordWriter {
   /** A record with nothing but its case, address, target. */
   plain(caseId: number, rip: number, imm: number, link: number): void {
     const at = this.next(caseId, rip);
-    this.view.setInt32(at + Field.imm, imm, true);
-    this.view.setInt32(at + Field.link, link, true);
+    this.words[(at + Field.imm) >> 2] = imm;
+    this.words[(at + Field.link) >> 2] = link;
   }
 
   private next(caseId: number, rip: number): number {
     const at = this.count++ * RECORD_SIZE;
-    this.bytes.fill(0, at, at + RECORD_SIZE);
-    this.view.setUint16(at + Field.caseId, caseId, true);
-    this.view.setUint32(at + Field.rip, rip, true);
+    const { words } = this;
+    for (let k = at >> 2; k < (at + RECORD_SIZE) >> 2; k++) words[k] = 0;
+    this.halves[(at + Field.caseId) >> 1] = caseId;
+    words[(at + Field.rip) >> 2] = rip;
     return at;
   }
 
@@ -68,7 +71,7 @@ export class RecordWriter {
       if (caseId === 0) return false;
       const at = this.next(caseId, rip);
       this.operands(at, i, rip);
-      this.view.setUint16(at + Field.base, segmentPlace(i, segmentBases), true);
+      this.halves[(at + Field.base) >> 1] = segmentPlace(i, segmentBases);
       return true;
     }
     const addressOnly = i.op[memory]!.size === 0;
@@ -88,7 +91,7 @@ export class RecordWriter {
     this.addressRecord(i, rip, segmented);
     const at = this.next(caseId, rip);
     this.operands(at, i, rip);
-    this.view.setUint16(at + Field.base, EngineField.ea, true);
+    this.halves[(at + Field.base) >> 1] = EngineField.ea;
     return true;
   }
 
@@ -108,15 +111,15 @@ export class RecordWriter {
     else kind = i.addressSize === 4 ? AddressCase.narrow32 : AddressCase.word32;
     const at = this.next(FIRST_ADDRESS_CASE + kind, rip);
     this.address(at, i, rip);
-    this.view.setUint16(at + Field.r0, segmented ? Cpu.segBase + 8 * i.memSegment : Cpu.zero, true);
+    this.halves[(at + Field.r0) >> 1] = segmented ? Cpu.segBase + 8 * i.memSegment : Cpu.zero;
   }
 
   private address(at: number, i: Instruction, rip: number): void {
     const ripBase = i.base === BASE_RIP;
-    this.view.setUint16(at + Field.base, i.base >= 0 && !ripBase ? Cpu.gpr + 8 * i.base : Cpu.zero, true);
-    this.view.setUint16(at + Field.index, i.index >= 0 ? Cpu.gpr + 8 * i.index : Cpu.zero, true);
+    this.halves[(at + Field.base) >> 1] = i.base >= 0 && !ripBase ? Cpu.gpr + 8 * i.base : Cpu.zero;
+    this.halves[(at + Field.index) >> 1] = i.index >= 0 ? Cpu.gpr + 8 * i.index : Cpu.zero;
     this.bytes[at + Field.scale] = i.scale;
-    this.view.setInt32(at + Field.disp, ripBase ? ripDisplacement(i, rip + i.length + i.disp) : i.disp, true);
+    this.words[(at + Field.disp) >> 2] = ripBase ? ripDisplacement(i, rip + i.length + i.disp) : i.disp;
   }
 
   private operands(at: number, i: Instruction, rip: number): void {
@@ -129,25 +132,25 @@ export class RecordWriter {
         case Kind.mmx: this.register(at, k, Cpu.x87Reg + 16 * (o.reg & 7)); break;
         case Kind.st: case Kind.seg: case Kind.control: case Kind.debug: this.register(at, k, o.reg); break;
         case Kind.imm:
-          this.view.setInt32(at + (immediates === 0 ? Field.imm : Field.link), o.imm, true);
-          if (immediates === 0 && o.size === 8) this.view.setInt32(at + Field.link, o.immHigh, true);
+          this.words[(at + (immediates === 0 ? Field.imm : Field.link)) >> 2] = o.imm;
+          if (immediates === 0 && o.size === 8) this.words[(at + Field.link) >> 2] = o.immHigh;
           immediates++;
           break;
         case Kind.rel: {
           const target = rip + i.length + o.imm;
-          this.view.setInt32(at + Field.imm, i.mode === 32 && i.operandSize === 2 ? target & 0xffff : target, true);
+          this.words[(at + Field.imm) >> 2] = i.mode === 32 && i.operandSize === 2 ? target & 0xffff : target;
           break;
         }
         case Kind.far:
-          this.view.setInt32(at + Field.imm, o.imm, true);
-          this.view.setInt32(at + Field.link, o.immHigh, true);
+          this.words[(at + Field.imm) >> 2] = o.imm;
+          this.words[(at + Field.link) >> 2] = o.immHigh;
           break;
       }
     }
   }
 
   private register(at: number, k: number, place: number): void {
-    this.view.setUint16(at + registerFields[k]!, place, true);
+    this.halves[(at + registerFields[k]!) >> 1] = place;
   }
 }
 

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { cpus, freemem, totalmem } from 'node:os';
 import { Emulator } from '../boot/emulator.ts';
 import type { RunOptions, RunResult } from '../boot/options.ts';
+import { DECODED_RUNS_BYTES } from '../engine/decodedRuns.ts';
 import { MAILBOX_BYTES } from '../machine/mailbox.ts';
 import { NodeClock, wallOffsetNs } from './clock.ts';
 import { NodeConsole } from './console.ts';
@@ -34,8 +35,9 @@ function moduleOf(name: string): WebAssembly.Module {
 
 export async function runOnNode(workers: NodeWorkers, options: RunOptions): Promise<RunResult> {
   const mailbox = new SharedArrayBuffer(MAILBOX_BYTES);
+  const decodedRuns = new SharedArrayBuffer(DECODED_RUNS_BYTES);
   const offset = wallOffsetNs();
-  workers.init({ interpreter: moduleOf('./interpreter.wasm'), helpers: moduleOf('./helpers.wasm'), mailbox, wallOffsetNs: offset });
+  workers.init({ interpreter: moduleOf('./interpreter.wasm'), helpers: moduleOf('./helpers.wasm'), mailbox, wallOffsetNs: offset, decodedRuns });
   const terminal = new NodeConsole();
   const sockets = new NodeSockets();
   // Waiting for the mailbox alone does not keep Node running.

@@ -41,6 +41,8 @@ export const Globals = {
   regionsDropped: 0x414,
   /** Regions installed so far: their numbers, and so their places in the tables, are the same in all workers of the process. */
   regions: 0x418,
+  /** Length of the memory in pages of 64 KiB; the kernel stores it whenever it has grown the memory. */
+  memoryPages: 0x41c,
 } as const;
 
 /** Engine-private fields of a CPU state (relative to Cpu.engine's own offset 0x500). */

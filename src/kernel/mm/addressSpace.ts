@@ -1,6 +1,7 @@
 import type { FileDescription } from '../../vfs/fileDescription.ts';
 import { Access } from '../../machine/exit.ts';
 import { GuestMemory, type Pager } from '../../machine/guestMemory.ts';
+import { Globals } from '../../machine/codeLayout.ts';
 import { PermissionTable, type DropCode } from '../../machine/addressSpace.ts';
 import { BIAS, CPU_AREA, GUEST_END, GUEST_MIN, MAX_THREADS_PER_PROCESS, PAGE_SIZE, Perm } from '../../machine/memoryLayout.ts';
 import { Cpu } from '../../machine/cpuState.ts';
@@ -153,6 +154,7 @@ export class AddressSpace implements Pager {
       return false;
     }
     this.memory.refresh();
+    new Int32Array(this.memory.memory.buffer)[Globals.memoryPages >> 2] = (have / WASM_PAGE) + pages;
     return true;
   }
 
