@@ -3,11 +3,13 @@
  * shall take the instruction at Cpu.rip. All registers are in the CPU state when it returns.
  *
  *   block out
- *     block leave
- *       block refuse
- *         (the region's code, structured; exits set `pc` and branch)
- *       end refuse: Cpu.rip = pc; pc = WILD_JUMP
- *     end leave: write registers back
+ *     block stored
+ *       block leave (one for each set of registers that exits write back)
+ *         block refuse (likewise)
+ *           (the region's code, structured; exits set `pc` and branch)
+ *         end refuse: Cpu.rip = pc; pc = WILD_JUMP
+ *       end leave: write the registers back
+ *     end stored: write the flags back
  *   end out: return pc
  */
 import type { Columns } from '../ir/columns.ts';
@@ -19,6 +21,7 @@ import { BodyEmitter } from './body.ts';
 import { type CheckPlan, planChecks } from './checkGroups.ts';
 import { deadFlags, flagFields, type FlagState, flagsAfter, minuendRow, sameFlags } from './regionFlags.ts';
 import { RegionState, RegisterUse } from './regionState.ts';
+import { RegionSync } from './regionSync.ts';
 import { type RegionImports, RegionTarget, WILD_JUMP } from './regionTarget.ts';
 import { analyseFlow, emitStructured, type FlowGraph, type StructureSink } from './structure.ts';
 
@@ -95,6 +98,10 @@ export class RegionEmitter implements StructureSink {
   /** Labels of the code writer by nesting of the structure. */
   private readonly labels: number[] = [];
   private outLabel = 0;
+  private sync!: RegionSync;
+  /** Labels of the exits by the set of registers they write back. */
+  private readonly leaveLabels = new Map<number, number>();
+  private readonly refuseLabels = new Map<number, number>();
 
   constructor(ir: Columns, nodes: readonly RegionNode[], successors: number[][], wide: boolean, imports: CallImports) {
     this.dispatches = nodes[0]!.end.kind === 'dispatch';
@@ -119,27 +126,76 @@ export class RegionEmitter implements StructureSink {
     this.solveFlags();
     this.simplify();
     this.body.prepare();
-    this.state.loadAll();
+    this.sync = new RegionSync(this.ir, this.nodes, this.flow, this.state.wide, this.state.use, {
+      mayLeave: (n, k) => this.leavesAt(n, k),
+      leavesAmidst: (n, k) => this.hasExit(n, k),
+    });
+    this.state.load(this.sync.entryLoads);
+    this.state.flagsInMemory();
     wasm.i32(LOOP_BUDGET);
     wasm.set(this.budget);
     this.outLabel = wasm.block();
-    exits.leave = wasm.block();
-    exits.refuse = wasm.block();
-    this.target.memory.refuse = exits.refuse;
+    const stored = wasm.block(), masks = this.sync.masks;
+    for (const mask of masks) this.leaveLabels.set(mask, wasm.block());
+    for (const mask of masks) this.refuseLabels.set(mask, wasm.block());
     emitStructured(cfg, this.flow, this);
     wasm.op('unreachable');
+    for (let k = masks.length - 1; k >= 0; k--) {
+      wasm.end();
+      wasm.get(CPU);
+      wasm.get(exits.pc);
+      wasm.op('i64.extend_i32_u');
+      wasm.mem('i64.store', Cpu.rip);
+      wasm.i32(WILD_JUMP);
+      wasm.set(exits.pc);
+      wasm.br(this.leaveLabels.get(masks[k]!)!);
+    }
+    for (let k = masks.length - 1; k >= 0; k--) {
+      wasm.end();
+      this.state.store(masks[k]!);
+      wasm.br(stored);
+    }
     wasm.end();
-    wasm.get(CPU);
-    wasm.get(exits.pc);
-    wasm.op('i64.extend_i32_u');
-    wasm.mem('i64.store', Cpu.rip);
-    wasm.i32(WILD_JUMP);
-    wasm.set(exits.pc);
-    wasm.end();
-    this.state.storeAll();
+    if (this.state.use.flagsWritten) this.state.storeFlags();
     wasm.end();
     wasm.get(exits.pc);
     return wasm.finish();
+  }
+
+  /** Rows of instruction k that are emitted as code; the end of the node stands for the last one. */
+  private rowsOf(n: RegionNode, k: number): [from: number, to: number] {
+    const from = n.from[k]!, isLast = k === n.addresses.length - 1;
+    const last = n.from[k + 1]! - 1;
+    if (last < from) return [from, from];
+    const op = this.ir.op[last]!;
+    const trailing = TRAILING.has(op) || (isLast && n.end.kind === 'jumpTo' && op === JUMP_TO);
+    return [from, trailing ? last : last + 1];
+  }
+
+  private leavesAt(n: RegionNode, k: number): boolean {
+    const { ir } = this, [from, to] = this.rowsOf(n, k);
+    for (let row = from; row < to; row++) {
+      const effect = ops[ir.op[row]!]!.effect;
+      if (effect === 'exit' && ir.op[row] !== NEXT) return true;
+      if ((effect === 'load' || effect === 'store' || effect === 'check') && mayLeave(ir, row, this.target.memory.plans)) return true;
+    }
+    return false;
+  }
+
+  private hasExit(n: RegionNode, k: number): boolean {
+    const { ir } = this, [from, to] = this.rowsOf(n, k);
+    for (let row = from; row < to; row++) if (ops[ir.op[row]!]!.effect === 'exit' && ir.op[row] !== NEXT) return true;
+    return false;
+  }
+
+  private refuseWith(mask: number): void {
+    const label = this.refuseLabels.get(mask)!;
+    this.target.exits.refuse = label;
+    this.target.memory.refuse = label;
+  }
+
+  private leaveWith(mask: number): void {
+    this.target.exits.leave = this.leaveLabels.get(mask)!;
   }
 
   /** Shared permission tests, flags nobody sees. */
@@ -201,16 +257,20 @@ export class RegionEmitter implements StructureSink {
   private label(depth: number): number { return this.labels[this.labels.length - 1 - depth]!; }
 
   code(node: number): void {
-    const n = this.nodes[node]!, exits = this.target.exits;
+    const n = this.nodes[node]!, exits = this.target.exits, refuse = this.sync.refuseMasks(node);
     this.target.flags.known = this.flagsIn[node] ?? null;
     const last = n.addresses.length - 1;
-    for (let k = 0; k <= last; k++) this.instruction(n, k, k === last);
+    this.leaveWith(n.end.kind === 'callTo' ? this.sync.callMask(node) : this.sync.endMask(node));
+    for (let k = 0; k <= last; k++) {
+      this.refuseWith(refuse[k]!);
+      this.instruction(n, k, k === last);
+    }
     this.target.memory.endBlock(this.body);
     if (n.end.kind === 'interpret') {
       this.wasm.i32(n.end.address | 0);
       this.wasm.set(exits.pc);
-      this.wasm.br(exits.refuse);
-    } else if (n.end.kind === 'call' || n.end.kind === 'callTo') this.call(n);
+      this.wasm.br(this.refuseLabels.get(this.sync.endMask(node))!);
+    } else if (n.end.kind === 'call' || n.end.kind === 'callTo') this.call(node, n);
     else if (n.end.kind === 'jumpTo') {
       this.target.target(this.body, this.ir.a[n.from[n.from.length - 1]! - 1]!);
       this.body.recycle();
@@ -223,17 +283,10 @@ export class RegionEmitter implements StructureSink {
   }
 
   private instruction(n: RegionNode, k: number, isLast: boolean): void {
-    const ir = this.ir, from = n.from[k]!;
-    let to = n.from[k + 1]!;
-    if (to > from && (TRAILING.has(ir.op[to - 1]!) || (isLast && n.end.kind === 'jumpTo' && ir.op[to - 1] === JUMP_TO))) to--;
-    let leaves = false, early = false;
-    for (let row = from; row < to; row++) {
-      const effect = ops[ir.op[row]!]!.effect;
-      if (ir.op[row] === NEXT) early = true;
-      else if (effect === 'exit') leaves = true;
-      else if ((effect === 'load' || effect === 'store' || effect === 'check') && mayLeave(ir, row, this.target.memory.plans)) leaves = true;
-    }
-    if (leaves) {
+    const [from, to] = this.rowsOf(n, k);
+    let early = false;
+    for (let row = from; row < to; row++) if (this.ir.op[row] === NEXT) early = true;
+    if (this.leavesAt(n, k)) {
       this.wasm.i32(n.addresses[k]! | 0);
       this.wasm.set(this.target.exits.pc);
     }
@@ -262,7 +315,7 @@ export class RegionEmitter implements StructureSink {
   }
 
   /** The callee finds all registers in the CPU state and leaves them there. */
-  private call(n: RegionNode): void {
+  private call(node: number, n: RegionNode): void {
     const wasm = this.wasm, pc = this.target.exits.pc, end = n.end;
     if (end.kind === 'callTo') this.target.target(this.body, this.ir.a[n.from[n.from.length - 1]! - 1]!);
     else if (end.kind === 'call') {
@@ -271,7 +324,8 @@ export class RegionEmitter implements StructureSink {
     } else return;
     this.body.recycle();
     const known = this.target.flags.known;
-    this.state.storeAll(known === null ? null : flagFields(known));
+    this.state.store(this.sync.changed[node]!);
+    if (this.state.use.flagsWritten) this.state.storeFlags(known === null ? null : flagFields(known));
     wasm.get(DEPTH);
     wasm.i32(MAX_DEPTH);
     wasm.op('i32.ge_u');
@@ -289,7 +343,8 @@ export class RegionEmitter implements StructureSink {
       this.enter(end.returnTo);
       wasm.end();
     }
-    this.state.loadAll();
+    this.state.load(this.sync.reloads[node]!);
+    this.state.flagsInMemory();
   }
 
   private deeper(): void {
@@ -312,8 +367,9 @@ export class RegionEmitter implements StructureSink {
     wasm.brIf(this.outLabel);
   }
 
-  backEdge(_from: number, header: number): void {
+  backEdge(from: number, header: number): void {
     const wasm = this.wasm;
+    this.leaveWith(this.sync.endMask(from));
     wasm.get(this.budget);
     wasm.i32(1);
     wasm.op('i32.sub');
@@ -329,6 +385,7 @@ export class RegionEmitter implements StructureSink {
   }
 
   exitEdge(node: number, index: number): void {
+    this.leaveWith(this.sync.endMask(node));
     if (this.nodes[node]!.end.kind === 'dispatch') {
       this.wasm.br(this.target.exits.leave);
       return;

@@ -87,24 +87,26 @@ export class RegionState {
     this.ccMinuend = flags ? code.local(this.wordType) : -1;
   }
 
-  /** Everything the region touches, from the CPU state. */
-  loadAll(): void {
-    this.loadGprs();
-    this.loadXmms();
-    this.flagsInMemory();
+  /** Registers of `mask` (see regionSync.ts) from the CPU state. */
+  load(mask: number): void {
+    const load = this.wide ? 'i64.load' : 'i32.load';
+    for (let r = 0; r < 16; r++) {
+      if ((mask >> r) & 1) this.fetch(load, Cpu.gpr + 8 * r, this.gprLocals[r]!);
+      if ((mask >> (16 + r)) & 1) this.fetch('v128.load', Cpu.xmm + 16 * r, this.xmmLocals[r]!);
+    }
   }
 
-  private loadGprs(): void {
-    const load = this.wide ? 'i64.load' : 'i32.load';
-    this.gprLocals.forEach((local, r) => {
-      if (local >= 0) this.load(load, Cpu.gpr + 8 * r, local);
-    });
+  /** Registers of `mask` to the CPU state. */
+  store(mask: number): void {
+    const store = this.wide ? 'i64.store' : 'i32.store';
+    for (let r = 0; r < 16; r++) {
+      if ((mask >> r) & 1) this.keep(store, Cpu.gpr + 8 * r, this.gprLocals[r]!);
+      if ((mask >> (16 + r)) & 1) this.keep('v128.store', Cpu.xmm + 16 * r, this.xmmLocals[r]!);
+    }
   }
 
   loadXmms(): void {
-    this.xmmLocals.forEach((local, r) => {
-      if (local >= 0) this.load('v128.load', Cpu.xmm + 16 * r, local);
-    });
+    this.load((this.use.xmmRead | this.use.xmmWritten) << 16);
   }
 
   /** The flags are in the CPU state, not in the locals. */
@@ -114,20 +116,8 @@ export class RegionState {
     this.code.set(this.ccOp);
   }
 
-  /** Everything the region may have changed, to the CPU state. `flags` as for storeFlags. */
-  storeAll(flags: { src: boolean; src2: boolean } | null = null): void {
-    const store = this.wide ? 'i64.store' : 'i32.store';
-    this.gprLocals.forEach((local, r) => {
-      if ((this.use.gprWritten >> r) & 1) this.store(store, Cpu.gpr + 8 * r, local);
-    });
-    this.storeXmms();
-    if (this.use.flagsWritten) this.storeFlags(flags);
-  }
-
   storeXmms(): void {
-    this.xmmLocals.forEach((local, r) => {
-      if ((this.use.xmmWritten >> r) & 1) this.store('v128.store', Cpu.xmm + 16 * r, local);
-    });
+    this.store(this.use.xmmWritten << 16);
   }
 
   /** `stored` tells which fields mean anything, when that is known. */
@@ -139,20 +129,20 @@ export class RegionState {
       code.op('i32.ne');
       code.if();
     }
-    this.store('i32.store', Cpu.ccOp, this.ccOp);
-    this.store(store, Cpu.ccDst, this.ccDst);
-    if (stored?.src !== false) this.store(store, Cpu.ccSrc, this.ccSrc);
-    if (stored?.src2 !== false) this.store(store, Cpu.ccSrc2, this.ccSrc2);
+    this.keep('i32.store', Cpu.ccOp, this.ccOp);
+    this.keep(store, Cpu.ccDst, this.ccDst);
+    if (stored?.src !== false) this.keep(store, Cpu.ccSrc, this.ccSrc);
+    if (stored?.src2 !== false) this.keep(store, Cpu.ccSrc2, this.ccSrc2);
     if (stored === null) code.end();
   }
 
-  private load(name: string, offset: number, local: number): void {
+  private fetch(name: string, offset: number, local: number): void {
     this.code.get(this.cpu);
     this.code.mem(name, offset);
     this.code.set(local);
   }
 
-  private store(name: string, offset: number, local: number): void {
+  private keep(name: string, offset: number, local: number): void {
     this.code.get(this.cpu);
     this.code.get(local);
     this.code.mem(name, offset);
