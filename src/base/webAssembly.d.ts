@@ -38,14 +38,17 @@ declare namespace WebAssembly {
     static customSections(module: Module, name: string): ArrayBuffer[];
   }
   type ImportValue = Function | Memory | Table | Global | number | bigint;
-  type Imports = Record<string, Record<string, ImportValue>>;
+  type ModuleImports = Record<string, ImportValue>;
+  type Imports = Record<string, ModuleImports>;
+  type Exports = Record<string, any>;
   class Instance {
     constructor(module: Module, imports?: Imports);
-    readonly exports: Record<string, any>;
+    readonly exports: Exports;
   }
   class CompileError extends Error {}
   class LinkError extends Error {}
   class RuntimeError extends Error {}
   function validate(bytes: Uint8Array | ArrayBuffer): boolean;
   function compile(bytes: Uint8Array | ArrayBuffer): Promise<Module>;
+  function instantiate(module: Module, imports?: Imports): Promise<Instance>;
 }

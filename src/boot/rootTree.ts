@@ -11,7 +11,7 @@ import { anonymousDevice, type FileSystem } from '../vfs/fileSystem.ts';
 import type { FsEnv } from '../vfs/fsEnv.ts';
 import { Mount, MountNamespace, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_RELATIME } from '../vfs/mount.ts';
 import { makeDirectory, makeNode, makeSymlink } from '../vfs/namespace.ts';
-import { FsContext, Path, type PathContext } from '../vfs/path.ts';
+import { FsContext, type Path, type PathContext } from '../vfs/path.ts';
 import { makedev } from '../vfs/stat.ts';
 import { Walk, walkPath } from '../vfs/walk.ts';
 import { type MountOption, type RunOptions, StartError } from './options.ts';

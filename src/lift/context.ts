@@ -1,6 +1,6 @@
 import { Kind, Rep, type Instruction } from '../isa/instruction.ts';
 import type { Row } from '../isa/row.ts';
-import { IrBuilder, type Value, type Width } from '../ir/builder.ts';
+import type { IrBuilder, Value, Width } from '../ir/builder.ts';
 import { MemFlag, refPlus, type RegRef, type TypeName } from '../ir/ops.ts';
 import { CcOp, Cpu, Eflags } from '../machine/cpuState.ts';
 import { Access } from '../machine/exit.ts';

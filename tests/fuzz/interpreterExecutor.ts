@@ -1,6 +1,7 @@
 /** Runs a case in the interpreter until it leaves to the kernel. */
 import { readFileSync } from 'node:fs';
 import { GuestThread } from '../../src/engine/guestThread.ts';
+import { OwnTranslator } from '../../src/engine/translate/service.ts';
 import { generateInterpreter } from '../../src/engine/interpreter/generate.ts';
 import { Globals, JUMP_CACHE_ENTRIES } from '../../src/machine/codeLayout.ts';
 import { Cpu } from '../../src/machine/cpuState.ts';
@@ -26,9 +27,10 @@ export class InterpreterExecutor implements Executor {
     this.guest = new Guest(mode);
     this.words = new Int32Array(this.guest.memory.buffer);
     this.thread = new GuestThread({
-      interpreterModule: (module ??= new WebAssembly.Module(generateInterpreter() as BufferSource)),
+      interpreterModule: (module ??= new WebAssembly.Module(generateInterpreter())),
       helpersModule: new WebAssembly.Module(readFileSync(helperPath)),
       mailbox: { call: () => Reply.leave },
+      translator: new OwnTranslator(),
     });
   }
 

@@ -1,5 +1,5 @@
 import { WaitQueue } from '../../vfs/waitQueue.ts';
-import { Rlimits } from '../fd/rlimits.ts';
+import type { Rlimits } from '../fd/rlimits.ts';
 import { PendingSignals } from '../signal/pending.ts';
 import type { ProcessGroup, Session } from './session.ts';
 import type { ProcessTimers } from '../time/processTimers.ts';
