@@ -1,6 +1,6 @@
 /** The worker's side: joins the engine, the mailbox and the calls that are answered without the kernel. */
 import { GuestThread } from '../engine/guestThread.ts';
-import type { Translator } from '../engine/translate/service.ts';
+import type { Translator } from '../engine/translate/translation.ts';
 import type { Clock } from '../host/clock.ts';
 import { LocalCalls } from '../local/localCalls.ts';
 import { MailboxGuest, Reply } from '../machine/mailbox.ts';

@@ -8,14 +8,14 @@ import { FIRST_ADDRESS_CASE, FIRST_CASE } from './interpreter/cases.ts';
 import { DecodedRuns } from './decodedRuns.ts';
 import { CaseTable } from './record.ts';
 import { type RegionHost, Regions } from './regions.ts';
-import type { Translator } from './translate/service.ts';
+import type { Translator } from './translate/translation.ts';
 
 export interface GuestThreadOptions {
   interpreterModule: WebAssembly.Module;
   helpersModule: WebAssembly.Module;
   /** Posts the slot and blocks until the kernel has answered. */
   mailbox: { call(slot: number): ReplyCode };
-  /** Translates hot code on another thread; without it the guest's own thread does. */
+  /** Translates hot code, on another thread; without it everything is interpreted. */
   translator?: Translator;
   /** Memory for DecodedRuns, the same for all workers. */
   decodedRuns?: SharedArrayBuffer;

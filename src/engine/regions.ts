@@ -3,7 +3,7 @@
  * records. Dropping happens with the records (codePages.ts): a region is entered only through its live record.
  */
 import type { CodeCache } from './codeCache.ts';
-import { sameCode, translate, type Translation, type Translator } from './translate/service.ts';
+import { sameCode, type Translation, type Translator } from './translate/translation.ts';
 import { Globals } from '../machine/codeLayout.ts';
 import { Cpu } from '../machine/cpuState.ts';
 
@@ -88,14 +88,11 @@ export class Regions {
     if (this.count >= MAX_REGIONS || this.waiting.has(entry) || this.hopeless.has(entry)) return;
     const slot = this.code.regionSlot(entry);
     if (slot >= 0 && this.owned.get(entry) === slot) return;
+    if (this.translator === null) return;
     const mode = this.code.current().words[(cpu + Cpu.long) >> 2] !== 0 ? 64 : 32;
-    const request = { memory: this.memory, entry, mode } as const;
-    if (this.translator === null) {
-      this.install(translate(request), cpu);
-      return;
-    }
     this.waiting.add(entry);
-    this.translator.request(request);
+    this.translator.request({ memory: this.memory, entry, mode });
+    this.collect(cpu);
   }
 
   /** Takes what the translator has finished. */

@@ -1,5 +1,5 @@
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
-import type { Translation, TranslationRequest, Translator } from '../engine/translate/service.ts';
+import type { Translation, TranslationRequest, Translator } from '../engine/translate/translation.ts';
 
 /** A guest worker's end of its channel to the translating worker. Works while the guest keeps the worker's event loop from running. */
 export class NodeTranslator implements Translator {

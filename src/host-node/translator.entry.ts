@@ -1,6 +1,7 @@
 /** The file the translating worker runs: answers requests of all guest workers, each on its own port. */
 import { type MessagePort, parentPort } from 'node:worker_threads';
-import { TranslationService, type TranslationRequest } from '../engine/translate/service.ts';
+import { TranslationService } from '../engine/translate/service.ts';
+import type { TranslationRequest } from '../engine/translate/translation.ts';
 
 const service = new TranslationService();
 

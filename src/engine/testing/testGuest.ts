@@ -3,6 +3,7 @@ import { Cpu } from '../../machine/cpuState.ts';
 import { Reply } from '../../machine/mailbox.ts';
 import { BIAS, CPU_AREA, PERMISSION_TABLE, Perm } from '../../machine/memoryLayout.ts';
 import { GuestThread } from '../guestThread.ts';
+import { OwnTranslator } from '../translate/service.ts';
 import { generateInterpreter } from '../interpreter/generate.ts';
 
 let modules: { interpreter: WebAssembly.Module; helpers: WebAssembly.Module } | null = null;
@@ -23,6 +24,7 @@ export class TestGuest {
     this.view = new DataView(this.memory.buffer);
     this.thread = new GuestThread({
       interpreterModule: modules.interpreter, helpersModule: modules.helpers, mailbox: { call: () => (this.kernel() ? Reply.resume : Reply.leave) },
+      translator: new OwnTranslator(),
     });
     const { view, cpu } = this;
     view.setUint32(cpu + Cpu.long, mode === 64 ? 1 : 0, true);

@@ -10,52 +10,11 @@ import { CodePages } from '../../machine/codePages.ts';
 import { BIAS, PERMISSION_TABLE, Perm } from '../../machine/memoryLayout.ts';
 import { type CodeReader, DEFAULT_LIMITS, discover, MERGED_LIMITS } from './region.ts';
 import { emitModule, liftRegion, type LifterOf } from './translate.ts';
-
-export interface TranslationRequest {
-  readonly memory: WebAssembly.Memory;
-  readonly entry: number;
-  readonly mode: 32 | 64;
-}
-
-export interface Translation {
-  /** The address of the request. */
-  readonly entry: number;
-  /** All addresses the module can be entered at: entries[k] by its export `r<k>`. */
-  readonly entries: readonly number[];
-  readonly mode: 32 | 64;
-  /** null: there is nothing to translate at the address. */
-  readonly module: WebAssembly.Module | null;
-  readonly ranges: readonly CodeRange[];
-  readonly instructions: number;
-  readonly hasIndirectJump: boolean;
-}
-
-/** Guest bytes [first, first + bytes.length), in one page. */
-export interface CodeRange {
-  readonly first: number;
-  readonly bytes: Uint8Array;
-}
-
-/** What a guest thread sees of the service. */
-export interface Translator {
-  request(request: TranslationRequest): void;
-  /** The next finished translation of this thread's requests; null while there is none. */
-  take(): Translation | null;
-}
+import { type CodeRange, sameCode, type Translation, type TranslationRequest, type Translator } from './translation.ts';
 
 const lifterOf: LifterOf = (row) => lifters[rowAt(row).mnemonic];
 /** Translations kept; the oldest go first. */
 const KEPT = 30_000;
-
-/** Whether guest memory still holds the bytes the translation was made from. */
-export function sameCode(memory: Uint8Array, ranges: readonly CodeRange[]): boolean {
-  for (const { first, bytes } of ranges) {
-    if ((memory[PERMISSION_TABLE + (first >>> 12)]! & Perm.X) === 0) return false;
-    const at = first + BIAS;
-    for (let k = 0; k < bytes.length; k++) if (memory[at + k] !== bytes[k]) return false;
-  }
-  return true;
-}
 
 /** Every page it looks at is watched for writes from then on. */
 function readerOf(pages: CodePages): CodeReader {
@@ -185,4 +144,17 @@ export class TranslationService {
 
 function keyOf(mode: 32 | 64, entry: number): string {
   return `${mode}:${entry}`;
+}
+
+/** For a guest thread without a translating worker: translates at once, on the thread itself. */
+export class OwnTranslator implements Translator {
+  private readonly made: Translation[] = [];
+
+  request(request: TranslationRequest): void {
+    this.made.push(translate(request));
+  }
+
+  take(): Translation | null {
+    return this.made.shift() ?? null;
+  }
 }

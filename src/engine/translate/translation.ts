@@ -1,0 +1,44 @@
+/** What passes between a guest's thread and the translation service (service.ts), which the former need not load. */
+import { BIAS, PERMISSION_TABLE, Perm } from '../../machine/memoryLayout.ts';
+
+export interface TranslationRequest {
+  readonly memory: WebAssembly.Memory;
+  readonly entry: number;
+  readonly mode: 32 | 64;
+}
+
+export interface Translation {
+  /** The address of the request. */
+  readonly entry: number;
+  /** All addresses the module can be entered at: entries[k] by its export `r<k>`. */
+  readonly entries: readonly number[];
+  readonly mode: 32 | 64;
+  /** null: there is nothing to translate at the address. */
+  readonly module: WebAssembly.Module | null;
+  readonly ranges: readonly CodeRange[];
+  readonly instructions: number;
+  readonly hasIndirectJump: boolean;
+}
+
+/** Guest bytes [first, first + bytes.length), in one page. */
+export interface CodeRange {
+  readonly first: number;
+  readonly bytes: Uint8Array;
+}
+
+/** What a guest thread sees of the service. */
+export interface Translator {
+  request(request: TranslationRequest): void;
+  /** The next finished translation of this thread's requests; null while there is none. */
+  take(): Translation | null;
+}
+
+/** Whether guest memory still holds the bytes the translation was made from. */
+export function sameCode(memory: Uint8Array, ranges: readonly CodeRange[]): boolean {
+  for (const { first, bytes } of ranges) {
+    if ((memory[PERMISSION_TABLE + (first >>> 12)]! & Perm.X) === 0) return false;
+    const at = first + BIAS;
+    for (let k = 0; k < bytes.length; k++) if (memory[at + k] !== bytes[k]) return false;
+  }
+  return true;
+}
