@@ -40,20 +40,25 @@ class AsyncNotifier implements Waiter {
   }
 
   private tell(code: number, band: number): void {
-    const { owner, signal } = this.file;
-    if (owner.id === 0) return;
-    const info = signal === 0 ? kernelSignal(SIGIO) : siginfo(signal, code, { band, fd: this.fd });
-    const { pids } = this.kernel;
-    if (owner.type === OWNER_GROUP) {
-      const group = pids.groups.get(owner.id);
-      if (group !== undefined) sendToGroup(group, info);
-    } else if (owner.type === OWNER_PROCESS) {
-      const process = pids.processes.get(owner.id);
-      if (process !== undefined) sendToProcess(process, info);
-    } else {
-      const task = pids.tasks.get(owner.id);
-      if (task !== undefined) sendToTask(task, info);
-    }
+    tellOwner(this.kernel, this.file, this.fd, code, band);
+  }
+}
+
+/** Sends a file's owner its signal: SIGIO, or what F_SETSIG chose (only then with details). */
+export function tellOwner(kernel: Kernel, file: FileDescription, fd: number, code: number, band: number): void {
+  const { owner, signal } = file;
+  if (owner.id === 0) return;
+  const info = signal === 0 ? kernelSignal(SIGIO) : siginfo(signal, code, { band, fd });
+  const { pids } = kernel;
+  if (owner.type === OWNER_GROUP) {
+    const group = pids.groups.get(owner.id);
+    if (group !== undefined) sendToGroup(group, info);
+  } else if (owner.type === OWNER_PROCESS) {
+    const process = pids.processes.get(owner.id);
+    if (process !== undefined) sendToProcess(process, info);
+  } else {
+    const task = pids.tasks.get(owner.id);
+    if (task !== undefined) sendToTask(task, info);
   }
 }
 

@@ -5,6 +5,7 @@ import {
 } from '../abi/linux/fcntl.ts';
 import { EACCES, EAGAIN, EBADF, EFAULT, EINVAL, EMFILE, ENOTDIR, EOVERFLOW, EPERM, ESRCH, EWOULDBLOCK } from '../abi/linux/errno.ts';
 import { O_APPEND, O_ASYNC, O_DIRECT, O_NOATIME, O_NONBLOCK, O_PATH } from '../abi/linux/openFlags.ts';
+import { EPOLLIN, EPOLLMSG, EPOLLRDNORM } from '../abi/linux/poll.ts';
 import { S_IFREG } from '../abi/linux/fileMode.ts';
 import type { Layout } from '../abi/layout.ts';
 import { PipeFile } from '../fs/pipefs/pipeFile.ts';
@@ -13,9 +14,10 @@ import { Rlimit } from '../kernel/fd/rlimits.ts';
 import type { Task } from '../kernel/task/task.ts';
 import { Cap } from '../vfs/cred.ts';
 import type { FileDescription } from '../vfs/fileDescription.ts';
+import { LeaseTable } from '../vfs/lease.ts';
 import { F_RDLCK, F_UNLCK, F_WRLCK, LOCK_TO_EOF, LockTable } from '../vfs/locks.ts';
 import { ownerOrCapable } from '../vfs/permission.ts';
-import { changeFlags, OWNER_GROUP, OWNER_PROCESS, OWNER_TASK } from './asyncIo.ts';
+import { changeFlags, OWNER_GROUP, OWNER_PROCESS, OWNER_TASK, tellOwner } from './asyncIo.ts';
 import { fileOf } from './fileArgs.ts';
 import { PARKED, type SyscallRow } from './row.ts';
 
@@ -198,13 +200,26 @@ function setOwner(t: Task, file: FileDescription, arg: number): number {
 
 // ---- leases, seals, pipes ----
 
-/** Leases are given to nobody: the checks of fcntl_setlease, then EAGAIN, which Linux gives when a lease cannot be had. */
-function setLease(t: Task, file: FileDescription, arg: number): number {
-  if (!ownerOrCapable(file.inode.stat(), t.cred) && !t.cred.has(Cap.LEASE)) return -EACCES;
-  if (file.inode.type !== S_IFREG) return -EINVAL;
+const POLL_MSG = 3;
+const LEASE_BAND = EPOLLIN | EPOLLRDNORM | EPOLLMSG;
+
+function setLease(t: Task, file: FileDescription, fd: number, arg: number): number {
+  const { inode } = file;
   const type = arg | 0;
+  if (t.cred.fsuid !== inode.stat().uid && !t.cred.has(Cap.LEASE)) return -EACCES;
+  if (inode.type !== S_IFREG) return -EINVAL;
   if (type !== F_RDLCK && type !== F_WRLCK && type !== F_UNLCK) return -EINVAL;
-  return -EAGAIN;
+  if (type === F_UNLCK && inode.leases === null) return -EAGAIN;
+  inode.leases ??= new LeaseTable();
+  const { kernel } = t;
+  const result = inode.leases.set(file, type, inode, () => tellOwner(kernel, file, fd, POLL_MSG, LEASE_BAND));
+  if (result < 0) return result;
+  if (type === F_UNLCK) {
+    // lease_modify forgets whom it told, and how.
+    file.owner = { type: 0, id: 0 };
+    file.signal = 0;
+  } else if (file.owner.id === 0) file.owner = { type: OWNER_PROCESS, id: t.tgid };
+  return 0;
 }
 
 function sealable(file: FileDescription): TmpRegular | null {
@@ -237,8 +252,8 @@ const commands: Readonly<Record<number, Command>> = {
     return 0;
   },
   [F_GETSIG]: (_t, file) => file.signal,
-  [F_SETLEASE]: (t, file, _fd, arg) => setLease(t, file, arg),
-  [F_GETLEASE]: () => F_UNLCK,
+  [F_SETLEASE]: (t, file, fd, arg) => setLease(t, file, fd, arg),
+  [F_GETLEASE]: (_t, file) => file.inode.leases?.typeOf(file) ?? F_UNLCK,
   [F_NOTIFY]: (_t, file, _fd, arg) => (file.inode.isDirectory ? (arg === 0 ? 0 : -EINVAL) : -ENOTDIR),
   [F_SETPIPE_SZ]: (_t, file, _fd, arg) => (file instanceof PipeFile ? file.resize(arg >>> 0) : -EBADF),
   [F_GETPIPE_SZ]: (_t, file) => (file instanceof PipeFile ? file.pipe.capacity : -EBADF),
@@ -282,7 +297,7 @@ function fcntl(t: Task, fd: number, cmd: number, arg: number, table64: boolean):
 export const lockRows: readonly SyscallRow[] = [
   {
     name: 'fcntl', x86_64: 72, i386: -1, args: ['fd', 'fcntlCmd', 'ulong'], ret: 'int', handler: (t, fd, cmd, arg) => fcntl(t, fd, cmd, arg, false),
-    note: 'no leases, no F_NOTIFY',
+    note: 'no F_NOTIFY',
   },
   { name: 'fcntl', x86_64: -1, i386: 55, args: ['fd', 'fcntlCmd', 'ulong'], ret: 'int', handler: (t, fd, cmd, arg) => fcntl(t, fd, cmd, arg, true) },
   { name: 'fcntl64', x86_64: -1, i386: 221, args: ['fd', 'fcntlCmd', 'ulong'], ret: 'int', handler: (t, fd, cmd, arg) => fcntl(t, fd, cmd, arg, true) },

@@ -10,6 +10,7 @@ import { memfd } from '../fs/tmpfs/memfd.ts';
 import { Rlimit } from '../kernel/fd/rlimits.ts';
 import type { Task } from '../kernel/task/task.ts';
 import type { FileDescription } from '../vfs/fileDescription.ts';
+import { LEASE_BREAK_MS, type LeaseTable } from '../vfs/lease.ts';
 import { checkFlags, type OpenHow, openPath } from '../vfs/open.ts';
 import { RESOLVE_ALL, RESOLVE_SHIFT, Walk } from '../vfs/walk.ts';
 import { installFile, pathArg, startOf } from './fileArgs.ts';
@@ -31,8 +32,21 @@ function doOpen(t: Task, dirfd: number, ptr: number, how: OpenHow): number {
   const start = startOf(t, dirfd, name, (how.resolve & (Walk.beneath | Walk.inRoot)) !== 0);
   if (typeof start === 'number') return start;
   const file = openPath(t, start, name, how);
-  if (typeof file === 'number') return file;
+  if (typeof file === 'number') {
+    if (how.leased === undefined || (how.flags & O_NONBLOCK) !== 0) return file;
+    return waitForLease(t, how.leased, () => doOpen(t, dirfd, ptr, { ...how }));
+  }
   return file.openPending ? waitForOtherEnd(t, file, how.flags) : installFile(t, file, how.flags);
+}
+
+/** Waits until the holder of a lease has given it up (or its time is over), then runs `again`, which may wait anew. */
+export function waitForLease(t: Task, leases: LeaseTable, again: () => number): number {
+  return t.block({
+    queues: [leases.waitQueue],
+    retry: again,
+    deadlineNs: t.kernel.nowNs() + LEASE_BREAK_MS * 1e6,
+    onTimeout: again,
+  });
 }
 
 /** open(2) of a fifo waits for the other end. */

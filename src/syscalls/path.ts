@@ -1,5 +1,5 @@
 import { AT_EACCESS, AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_FOLLOW, AT_SYMLINK_NOFOLLOW } from '../abi/linux/fcntl.ts';
-import { EACCES, EBADF, EFAULT, EFBIG, EINVAL, ENOENT, EROFS } from '../abi/linux/errno.ts';
+import { EACCES, EBADF, EFAULT, EFBIG, EINVAL, ENOENT, EROFS, EWOULDBLOCK } from '../abi/linux/errno.ts';
 import { S_IFDIR, S_IFLNK, S_IFREG } from '../abi/linux/fileMode.ts';
 import { O_LARGEFILE } from '../abi/linux/openFlags.ts';
 import type { Abi } from '../abi/abi.ts';
@@ -18,6 +18,7 @@ import { inodePermission, MAY_EXEC, MAY_WRITE, realIdCred } from '../vfs/permiss
 import type { Timespec } from '../vfs/stat.ts';
 import { Walk, walkPath } from '../vfs/walk.ts';
 import { fileOf, lookup, pathArg, startOf } from './fileArgs.ts';
+import { waitForLease } from './open.ts';
 import type { SyscallRow } from './row.ts';
 
 /** What (dirfd, path, flags) names, for calls that know AT_EMPTY_PATH and AT_SYMLINK_NOFOLLOW. */
@@ -143,7 +144,11 @@ function sysReadlinkat(t: Task, dirfd: number, ptr: number, out: number, size: n
 function sysTruncate(t: Task, ptr: number, size: number): number {
   if (size < 0) return -EINVAL;
   const place = lookup(t, ptr);
-  return typeof place === 'number' ? place : tooLong(t, place.inode, size) ? -EFBIG : truncatePath(t, place, size);
+  if (typeof place === 'number') return place;
+  if (tooLong(t, place.inode, size)) return -EFBIG;
+  const result = truncatePath(t, place, size);
+  if (result !== -EWOULDBLOCK || place.inode.leases === null) return result;
+  return waitForLease(t, place.inode.leases, () => sysTruncate(t, ptr, size));
 }
 
 /** Growing a file beyond RLIMIT_FSIZE: SIGXFSZ and EFBIG (inode_newsize_ok). */

@@ -2,6 +2,7 @@ import { EACCES, EINVAL, EISDIR, EOPNOTSUPP, EPERM, EROFS, ETXTBSY } from '../ab
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, S_ISGID, S_ISUID, S_IXGRP } from '../abi/linux/fileMode.ts';
 import { Cap } from './cred.ts';
 import { dropPrivileges, MAX_FILE_SIZE } from './inodeFile.ts';
+import { breakLeases } from './lease.ts';
 import { IN_ATTRIB, IN_MODIFY, notifyDentry } from './notify.ts';
 import type { Path, PathContext } from './path.ts';
 import { inodePermission, MAY_WRITE, mayChangeMode, mayChangeOwner, ownerOrCapable } from './permission.ts';
@@ -96,6 +97,8 @@ export function truncatePath(t: PathContext, path: Path, size: number): number {
   if (allowed < 0) return allowed;
   if ((inode.flags & IMMUTABLE_OR_APPEND) !== 0) return -EPERM;
   if (inode.writeCount < 0) return -ETXTBSY;
+  const broken = breakLeases(inode, true);
+  if (broken < 0) return broken;
   inode.mappings?.beforeRead(0, MAX_FILE_SIZE);
   const result = inode.setattr({ size });
   if (result < 0) return result;

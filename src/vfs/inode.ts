@@ -3,6 +3,7 @@ import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../abi/linux/fileMode.ts';
 import type { Cred } from './cred.ts';
 import type { FileCaller, FileDescription } from './fileDescription.ts';
 import type { FileSystem } from './fileSystem.ts';
+import type { LeaseTable } from './lease.ts';
 import type { LockTable } from './locks.ts';
 import type { Path, PathContext } from './path.ts';
 import type { AttrChange, Stat } from './stat.ts';
@@ -61,6 +62,7 @@ export abstract class Inode {
   readonly fs: FileSystem;
   /** POSIX, OFD and flock locks; null while there have been none. */
   locks: LockTable | null = null;
+  leases: LeaseTable | null = null;
   /** See FileMappings; set and cleared by kernel/mm. */
   mappings: FileMappings | null = null;
   watches: Set<InodeWatch> | null = null;

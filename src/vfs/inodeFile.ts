@@ -36,6 +36,7 @@ abstract class InodeFile extends FileDescription {
     const inode = this.inode;
     if (this.writable) inode.writeCount--;
     inode.locks?.closeDescription(this);
+    inode.leases?.remove(this);
     notifyDentry(this.path.dentry, this.writable ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
     inode.closed();
     notifyGone(inode);

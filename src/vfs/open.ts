@@ -7,6 +7,7 @@ import { Dentry } from './dentry.ts';
 import type { FileCaller, FileDescription } from './fileDescription.ts';
 import { DirectoryFile, PathFile, RegularFile } from './inodeFile.ts';
 import { FS_APPEND } from './inode.ts';
+import { breakLeases, type LeaseTable } from './lease.ts';
 import { MS_NODEV, MS_NOEXEC } from './mount.ts';
 import { IN_CREATE, IN_MODIFY, IN_OPEN, notifyDentry, notifyEntry } from './notify.ts';
 import { Path } from './path.ts';
@@ -20,6 +21,8 @@ export interface OpenHow {
   mode: number;
   /** Walk.* bits of openat2's resolve. */
   resolve: number;
+  /** Set with -EWOULDBLOCK: whose leases have to be given up first; the opener may wait for it. */
+  leased?: LeaseTable;
 }
 
 /** Files above this are opened with O_LARGEFILE only. */
@@ -123,6 +126,13 @@ export function openAt(t: FileCaller, path: Path, how: OpenHow, created: boolean
   const allowed = mayOpen(t, path, flags, created);
   if (allowed < 0) return allowed;
   const { type } = inode;
+  if (type === S_IFREG && inode.leases !== null) {
+    const broken = breakLeases(inode, (flags & O_ACCMODE) !== O_RDONLY || (flags & O_TRUNC) !== 0);
+    if (broken < 0) {
+      how.leased = inode.leases;
+      return broken;
+    }
+  }
   if (type === S_IFREG && (flags & O_TRUNC) !== 0 && !created) {
     const result = truncateForOpen(path);
     if (result < 0) return result;
