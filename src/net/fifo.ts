@@ -28,9 +28,10 @@ export class Fifo<T> {
     }
     return item;
   }
-  remove(item: T): void {
-    const index = this.items.indexOf(item, this.head);
-    if (index >= 0) this.items.splice(index, 1);
+  /** Back to the front. */
+  unshift(item: T): void {
+    if (this.head > 0) this.items[--this.head] = item;
+    else this.items.unshift(item);
   }
   *[Symbol.iterator](): Generator<T> {
     for (let i = this.head; i < this.items.length; i++) yield this.items[i]!;

@@ -88,6 +88,8 @@ export abstract class Socket extends FileDescription {
   accept(_t: FileCaller, _flags: number): Socket | number {
     return -EOPNOTSUPP;
   }
+  /** The caller had no descriptor for a connection: it waits again. */
+  putBack(_accepted: Socket): void {}
   abstract send(msg: Outgoing, t: FileCaller): number;
   abstract receive(msg: Incoming, t: FileCaller): number;
   abstract shutdown(how: number): number;

@@ -6,6 +6,7 @@ import {
   AF_UNIX, MSG_CMSG_CLOEXEC, MSG_DONTWAIT, MSG_WAITFORONE, SOCK_CLOEXEC, SOCK_NONBLOCK,
 } from '../abi/linux/socket.ts';
 import type { Layout } from '../abi/layout.ts';
+import { Rlimit } from '../kernel/fd/rlimits.ts';
 import { PARKED, Restart } from '../kernel/task/block.ts';
 import type { Task } from '../kernel/task/task.ts';
 import { createPair, createSocket } from '../net/createSocket.ts';
@@ -176,7 +177,9 @@ export function sysAccept4(t: Task, fd: number, ptr: number, lengthPtr: number, 
         return put;
       }
     }
-    return installFile(t, accepted, (flags & SOCK_CLOEXEC) !== 0);
+    const got = t.fds.install(accepted, (flags & SOCK_CLOEXEC) !== 0, t.rlimits.cur[Rlimit.NOFILE]!);
+    if (got < 0) s.putBack(accepted);
+    return got;
   };
   return runOperation(t, {
     socket: s, attempt, done: 0, waits: (s.flags & O_NONBLOCK) === 0, timeoutNs: s.options.rcvTimeoutNs, dispose: () => {},

@@ -19,7 +19,7 @@ import { copyOf } from '../buffers.ts';
 import { Fifo } from '../fifo.ts';
 import { type Incoming, type Outgoing, RCV_SHUTDOWN, SEND_SHUTDOWN, SHUTDOWN_MASK } from '../message.ts';
 import type { NetStack } from '../netStack.ts';
-import { PENDING } from '../socket.ts';
+import { PENDING, type Socket } from '../socket.ts';
 import type { HostPort } from './hostPorts.ts';
 import { InetSocket } from './inetSocket.ts';
 import { inetInt, isV6Only } from './inetOptions.ts';
@@ -221,6 +221,10 @@ export class TcpSocket extends InetSocket implements StreamEvents {
       this.admitInner(next);
     }
     return server;
+  }
+
+  override putBack(accepted: Socket): void {
+    this.arrivals.unshift(accepted as TcpSocket);
   }
 
   // ---- connect ----

@@ -7,6 +7,7 @@ import type { FileCaller } from '../../vfs/fileDescription.ts';
 import type { PathContext } from '../../vfs/path.ts';
 import { Fifo } from '../fifo.ts';
 import { RCV_SHUTDOWN, SEND_SHUTDOWN, SHUTDOWN_MASK } from '../message.ts';
+import type { Socket } from '../socket.ts';
 import { parseUnixAddress } from './unixAddress.ts';
 import { UnixSocket, UnixState } from './unixSocket.ts';
 
@@ -82,6 +83,11 @@ export abstract class UnixConnection extends UnixSocket {
     // Room for a connect that waits.
     this.waitQueue.wake(EPOLLOUT);
     return server;
+  }
+
+  override putBack(accepted: Socket): void {
+    (accepted as UnixConnection).embryo = true;
+    this.arrivals.unshift(accepted as UnixConnection);
   }
 
   override shutdown(how: number): number {
