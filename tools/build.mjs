@@ -41,11 +41,11 @@ const script = {
 const scriptUrl = { js: "const TUXLATE_URL = require('node:url').pathToFileURL(__filename).href;" };
 
 /** Bundles what src/host-node/bundle.ts loads: a function of the names a script finds around it. Returns the text's hash. */
-async function loadable(entry, name) {
+async function loadable(entry, name, define = script.define) {
   const out = `${name}.bundle.js`;
   const wrapped = { banner: { js: '(function (require, module, exports, __dirname, TUXLATE_URL) {' }, footer: { js: '})' } };
   const { outputFiles } = await build({
-    ...common, ...script, ...wrapped, entryPoints: [entry], outfile: join(dist, out), sourcemap: 'linked', write: false,
+    ...common, ...script, ...wrapped, define, entryPoints: [entry], outfile: join(dist, out), sourcemap: 'linked', write: false,
   });
   for (const file of outputFiles) writeFileSync(file.path, file.contents);
   return hashOf(outputFiles.find((file) => file.path.endsWith('.js')).contents).slice(0, 12);
@@ -53,11 +53,13 @@ async function loadable(entry, name) {
 
 /** The command and the files its workers run. */
 async function command() {
-  const [main, guestWorker, translator] = await Promise.all([
-    loadable('src/cli/main.ts', 'main'),
+  const [guestWorker, translator] = await Promise.all([
     loadable('src/host-node/guestWorker.entry.ts', 'guestWorker'),
     loadable('src/host-node/translator.entry.ts', 'translator'),
+    interpreter(),
   ]);
+  const runs = { TUXLATE_RUNS: JSON.stringify(hashOf(guestWorker, readFileSync(join(dist, 'interpreter.wasm'))).slice(0, 12)) };
+  const main = await loadable('src/cli/main.ts', 'main', { ...script.define, ...runs });
   const bundles = { main, guestWorker, translator };
   const define = { ...script.define, TUXLATE_BUNDLES: JSON.stringify(bundles) };
   writeFileSync(join(dist, 'package.json'), '{ "type": "commonjs" }\n');
@@ -66,10 +68,12 @@ async function command() {
     bundle('src/host-node/guestWorker.start.ts', 'guestWorker.js', { ...script, define, banner: scriptUrl }),
     bundle('src/host-node/translator.start.ts', 'translator.js', { ...script, define, banner: scriptUrl }),
     bundle('src/debug/trace.ts', 'trace.js', { ...script, banner: scriptUrl }),
+    bundle('src/index.ts', 'index.mjs', { define: { ...common.define, ...runs } }),
   ]);
   chmodSync(join(dist, 'tuxlate.js'), 0o755);
+  const kept = { ...bundles, runs: JSON.parse(runs.TUXLATE_RUNS) };
   for (const name of readdirSync(dist)) {
-    if (name.endsWith('.cache') && !Object.entries(bundles).some(([of, hash]) => name.startsWith(`${of}-${hash}-`))) rmSync(join(dist, name), { force: true });
+    if (name.endsWith('.cache') && !Object.entries(kept).some(([of, hash]) => name.startsWith(`${of}-${hash}`))) rmSync(join(dist, name), { force: true });
   }
 }
 
@@ -138,10 +142,5 @@ async function helpers() {
 
 mkdirSync(dist, { recursive: true });
 mkdirSync(work, { recursive: true });
-await Promise.all([
-  interpreter(),
-  helpers(),
-  command(),
-  bundle('src/index.ts', 'index.mjs'),
-]);
+await Promise.all([helpers(), command()]);
 firstRun();

@@ -31,7 +31,9 @@ export function loadBundle<Exports>(name: keyof typeof TUXLATE_BUNDLES): Bundle<
   const script = new Script(readFileSync(path, 'latin1'), { filename: path, ...(cachedData === undefined ? {} : { cachedData }) });
   const module = { exports: {} as Exports };
   script.runInThisContext()(require, module, module.exports, __dirname, pathToFileURL(path).href);
-  if (cachedData !== undefined && script.cachedDataRejected !== true) return { exports: module.exports, keep: null };
+  // With flags of its own V8 refuses the code of other runs, and they its.
+  const ordinary = process.execArgv.length === 0 && !process.env['NODE_OPTIONS'];
+  if (!ordinary || (cachedData !== undefined && script.cachedDataRejected !== true)) return { exports: module.exports, keep: null };
   return { exports: module.exports, keep: () => write(cachePath, script) };
 }
 

@@ -3,10 +3,10 @@ import { readFileSync } from 'node:fs';
 import { cpus, freemem, totalmem } from 'node:os';
 import { Emulator } from '../boot/emulator.ts';
 import type { RunOptions, RunResult } from '../boot/options.ts';
-import { DECODED_RUNS_BYTES } from '../engine/decodedRuns.ts';
 import { MAILBOX_BYTES } from '../machine/mailbox.ts';
 import { NodeClock, wallOffsetNs } from './clock.ts';
 import { NodeConsole } from './console.ts';
+import { KeptRuns } from './keptRuns.ts';
 import { NodeFiles } from './nodeFiles.ts';
 import { NodeRandom } from './random.ts';
 import { NodeSockets } from './nodeSockets.ts';
@@ -35,9 +35,9 @@ function moduleOf(name: string): WebAssembly.Module {
 
 export async function runOnNode(workers: NodeWorkers, options: RunOptions): Promise<RunResult> {
   const mailbox = new SharedArrayBuffer(MAILBOX_BYTES);
-  const decodedRuns = new SharedArrayBuffer(DECODED_RUNS_BYTES);
+  const runs = new KeptRuns();
   const offset = wallOffsetNs();
-  workers.init({ interpreter: moduleOf('./interpreter.wasm'), helpers: moduleOf('./helpers.wasm'), mailbox, wallOffsetNs: offset, decodedRuns });
+  workers.init({ interpreter: moduleOf('./interpreter.wasm'), helpers: moduleOf('./helpers.wasm'), mailbox, wallOffsetNs: offset, decodedRuns: runs.buffer });
   const terminal = new NodeConsole();
   const sockets = new NodeSockets();
   // Waiting for the mailbox alone does not keep Node running.
@@ -69,5 +69,6 @@ export async function runOnNode(workers: NodeWorkers, options: RunOptions): Prom
     clearInterval(alive);
     terminal.close();
     workers.close();
+    runs.keep();
   }
 }
