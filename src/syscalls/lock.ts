@@ -3,7 +3,7 @@ import {
   F_GET_RW_HINT, F_GET_SEALS, F_NOTIFY, F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW, F_SETFD, F_SETFL, F_SETLEASE, F_SETLK, F_SETLK64, F_SETLKW, F_SETLKW64, F_SETOWN,
   F_SETOWN_EX, F_SETPIPE_SZ, F_SETSIG, F_SET_RW_HINT,
 } from '../abi/linux/fcntl.ts';
-import { EACCES, EAGAIN, EBADF, EFAULT, EINVAL, EMFILE, ENOTDIR, EOVERFLOW, EPERM, ESRCH, EWOULDBLOCK } from '../abi/linux/errno.ts';
+import { EACCES, EAGAIN, EBADF, EFAULT, EINVAL, EMFILE, EOVERFLOW, EPERM, ESRCH, EWOULDBLOCK } from '../abi/linux/errno.ts';
 import { O_APPEND, O_ASYNC, O_DIRECT, O_NOATIME, O_NONBLOCK, O_PATH } from '../abi/linux/openFlags.ts';
 import { EPOLLIN, EPOLLMSG, EPOLLRDNORM } from '../abi/linux/poll.ts';
 import { S_IFREG } from '../abi/linux/fileMode.ts';
@@ -18,6 +18,7 @@ import { LeaseTable } from '../vfs/lease.ts';
 import { F_RDLCK, F_UNLCK, F_WRLCK, LOCK_TO_EOF, LockTable } from '../vfs/locks.ts';
 import { ownerOrCapable } from '../vfs/permission.ts';
 import { changeFlags, OWNER_GROUP, OWNER_PROCESS, OWNER_TASK, tellOwner } from './asyncIo.ts';
+import { notifyDirectory } from './dnotify.ts';
 import { fileOf } from './fileArgs.ts';
 import { PARKED, type SyscallRow } from './row.ts';
 
@@ -254,7 +255,7 @@ const commands: Readonly<Record<number, Command>> = {
   [F_GETSIG]: (_t, file) => file.signal,
   [F_SETLEASE]: (t, file, fd, arg) => setLease(t, file, fd, arg),
   [F_GETLEASE]: (_t, file) => file.inode.leases?.typeOf(file) ?? F_UNLCK,
-  [F_NOTIFY]: (_t, file, _fd, arg) => (file.inode.isDirectory ? (arg === 0 ? 0 : -EINVAL) : -ENOTDIR),
+  [F_NOTIFY]: (t, file, fd, arg) => notifyDirectory(t, file, fd, arg | 0),
   [F_SETPIPE_SZ]: (_t, file, _fd, arg) => (file instanceof PipeFile ? file.resize(arg >>> 0) : -EBADF),
   [F_GETPIPE_SZ]: (_t, file) => (file instanceof PipeFile ? file.pipe.capacity : -EBADF),
   [F_GET_RW_HINT]: (t, file, _fd, arg) => (t.memory.setU64(arg, file.inode.writeHint) ? 0 : -EFAULT),
@@ -297,7 +298,6 @@ function fcntl(t: Task, fd: number, cmd: number, arg: number, table64: boolean):
 export const lockRows: readonly SyscallRow[] = [
   {
     name: 'fcntl', x86_64: 72, i386: -1, args: ['fd', 'fcntlCmd', 'ulong'], ret: 'int', handler: (t, fd, cmd, arg) => fcntl(t, fd, cmd, arg, false),
-    note: 'no F_NOTIFY',
   },
   { name: 'fcntl', x86_64: -1, i386: 55, args: ['fd', 'fcntlCmd', 'ulong'], ret: 'int', handler: (t, fd, cmd, arg) => fcntl(t, fd, cmd, arg, true) },
   { name: 'fcntl64', x86_64: -1, i386: 221, args: ['fd', 'fcntlCmd', 'ulong'], ret: 'int', handler: (t, fd, cmd, arg) => fcntl(t, fd, cmd, arg, true) },
