@@ -17,6 +17,7 @@ if (process.argv.includes('--help')) {
   --mode 32|64         only this mode
   --block LENGTH       random blocks of LENGTH instructions instead of single ones
   --loop N             with --block: each block in a loop of N turns (200000 makes it hot)
+  --graph N            random programs with branches, tables and calls, of N turns (100000)
   --show N             failures printed in full per mnemonic (default 1)
   --executor NAME      interpreter (default) or translator
 A failure prints its bytes, registers, operands and the differences, the processor's value first.`);

@@ -20,11 +20,11 @@ const excluded =
 
 const integerRows = rows.filter((row) => !excluded.test(row.mnemonic) && !row.privileged && row.feature !== 'fpu' && !row.operands.some((op) => /^[CDS]/.test(op) && op !== 'CL' && op !== 'DX' || /^[DEFGS]S$/.test(op)));
 const x87Rows = rows.filter((row) => !excluded.test(row.mnemonic) && row.feature === 'fpu');
-const vectorRows = integerRows.filter((row) => /^(mmx|ss?se|sse)/.test(row.feature));
-const plainRows = integerRows.filter((row) => !/^(mmx|ss?se|sse)/.test(row.feature));
+export const vectorRows = integerRows.filter((row) => /^(mmx|ss?se|sse)/.test(row.feature));
+export const plainRows = integerRows.filter((row) => !/^(mmx|ss?se|sse)/.test(row.feature));
 
 /** Keeps the pointers: no write to rsp, rsi, rdi but by push and pop; memory only through them. */
-function acceptable(i: Instruction, row: Row): boolean {
+export function acceptable(i: Instruction, row: Row): boolean {
   if (i.addressSize === 2) return false;
   const k = memoryOperand(i);
   if (k >= 0 && i.op[k]!.size > 0) {

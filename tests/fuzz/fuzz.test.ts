@@ -24,6 +24,11 @@ for (const mode of [64, 32] as const) {
         expect(failures.slice(0, 5).map(failureText)).toEqual([]);
       });
 
+      it.skipIf(name !== 'interpreter')('agrees in programs with control flow', async () => {
+        const { failures } = fuzz({ mode, seed: 4, count: 60, graph: 150_000 }, await makeExecutor(mode, name));
+        expect(failures.slice(0, 3).map(failureText)).toEqual([]);
+      });
+
       it.skipIf(name !== 'interpreter')('agrees in loops that become hot', async () => {
         const { failures } = fuzz({ mode, seed: 3, count: 50, block: 4, loop: 200_000 }, await makeExecutor(mode, name));
         expect(failures.slice(0, 5).map(failureText)).toEqual([]);

@@ -5,6 +5,7 @@ import { Oracle, type OracleResult, St } from '../oracle/oracle.ts';
 import { makeBlock, makeLoop } from './block.ts';
 import { compareResults } from './compare.ts';
 import { type FuzzCase, makeCase } from './fuzzCase.ts';
+import { makeGraph } from './graph.ts';
 import { Random } from './random.ts';
 
 /** What runs a case of ours: the interpreter, later the translator. */
@@ -25,6 +26,8 @@ export interface FuzzOptions {
   block?: number;
   /** With block: each block runs in a loop this often. */
   loop?: number;
+  /** Programs with control flow, of this many turns. */
+  graph?: number;
 }
 
 export interface Failure {
@@ -40,6 +43,10 @@ export const leavesToKernel = /^(syscall|sysenter)$/;
 export function casesFor(o: FuzzOptions): { cases: FuzzCase[]; untested: Row[] } {
   const random = new Random(o.seed);
   const cases: FuzzCase[] = [], untested: Row[] = [];
+  if (o.graph !== undefined) {
+    while (cases.length < o.count) cases.push(makeGraph(o.mode, o.graph, random));
+    return { cases, untested };
+  }
   if (o.block !== undefined) {
     while (cases.length < o.count) {
       const c = o.loop === undefined ? makeBlock(o.mode, o.block, random) : makeLoop(o.mode, o.block, o.loop, random);

@@ -9,7 +9,7 @@ function option(args: string[], name: string): string | undefined {
 
 export async function main(args: string[]): Promise<number> {
   const seconds = Number(option(args, 'seconds') ?? 30), show = Number(option(args, 'show') ?? 1);
-  const row = option(args, 'row'), encoding = option(args, 'encoding'), feature = option(args, 'feature'), block = option(args, 'block'), loop = option(args, 'loop');
+  const row = option(args, 'row'), encoding = option(args, 'encoding'), feature = option(args, 'feature'), block = option(args, 'block'), loop = option(args, 'loop'), graph = option(args, 'graph');
   const rowPattern = row === undefined ? undefined : new RegExp(`^(${row})$`);
   const modes = option(args, 'mode') === undefined ? ([64, 32] as const) : ([Number(option(args, 'mode')) as 32 | 64] as const);
   let seed = Number(option(args, 'seed') ?? Date.now() % 1_000_000);
@@ -22,6 +22,10 @@ export async function main(args: string[]): Promise<number> {
     for (const mode of modes) {
       const o: FuzzOptions = { mode, seed, count: block === undefined ? (row === undefined && encoding === undefined ? 10 : 300) : 2000 };
       if (block !== undefined) o.block = Number(block);
+      if (graph !== undefined) {
+        o.graph = Number(graph);
+        o.count = 100;
+      }
       if (loop !== undefined) {
         o.loop = Number(loop);
         o.count = 100;
