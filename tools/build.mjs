@@ -3,7 +3,7 @@
 // them has another hash. Usage: node tools/build.mjs [--watch-quiet]
 import { createHash } from 'node:crypto';
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
@@ -140,7 +140,20 @@ async function helpers() {
   });
 }
 
+/** `npx tuxlate` finds the command of the checkout itself among the installed ones. */
+function linkCommand() {
+  const bin = join(top, 'node_modules', '.bin');
+  if (!existsSync(bin)) return;
+  if (process.platform === 'win32') {
+    writeFileSync(join(bin, 'tuxlate.cmd'), '@node "%~dp0\\..\\..\\dist\\tuxlate.js" %*\r\n');
+    return;
+  }
+  rmSync(join(bin, 'tuxlate'), { force: true });
+  symlinkSync('../../dist/tuxlate.js', join(bin, 'tuxlate'));
+}
+
 mkdirSync(dist, { recursive: true });
 mkdirSync(work, { recursive: true });
 await Promise.all([helpers(), command()]);
+linkCommand();
 firstRun();
