@@ -7,7 +7,7 @@ import { Oracle, oracleMissing } from '../oracle/oracle.ts';
 import type { FuzzCase } from './fuzzCase.ts';
 import { InterpreterExecutor } from './interpreterExecutor.ts';
 import { Random } from './random.ts';
-import { selfModifyingCase } from './selfModifying.ts';
+import { changedWhenHotCase, selfModifyingCase } from './selfModifying.ts';
 
 const helpers = join(dirname(fileURLToPath(import.meta.url)), '../../dist/helpers.wasm');
 
@@ -39,3 +39,20 @@ for (const mode of [64, 32] as const) {
   });
 }
 
+
+for (const mode of [64, 32] as const) {
+  it.skipIf(oracleMissing(mode) !== undefined || !existsSync(helpers))(`hot code that is changed runs as on the processor, ${mode}-bit mode`, () => {
+    const random = new Random(6);
+    const cases = Array.from({ length: 60 }, () => changedWhenHotCase(mode, random));
+    const native = new Oracle(mode).run(cases);
+    expect(native.filter((r) => r.signo !== 0)).toEqual([]);
+    const executor = new InterpreterExecutor(mode, helpers);
+    const wrong: string[] = [];
+    cases.forEach((c, k) => {
+      const ours = executor.run({ ...c, exactSse: false } as FuzzCase), theirs = native[k]!;
+      const text = (s: typeof ours): string => `${[0, 1, 2, 3].map((n) => s.state.gpr(n).toString(16)).join(' ')} rip ${s.state.rip.toString(16)}`;
+      if (text(ours) !== text(theirs)) wrong.push(`${Buffer.from(c.patches![0]!.bytes).toString('hex')} at ${c.patches![0]!.addr.toString(16)}: ${text(theirs)} / ${text(ours)}`);
+    });
+    expect(wrong.slice(0, 5)).toEqual([]);
+  });
+}

@@ -58,3 +58,45 @@ export function selfModifyingCase(mode: 32 | 64, random: Random): OracleCase {
   state.setGpr(RCX, 1 + random.below(4));
   return { code: Uint8Array.of(0xcc), state, startAt: start, usesSelf: true, patches: [{ addr: start, bytes: Uint8Array.from(bytes) }] };
 }
+
+/** A hot inner loop of arithmetic with immediates; between its runs the outer loop changes some of them. */
+export function changedWhenHotCase(mode: 32 | 64, random: Random): OracleCase {
+  const start = Area.self + 0x80 + random.below(0x800);
+  const bytes: number[] = [];
+  const turns = 20_000 + random.below(30_000);
+  bytes.push(0xb8 + RCX, ...little32(turns));
+  const top = bytes.length;
+  const slots: number[] = [];
+  for (let k = 0; k < 2 + random.below(5); k++) {
+    const form = random.below(4);
+    if (form === 0) bytes.push(0x05);
+    else if (form === 1) bytes.push(0x81, 0xf2);
+    else if (form === 2) bytes.push(0x69, 0xdb);
+    else bytes.push(0x8d, 0x84, 0x10);
+    slots.push(bytes.length);
+    bytes.push(...little32(random.u32() | 1));
+  }
+  // A function call in the loop now and then, its immediate changed like the others.
+  const callAt = random.chance(0.5) ? bytes.length : -1;
+  if (callAt >= 0) bytes.push(0xe8, 0, 0, 0, 0);
+  bytes.push(0x83, 0xe9, 1, 0x0f, 0x85, ...little32(top - (bytes.length + 9)));
+  for (const slot of slots) if (random.chance(0.5)) bytes.push(...store(mode, start + slot, random.pick([1, 2, 4] as const), random.u32()));
+  const functionPatch = callAt >= 0 ? bytes.length : -1;
+  if (callAt >= 0) bytes.push(...store(mode, 0, 4, random.u32()));
+  // dec dword [rsi]; jnz start
+  bytes.push(0xff, 0x0e, 0x0f, 0x85, ...little32(-(bytes.length + 8)));
+  bytes.push(0xcc);
+  if (callAt >= 0) {
+    const target = bytes.length;
+    little32(target - (callAt + 5)).forEach((byte, k) => (bytes[callAt + 1 + k] = byte));
+    bytes.push(0x81, 0xc3, ...little32(random.u32()), 0xc3);
+    const patch = store(mode, start + target + 2, 4, random.u32());
+    patch.forEach((byte, k) => (bytes[functionPatch + k] = byte));
+  }
+  const state = new OracleState();
+  for (let k = 0; k < 8; k++) state.setGpr(k, random.u32());
+  state.setGpr(4, Area.data + 0x1000);
+  state.setGpr(6, Area.data + 0x800);
+  const counter = { addr: Area.data + 0x800, bytes: Uint8Array.from(little32(3 + random.below(4))) };
+  return { code: Uint8Array.of(0xcc), state, startAt: start, usesSelf: true, patches: [{ addr: start, bytes: Uint8Array.from(bytes) }, counter] };
+}
