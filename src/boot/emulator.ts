@@ -7,6 +7,7 @@ import { DevPts } from '../fs/devpts/devpts.ts';
 import { openFifo } from '../fs/pipefs/pipeFile.ts';
 import { installNetTables } from '../fs/procfs/net.ts';
 import { ProcFs } from '../fs/procfs/procFs.ts';
+import { mqueueFs } from '../fs/mqueue/mqueueFs.ts';
 import { SysFs } from '../fs/sysfs/sysFs.ts';
 import type { SystemFacts } from '../fs/systemFacts.ts';
 import type { Clock } from '../host/clock.ts';
@@ -116,6 +117,7 @@ export class Emulator {
     const tree = new RootTree(env, files, options);
     tree.mountDev();
     tree.mount(new DevPts(env, ttys), '/dev/pts', DEVPTS_FLAGS);
+    tree.mount(mqueueFs(env), '/dev/mqueue', PROC_FLAGS);
     tree.mount(new ProcFs(env, kernel, facts), '/proc', PROC_FLAGS);
     tree.mount(new SysFs(env, facts), '/sys', PROC_FLAGS);
     if (options.root === null) tree.mountTmp();

@@ -9,10 +9,12 @@ import { ioctlRows } from './ioctl.ts';
 import { lockRows } from './lock.ts';
 import { mmRows } from './mm.ts';
 import { mountRows } from './mount.ts';
+import { mqueueRows } from './mqueue.ts';
 import { openRows } from './open.ts';
 import { pathRows } from './path.ts';
 import { pollRows } from './poll.ts';
 import { prctlRows } from './prctl.ts';
+import { processMemoryRows } from './processMemory.ts';
 import { processRows } from './process.ts';
 import { readWriteRows } from './readWrite.ts';
 import { resourceRows } from './resource.ts';
@@ -33,5 +35,5 @@ import { xattrRows } from './xattr.ts';
 
 export const allRows: readonly SyscallRow[] = [
   ...readWriteRows, ...openRows, ...statRows, ...pathRows, ...dirRows, ...lockRows, ...syncRows, ...xattrRows, ...socketRows, ...socketCallRows, ...mountRows, ...spliceRows, ...mmRows,
-  ...processRows, ...resourceRows, ...futexRows, ...pollRows, ...epollRows, ...eventfdRows, ...timerfdRows, ...signalRows, ...signalfdRows, ...inotifyRows, ...ioctlRows, ...timeRows, ...credRows, ...schedRows, ...systemRows, ...prctlRows, ...sysvIpcRows,
+  ...processRows, ...resourceRows, ...futexRows, ...pollRows, ...epollRows, ...eventfdRows, ...timerfdRows, ...signalRows, ...signalfdRows, ...inotifyRows, ...ioctlRows, ...timeRows, ...credRows, ...schedRows, ...systemRows, ...prctlRows, ...sysvIpcRows, ...mqueueRows, ...processMemoryRows,
 ];
