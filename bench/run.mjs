@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { costs } from './costs.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const top = join(here, '..');
@@ -96,6 +97,7 @@ for (const row of rows) {
   const before = baseline ? cell(baseline[row.name] ? show(baseline[row.name].tuxlate) : '-', 10) : '';
   console.log(`${row.name.padEnd(22)}${cell(show(native), 10)}${cell(show(ours), 10)}${cell(qemu === undefined ? '-' : show(qemu), 10)}${cell(ratio(native), 10)}${cell(ratio(qemu), 9)}${before}${differs}`);
 }
+const single = wanted.length === 0 || wanted.includes('costs') ? await costs(Number(options.rounds)) : {};
 if (options.json !== null) {
-  writeFileSync(options.json, `${JSON.stringify({ node: process.version, cpu: cpus()[0]?.model ?? '', rows: report }, null, 1)}\n`);
+  writeFileSync(options.json, `${JSON.stringify({ node: process.version, cpu: cpus()[0]?.model ?? '', rows: report, costs: single }, null, 1)}\n`);
 }

@@ -9,7 +9,7 @@ import { DECODED_RUNS_BYTES } from '../engine/decodedRuns.ts';
 
 const path = fileURLToPath(new URL(`./runs-${TUXLATE_RUNS}.cache`, import.meta.url));
 /** A file is not made longer than this, and only for some gain. */
-const LONGEST = 8 << 20;
+const LONGEST = 6 << 20;
 const WORTH_KEEPING = 32 << 10;
 
 export class KeptRuns {
