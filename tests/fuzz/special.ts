@@ -89,6 +89,8 @@ function count(c: Scene): void {
 function string(c: Scene): void {
   const source = dataAddress(c, 0x200), distance = c.random.pick([0, 0, 1, 2, 4, 8, -1, -4, -8, 16, 64, c.random.below(0x400)]);
   const destination = c.random.chance(0.5) ? dataAddress(c, 0x200) : Math.min(Math.max(source + distance, Area.data + 0x400), Area.data + 0x3c00);
+  // A 16-bit source reaches the data area through a segment's base alone.
+  if (c.i.addressSize === 2 && c.i.segment >= 4) c.s.u64[(c.i.segment === 4 ? St.fsBase : St.gsBase) >> 3] = BigInt(source - 0x1000);
   setRegister(c, RSI, BigInt(source) - segmentBase(c));
   setRegister(c, RDI, destination);
   if (c.i.rep !== 0) count(c);
