@@ -1,17 +1,22 @@
-import { EAGAIN, EBADF } from '../abi/linux/errno.ts';
+import { EAGAIN, EBADF, EFAULT, ENOTTY } from '../abi/linux/errno.ts';
 import { EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDNORM, EPOLLWRNORM } from '../abi/linux/poll.ts';
 import { O_RDONLY, O_WRONLY } from '../abi/linux/openFlags.ts';
 import { FIONREAD } from '../abi/linux/ioctl.ts';
-import { EFAULT, ENOTTY } from '../abi/linux/errno.ts';
 import type { HostInput, HostOutput } from '../host/console.ts';
 import type { Cred } from '../vfs/cred.ts';
 import { FileDescription, type FileCaller } from '../vfs/fileDescription.ts';
 import type { Path } from '../vfs/path.ts';
 import { WaitQueue } from '../vfs/waitQueue.ts';
 
+const READ_AHEAD = 65536;
+
 /** A standard stream that is a pipe or socket of the host: the guest sees a pipe. */
 export class HostInputFile extends FileDescription {
   private readonly input: HostInput;
+  /** Read from the host and not yet by the guest. */
+  private ahead: Uint8Array = new Uint8Array(0);
+  /** The end was read. */
+  private ended = false;
   override readonly waitQueue = new WaitQueue();
 
   constructor(input: HostInput, path: Path, cred: Cred, defer: (work: () => void) => void) {
@@ -22,6 +27,17 @@ export class HostInputFile extends FileDescription {
 
   override read(buf: Uint8Array): number {
     if (buf.length === 0) return 0;
+    if (this.ahead.length > 0) {
+      const n = Math.min(buf.length, this.ahead.length);
+      buf.set(this.ahead.subarray(0, n));
+      this.ahead = this.ahead.subarray(n);
+      return n;
+    }
+    const n = this.take(buf);
+    if (n === 0) this.ended = true;
+    return n;
+  }
+  private take(buf: Uint8Array): number {
     const n = this.input.read(buf);
     // Asking makes the host watch it, so that the reader is woken.
     return n === -EAGAIN && this.input.readable() ? this.input.read(buf) : n;
@@ -30,11 +46,20 @@ export class HostInputFile extends FileDescription {
     return -EBADF;
   }
   override poll(): number {
+    if (this.ahead.length > 0) return EPOLLIN | EPOLLRDNORM;
+    if (this.ended) return EPOLLHUP;
     return this.input.readable() ? EPOLLIN | EPOLLRDNORM : 0;
   }
+  /** How much can be read is known only by reading it. */
   override ioctl(t: FileCaller, cmd: number, arg: number): number {
     if (cmd !== FIONREAD) return -ENOTTY;
-    return t.memory.setU32(arg, 0) ? 0 : -EFAULT;
+    if (this.ahead.length === 0) {
+      const buf = new Uint8Array(READ_AHEAD);
+      const n = this.take(buf);
+      if (n === 0) this.ended = true;
+      if (n > 0) this.ahead = buf.subarray(0, n);
+    }
+    return t.memory.setU32(arg, this.ahead.length) ? 0 : -EFAULT;
   }
 }
 

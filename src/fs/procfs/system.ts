@@ -1,5 +1,6 @@
 import type { Kernel } from '../../kernel/kernel.ts';
 import type { SystemFacts } from '../systemFacts.ts';
+import { sysvipcTable } from './sysvipc.ts';
 import { dir, file, link, sysctlOwner, TableDir, text, type MakeNode } from './nodes.ts';
 import { sysctlTable } from './sysctl.ts';
 
@@ -131,11 +132,7 @@ export function systemTable(kernel: Kernel, facts: SystemFacts): Record<string, 
     stat: file(() => stat(kernel, facts)),
     swaps: text('Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n'),
     sys: (fs) => new TableDir(fs, sysctlTable(kernel, facts), sysctlOwner),
-    sysvipc: dir({
-      msg: text('       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid      stime      rtime      ctime\n'),
-      sem: text('       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n'),
-      shm: text('       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid      atime      dtime      ctime                   rss                  swap\n'),
-    }),
+    sysvipc: dir(sysvipcTable(kernel)),
     tty: dir({ drivers: text(TTY_DRIVERS), ldiscs: text('n_tty       0\n'), driver: dir({}), ldisc: dir({}) }),
     uptime: file(() => uptime(kernel, facts)),
     version: text(`Linux version ${release} (tuxlate@tuxlate) (gcc) ${version}\n`),
