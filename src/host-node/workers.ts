@@ -98,7 +98,13 @@ export class NodeWorkers implements Workers {
 
   #startTranslator(): void {
     if (this.#closed) return;
-    this.#translator = new Worker(this.#translatorScript, { env: SHARE_ENV, execArgv: [], trackUnmanagedFds: false });
+    this.#translator = new Worker(this.#translatorScript, {
+      env: SHARE_ENV,
+      execArgv: [],
+      trackUnmanagedFds: false,
+      // The control-flow structurer recurses along the dominator tree.
+      resourceLimits: { stackSizeMb: STACK_MB },
+    });
     this.#translator.unref();
     // Without it everything is interpreted: slower, and a bug of ours to be reported.
     this.#translator.on('error', (error: Error) => {

@@ -90,6 +90,9 @@ class JumpGroup {
   }
 }
 
+/** Slot for tests and traces: a region that could not be made. */
+export const failureHooks: { failed: ((request: TranslationRequest, error: unknown) => void) | null } = { failed: null };
+
 export class TranslationService {
   private readonly kept = new Map<string, Translation[]>();
   private readonly groups: JumpGroup[] = [];
@@ -106,13 +109,23 @@ export class TranslationService {
     }
     const group = this.groups.find((g) => g.covers(request, bytes));
     const together = group !== undefined && group.add(request.entry);
-    const made = translate(request, together ? group.entries.filter((e) => e !== request.entry) : []);
+    const made = this.attempt(request, together ? group.entries.filter((e) => e !== request.entry) : []);
     if (made.module === null) return made;
     if (together) group.merged = group.entries.length;
     else if (made.hasIndirectJump && group === undefined) this.groups.push(new JumpGroup(made));
     for (const entry of made.entries) this.keep(entry, made);
     if (this.count > KEPT) this.forget();
     return made;
+  }
+
+  /** What cannot be translated (too large for V8, a fault of ours) stays with the interpreter; the service goes on. */
+  private attempt(request: TranslationRequest, others: readonly number[]): Translation {
+    try {
+      return translate(request, others);
+    } catch (error) {
+      failureHooks.failed?.(request, error);
+      return nothing(request.entry, request.mode);
+    }
   }
 
   private keep(entry: number, t: Translation): void {
