@@ -8,6 +8,7 @@ import type { TcpSocket } from './inet/tcpSocket.ts';
 import type { UdpSocket } from './inet/udpSocket.ts';
 import { isAny, isLoopback } from './inet/ip.ts';
 import { type NetInterface, netInterfaces } from './netInterface.ts';
+import { collectInFlight } from './unix/inFlight.ts';
 import type { UnixSocket } from './unix/unixSocket.ts';
 
 /** `-p HOSTPORT:PORT`: a guest server's port seen from the host. */
@@ -33,6 +34,7 @@ export class NetStack {
   readonly udp: PortTable<UdpSocket>;
   private readonly abstractNames = new Map<string, UnixSocket>();
   private readonly netlinkPorts = new Set<number>();
+  private looking = false;
   private nextName = 1;
   private turn = 0;
   private known: NetInterface[] = netInterfaces([]);
@@ -69,6 +71,16 @@ export class NetStack {
   /** Runs what a host callback found out on the kernel loop. */
   soon(work: () => void): void {
     this.kernel.defer(work);
+  }
+
+  /** Some socket may be held by messages alone. */
+  lookForLost(): void {
+    if (this.looking) return;
+    this.looking = true;
+    this.soon(() => {
+      this.looking = false;
+      collectInFlight(this);
+    });
   }
 
   // ---- netlink port ids ----

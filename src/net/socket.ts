@@ -1,4 +1,5 @@
-import { EINVAL, ENOPROTOOPT, ENOTTY, EOPNOTSUPP } from '../abi/linux/errno.ts';
+import { FIOGETOWN, FIOSETOWN, SIOCGPGRP, SIOCSPGRP } from '../abi/linux/ioctl.ts';
+import { EFAULT, EINVAL, ENOPROTOOPT, ENOTTY, EOPNOTSUPP } from '../abi/linux/errno.ts';
 import { O_RDWR } from '../abi/linux/openFlags.ts';
 import { SOL_SOCKET } from '../abi/linux/socket.ts';
 import type { Abi } from '../abi/abi.ts';
@@ -11,6 +12,10 @@ import { Incoming, type Outgoing } from './message.ts';
 import type { NetStack } from './netStack.ts';
 import { getSocketOption, setSocketOption, SocketOptions } from './options.ts';
 import { socketPath } from './sockFs.ts';
+
+/** Owner kinds, as F_SETOWN_EX has them. */
+const OWNER_PROCESS = 1;
+const OWNER_GROUP = 2;
 
 /** bind(2) waits for the host's answer: see Socket.bind. Not an errno. */
 export const PENDING = -0x7ffffffe;
@@ -122,7 +127,20 @@ export abstract class Socket extends FileDescription {
   }
 
   override ioctl(t: FileCaller, cmd: number, arg: number): number {
-    return this.familyIoctl(t, cmd, arg) ?? interfaceRequest(this.net, t, cmd, arg) ?? -ENOTTY;
+    return this.familyIoctl(t, cmd, arg) ?? this.ownerRequest(t, cmd, arg) ?? interfaceRequest(this.net, t, cmd, arg) ?? -ENOTTY;
+  }
+
+  /** The older names of F_SETOWN and F_GETOWN. */
+  private ownerRequest(t: FileCaller, cmd: number, arg: number): number | null {
+    if (cmd === FIOSETOWN || cmd === SIOCSPGRP) {
+      const id = t.memory.i32(arg);
+      if (id === null) return -EFAULT;
+      this.owner = id < 0 ? { type: OWNER_GROUP, id: -id } : { type: OWNER_PROCESS, id };
+      return 0;
+    }
+    if (cmd !== FIOGETOWN && cmd !== SIOCGPGRP) return null;
+    const { type, id } = this.owner;
+    return t.memory.setU32(arg, type === OWNER_GROUP ? -id : id) ? 0 : -EFAULT;
   }
 
   override read(buf: Uint8Array, t: FileCaller): number {

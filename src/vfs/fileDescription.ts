@@ -84,6 +84,10 @@ export abstract class FileDescription {
   get open(): boolean {
     return this.refs > 0;
   }
+  /** How many references there are. */
+  get references(): number {
+    return this.refs;
+  }
 
   /** open(2) has to wait before it may give this out: a fifo whose other end is not there yet. Woken through waitQueue. */
   get openPending(): boolean {

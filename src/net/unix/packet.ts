@@ -25,11 +25,18 @@ export class Packet {
     this.size = size;
   }
 
+  /** The descriptors, which are the caller's now. */
+  takeFiles(): readonly FileDescription[] {
+    const { files } = this;
+    if (files.length === 0) return files;
+    this.files = [];
+    this.sender.arrived(files);
+    return files;
+  }
+
   /** It leaves the queue: room for its sender, and descriptors that nobody took are closed. */
   free(): void {
-    const { files } = this;
-    this.files = [];
-    for (const file of files) file.release();
+    for (const file of this.takeFiles()) file.release();
     this.sender.sent(this.size);
   }
 }
@@ -37,6 +44,8 @@ export class Packet {
 export interface PacketSender {
   /** A packet of `size` has been read or dropped. */
   sent(size: number): void;
+  /** Descriptors that it sent are in flight no longer. */
+  arrived(files: readonly FileDescription[]): void;
 }
 
 const PAGE = 4096;

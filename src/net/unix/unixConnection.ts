@@ -119,7 +119,7 @@ export abstract class UnixConnection extends UnixSocket {
       if (this.packets.length > 0 || this.embryo) peer.error = ECONNRESET;
       peer.shutdownBits = SHUTDOWN_MASK;
     }
-    for (const packet of this.packets) packet.free();
+    this.dropPackets();
     for (let server = this.arrivals.shift(); server !== undefined; server = this.arrivals.shift()) server.release();
     peer?.waitQueue.wake(ALL);
     // Whoever waited to connect finds nobody.

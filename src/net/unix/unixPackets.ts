@@ -29,6 +29,7 @@ function deliver(from: UnixSocket, to: UnixSocket, msg: Outgoing, t: FileCaller)
   const cred = msg.control?.cred ?? (from.passesCred || to.passesCred ? from.credOf(t) : null);
   const files = msg.control?.files ?? [];
   msg.control = null;
+  from.departing(files);
   const size = datagramPacketSize(msg.length);
   from.outstanding += size;
   to.packets.push(new Packet(copyOf(msg.bufs, 0, msg.length), from, from.name, files, cred, size));
@@ -47,8 +48,7 @@ function takePacket(s: UnixSocket, msg: Incoming): number | null {
   if (s.passesCred) msg.cred = packet.cred ?? NOBODY;
   if (peek) msg.files = packet.files.map((file) => file.acquire());
   else {
-    msg.files = packet.files;
-    packet.files = [];
+    msg.files = packet.takeFiles();
     s.packets.shift();
     packet.free();
   }
@@ -136,7 +136,7 @@ export class UnixDatagram extends UnixSocket {
   /** A new default peer: what others have sent is dropped, and they hear of it. */
   private dropFrom(old: UnixDatagram): void {
     if (this.packets.length === 0) return;
-    while (this.packets.length > 0) this.packets.shift()!.free();
+    this.dropPackets();
     if (old.peer === this && !old.dead) {
       old.error = ECONNRESET;
       old.waitQueue.wake(EPOLLERR);
@@ -227,7 +227,7 @@ export class UnixDatagram extends UnixSocket {
 
   protected override close(): void {
     super.close();
-    while (this.packets.length > 0) this.packets.shift()!.free();
+    this.dropPackets();
     this.setPeer(null);
     this.waitQueue.wake(ALL);
     for (const sender of this.senders) sender.waitQueue.wake(ALL);

@@ -6,7 +6,7 @@ import { EPOLLOUT, EPOLLWRBAND, EPOLLWRNORM } from '../../abi/linux/poll.ts';
 import { ENOPROTOOPT, ENOTCONN } from '../../abi/linux/errno.ts';
 import type { Abi } from '../../abi/abi.ts';
 import { putU32 } from '../../abi/layout.ts';
-import type { FileCaller } from '../../vfs/fileDescription.ts';
+import type { FileCaller, FileDescription } from '../../vfs/fileDescription.ts';
 import { makeSocket } from '../../vfs/namespace.ts';
 import type { Path, PathContext } from '../../vfs/path.ts';
 import { inodePermission, MAY_WRITE } from '../../vfs/permission.ts';
@@ -42,6 +42,8 @@ export abstract class UnixSocket extends Socket implements PacketSender {
   peerCred: Ucred | null = null;
   peerGroups: readonly number[] = [];
   readonly packets = new Fifo<Packet>();
+  /** References to it that are in messages. */
+  inFlight = 0;
   /** Sum of the sizes of its packets that nobody has read. */
   outstanding = 0;
 
@@ -61,9 +63,25 @@ export abstract class UnixSocket extends Socket implements PacketSender {
     this.outstanding -= size;
     if (this.mayWrite) this.waitQueue.wake(WRITABLE);
   }
+  arrived(files: readonly FileDescription[]): void {
+    for (const file of files) if (file instanceof UnixSocket) file.inFlight--;
+  }
+  /** References that go into a message. */
+  departing(files: readonly FileDescription[]): void {
+    for (const file of files) if (file instanceof UnixSocket) file.inFlight++;
+  }
   /** Linux calls it writable while three quarters of the send buffer are free. */
   get mayWrite(): boolean {
     return this.state !== UnixState.listening && this.outstanding * 4 <= this.options.sndBuf;
+  }
+
+  dropPackets(): void {
+    for (let packet = this.packets.shift(); packet !== undefined; packet = this.packets.shift()) packet.free();
+  }
+
+  override release(): void {
+    super.release();
+    if (this.inFlight > 0 && this.references === this.inFlight) this.net.lookForLost();
   }
 
   // ---- names ----

@@ -38,6 +38,7 @@ export class UnixStream extends UnixConnection {
       const size = streamPacketSize(n);
       const files: readonly FileDescription[] = msg.control?.files ?? [];
       msg.control = null;
+      if (files.length > 0) this.departing(files);
       this.outstanding += size;
       other.packets.push(new Packet(copyOf(msg.bufs, done, n), this, this.name, files, cred, size));
       done += n;
@@ -83,10 +84,7 @@ export class UnixStream extends UnixConnection {
     if (hasFiles) {
       msg.stop = true;
       if (peek) msg.files = packet.files.map((file) => file.acquire());
-      else {
-        msg.files = packet.files;
-        packet.files = [];
-      }
+      else msg.files = packet.takeFiles();
     }
     if (peek) return hasFiles;
     packet.at += n;

@@ -78,6 +78,14 @@ static void creds(int type) {
   struct iovec v = { "mine", 4 }; struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1, .msg_control = ctl, .msg_controllen = CMSG_SPACE(sizeof u) }; struct cmsghdr *h = CMSG_FIRSTHDR(&m); h->cmsg_level = SOL_SOCKET; h->cmsg_type = SCM_CREDENTIALS; h->cmsg_len = CMSG_LEN(sizeof u); u.pid = getpid(); u.uid = getuid(); u.gid = getgid(); memcpy(CMSG_DATA(h), &u, sizeof u); R(sendmsg(p[0], &m, 0)); u.pid = 99999999; memcpy(CMSG_DATA(h), &u, sizeof u); R(sendmsg(p[0], &m, 0)); h->cmsg_len--; R(sendmsg(p[0], &m, 0)); close(p[0]); close(p[1]);
   CHILD("unprivileged", { socketpair(AF_UNIX, type, 0, p); setgid(12345); setuid(12345); h->cmsg_len = CMSG_LEN(sizeof u); u.pid = getpid(); u.uid = 0; u.gid = 12345; memcpy(CMSG_DATA(h), &u, sizeof u); show("uid 0", sendmsg(p[0], &m, 0)); u.uid = 12345; memcpy(CMSG_DATA(h), &u, sizeof u); show("own", sendmsg(p[0], &m, 0)); u.pid = 1; memcpy(CMSG_DATA(h), &u, sizeof u); show("pid 1", sendmsg(p[0], &m, 0)); });
 }
+static void lost(void) {
+  int p[2], q[2], f[3]; char ctl[64]; socketpair(AF_UNIX, SOCK_STREAM, 0, p); pipe(q); f[0] = q[1]; f[1] = p[0]; f[2] = p[1]; struct iovec v = { "x", 1 }; struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1, .msg_control = ctl, .msg_controllen = CMSG_SPACE(12) }; struct cmsghdr *h = CMSG_FIRSTHDR(&m); h->cmsg_level = SOL_SOCKET; h->cmsg_type = SCM_RIGHTS; h->cmsg_len = CMSG_LEN(12); memcpy(CMSG_DATA(h), f, 12); R(sendmsg(p[0], &m, 0)); h->cmsg_len = CMSG_LEN(4); m.msg_controllen = CMSG_SPACE(4); R(sendmsg(p[1], &m, 0)); close(q[1]); say("ev %x\n", ev(q[0])); close(p[0]); say("ev %x\n", ev(q[0])); close(p[1]); struct pollfd w = { q[0], POLLIN, 0 }; R(poll(&w, 1, 5000)); say("%x\n", w.revents); close(q[0]);
+}
+static volatile int ios;
+static void on_io(int s) { ios++; }
+static void sigio(void) {
+  int p[2], v = getpid(); socketpair(AF_UNIX, SOCK_STREAM, 0, p); signal(SIGIO, on_io); OK(ioctl(p[0], FIOSETOWN, &v)); v = 0; OK(ioctl(p[0], SIOCGPGRP, &v)); say("own %d\n", v == getpid()); say("same %d\n", fcntl(p[0], F_GETOWN) == v); R(fcntl(p[0], F_SETFL, O_ASYNC)); write(p[1], "x", 1); say("signals %d\n", ios > 0); v = 0; R(ioctl(p[0], FIOASYNC, &v)); ios = 0; write(p[1], "x", 1); say("signals %d\n", ios); close(p[0]); close(p[1]);
+}
 static void many(void) {
   int p[2]; socketpair(AF_UNIX, SOCK_DGRAM, 0, p); struct mmsghdr m[4]; struct iovec v[4]; char b[4][8]; memset(m, 0, sizeof m); for (int i = 0; i < 4; i++) { v[i] = (struct iovec){ "abcdefg", i + 1 }; m[i].msg_hdr.msg_iov = &v[i]; m[i].msg_hdr.msg_iovlen = 1; } R(sendmmsg(p[0], m, 3, 0)); say("%u %u %u\n", m[0].msg_len, m[1].msg_len, m[2].msg_len); for (int i = 0; i < 4; i++) { v[i] = (struct iovec){ b[i], 2 }; m[i].msg_len = 99; } R(recvmmsg(p[1], m, 4, MSG_DONTWAIT, NULL)); say("%u %u %u %u flags %x\n", m[0].msg_len, m[1].msg_len, m[2].msg_len, m[3].msg_len, m[2].msg_hdr.msg_flags); R(recvmmsg(p[1], m, 4, MSG_DONTWAIT, NULL)); R(sendmmsg(p[0], m, 2, 0)); R(recvmmsg(p[1], m, 4, MSG_WAITFORONE, NULL)); struct timespec t = { 0, 30000000 }; R(sendmmsg(p[0], m, 1, 0)); R(recvmmsg(p[1], m, 1, 0, &t)); R(recvmmsg(p[1], m, 4, MSG_DONTWAIT, &(struct timespec){ 0, 2000000000 })); R(sendmmsg(p[0], (void *)8, 1, 0)); R(sendmmsg(p[0], m, 0, 0)); R(sendmmsg(nosock, m, 1, 0)); close(p[0]); close(p[1]);
 }
@@ -95,7 +103,7 @@ static void options(void) {
 }
 int main(void) {
   enter_tmp(); signal(SIGPIPE, SIG_IGN); nosock = open("/dev/null", O_RDWR);
-  pairs(); say("-- dgram\n"); messages(SOCK_DGRAM); say("-- seqpacket\n"); messages(SOCK_SEQPACKET); say("-- names\n"); names(); say("-- datagrams\n"); datagrams(); for (int t = 1; t <= 2; t++) { say("-- pass %d\n", t); pass(t); creds(t); } pass(SOCK_SEQPACKET); say("-- many\n"); many(); say("-- waits\n"); waits(); say("-- options\n"); options();
+  pairs(); say("-- dgram\n"); messages(SOCK_DGRAM); say("-- seqpacket\n"); messages(SOCK_SEQPACKET); say("-- names\n"); names(); say("-- datagrams\n"); datagrams(); for (int t = 1; t <= 2; t++) { say("-- pass %d\n", t); pass(t); creds(t); } pass(SOCK_SEQPACKET); say("-- lost\n"); lost(); sigio(); say("-- many\n"); many(); say("-- waits\n"); waits(); say("-- options\n"); options();
   leave_tmp();
   return 0;
 }
