@@ -27,8 +27,8 @@ export const runFlags: readonly FlagRow[] = [
 
 export const usage = 'Usage: tuxlate [FLAGS] PROGRAM [ARGS...]';
 
-export const examples = `Runs a Linux program (x86-64 or i386) without a Linux kernel: its machine code is interpreted, its system calls are
-answered here. Flags end at PROGRAM; everything after it is the program's. Without PROGRAM, a shell is started.
+export const examples = `Runs a Linux program (x86-64 or i386) without a Linux kernel: its machine code becomes WebAssembly, its
+system calls are answered here. Flags end at PROGRAM; everything after it is the program's. Without PROGRAM, a shell is started.
 
 Examples:
   tuxlate ./hello world                 run a program of this directory
