@@ -25,6 +25,8 @@ import type { Task } from './task/task.ts';
 const EVENT_LOOP_EVERY_NS = 4_000_000;
 export const CPU_TICK_NS = 4_000_000;
 const SHORTEST_SPIN_NS = 3000;
+/** With guests on all processors. */
+const BUSY_SPIN_NS = 6000;
 /** Looks at the mailbox's bell between two looks at the clock. */
 const SPIN_ROUNDS = 200;
 const SHORTEST_SLEEP_MS = 0.2;
@@ -147,14 +149,14 @@ export class Kernel implements AddressSpaceHost {
   }
 
   /**
-   * While guests run one of them will soon want something: spins for it, as long as that takes no processor from them, then
+   * While guests run one of them will soon want something: spins for it, not for long when that takes a processor from them, then
    * stands still for short whiles, from which it wakes in microseconds. False: it has been quiet for long, or nobody runs.
    */
   private awaitGuests(seen: number, now: number, lastWork: number): boolean {
     const { mailbox, blockMs, cpus } = this.parts;
     if (this.running === 0) return false;
-    const quiet = now - lastWork;
-    if (this.running < cpus && quiet < this.spinNs) {
+    const quiet = now - lastWork, longest = this.running < cpus ? this.spinNs : Math.min(this.spinNs, BUSY_SPIN_NS);
+    if (quiet < longest) {
       if (!mailbox.spin(seen, SPIN_ROUNDS) && quiet > this.spinNs / 2) this.spinNs = Math.max(this.spinNs / 2, SHORTEST_SPIN_NS);
       return true;
     }
@@ -357,6 +359,7 @@ export class Kernel implements AddressSpaceHost {
     t.regs.setU32(Cpu.cpuNumber, t.tid % this.parts.cpus);
     t.regs.setU32(LocalField.tid, t.tid);
     t.regs.setU32(LocalField.tgid, t.tgid);
+    t.regs.setU32(LocalField.sysenterReturn, t.mm.layout.sysenterReturn);
     t.regs.setU32(LocalField.flags, (this.hooks.syscallEnter !== null ? LocalFlag.off : 0) | (this.realtimeOffsetNs !== 0 ? LocalFlag.wallClockSet : 0));
     return true;
   }

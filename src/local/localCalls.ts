@@ -58,15 +58,31 @@ export class LocalCalls {
     const reason = words[(cpu + Cpu.exitReason) >>> 2];
     const number = words[(cpu + Cpu.gpr) >>> 2]!;
     this.long = reason === Exit.syscall64;
-    const call = this.long ? byNumber64[number] : reason === Exit.int80 ? byNumber32[number] : undefined;
+    const call = this.long ? byNumber64[number] : reason === Exit.int80 || reason === Exit.sysenter ? byNumber32[number] : undefined;
     if (call === undefined) return false;
     if ((words[(cpu + LocalField.flags) >>> 2]! & LocalFlag.off) !== 0) return false;
     const result = call(this, this.long);
-    if (result === PASS) return false;
+    if (result === PASS || (reason === Exit.sysenter && !this.returnFromSysenter())) return false;
     words[(cpu + Cpu.gpr) >>> 2] = result | 0;
     words[(cpu + Cpu.gpr + 4) >>> 2] = this.long ? Math.floor(result / TWO32) : 0;
     return true;
   };
+
+  /**
+   * As the kernel does it (kernel/arch/i386): the vDSO has pushed ebp and put esp there. No call of ours is harmed by being
+   * made again, when this is the kernel's business after all.
+   */
+  private returnFromSysenter(): boolean {
+    const { words, cpu } = this;
+    const rip = this.word(LocalField.sysenterReturn), frame = this.word(Cpu.gpr + 8 * Gpr.rbp) >>> 0;
+    if (rip === 0 || frame % 4 !== 0 || frame >= GUEST_END || (this.bytes[PERMISSION_TABLE + (frame >>> 12)]! & Perm.R) === 0) return false;
+    if (frame + BIAS >= this.bytes.length) this.attach(this.memory!);
+    words[(cpu + Cpu.gpr + 8 * Gpr.rsp) >>> 2] = frame;
+    words[(cpu + Cpu.gpr + 8 * Gpr.rbp) >>> 2] = this.words[(frame + BIAS) >>> 2]!;
+    words[(cpu + Cpu.rip) >>> 2] = rip;
+    words[(cpu + Cpu.rip + 4) >>> 2] = 0;
+    return true;
+  }
 
   private attach(memory: WebAssembly.Memory): void {
     this.memory = memory;

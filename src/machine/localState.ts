@@ -6,6 +6,8 @@ export const LocalField = {
   tgid: Cpu.kernel + 4,
   /** LocalFlag bits. */
   flags: Cpu.kernel + 8,
+  /** Where sysenter goes on (in the vDSO), 0: nowhere. */
+  sysenterReturn: Cpu.kernel + 12,
 } as const;
 
 export const LocalFlag = {
