@@ -1,4 +1,5 @@
 /** tuxlate [FLAGS] PROGRAM [ARGS...]: runs one program and ends as it ends. */
+import { writeSync } from 'node:fs';
 import { StartError } from '../boot/options.ts';
 import { traceHelp } from '../debug/traceItems.ts';
 import { runOnNode } from '../host-node/run.ts';
@@ -9,24 +10,37 @@ import { flagHelp, parseFlags } from './flags.ts';
 import { runOptions } from './runOptions.ts';
 import { traceObserver } from './trace.ts';
 
+/** Written at once, whatever the stream is: the process ends right after. */
+function print(fd: number, text: string): void {
+  try {
+    writeSync(fd, text);
+  } catch {
+    // Nobody reads it.
+  }
+}
+
 function fail(code: number, message: string): never {
-  process.stderr.write(`tuxlate: ${message}\n`);
+  print(2, `tuxlate: ${message}\n`);
   process.exit(code);
+}
+
+function internalError(error: unknown): never {
+  fail(125, `internal error: ${error instanceof Error ? error.stack : String(error)}`);
 }
 
 async function run(workers: NodeWorkers | null): Promise<void> {
   const parsed = parseFlags(runFlags, process.argv.slice(2));
   if ('error' in parsed) fail(125, `${parsed.error}\nSee 'tuxlate --help'.`);
   if (parsed.flags.get('help') === true) {
-    process.stdout.write(`${usage}\n\n${examples}\n\nFlags:\n${flagHelp(runFlags)}\n`);
+    print(1, `${usage}\n\n${examples}\n\nFlags:\n${flagHelp(runFlags)}\n`);
     process.exit(0);
   }
   if (parsed.flags.get('version') === true) {
-    process.stdout.write(`tuxlate ${TUXLATE_VERSION}\n`);
+    print(1, `tuxlate ${TUXLATE_VERSION}\n`);
     process.exit(0);
   }
   if (parsed.flags.get('trace') === 'help') {
-    process.stdout.write(`--trace=ITEM,... where an item is one of\n${traceHelp}\n  all       everything but time\n`);
+    print(1, `--trace=ITEM,... where an item is one of\n${traceHelp}\n  all       everything but time\n`);
     process.exit(0);
   }
   const observe = await traceObserver(parsed.flags);
@@ -35,8 +49,9 @@ async function run(workers: NodeWorkers | null): Promise<void> {
 
 /** `workers` is null when the command line asks for no program. */
 export function main(workers: NodeWorkers | null): void {
+  process.on('uncaughtException', internalError);
   run(workers).catch((error: unknown) => {
     if (error instanceof StartError) fail(error.exitCode, error.message);
-    fail(125, `internal error: ${error instanceof Error ? error.stack : String(error)}`);
+    internalError(error);
   });
 }

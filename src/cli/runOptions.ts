@@ -1,5 +1,5 @@
 /** From flags and the host's surroundings to what boot needs. */
-import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { hostname, release } from 'node:os';
 import { isAbsolute, relative, resolve, sep } from 'node:path';
 import { type MountOption, type RunOptions, StartError } from '../boot/options.ts';
@@ -42,6 +42,15 @@ export function parseVolume(spec: string): MountOption {
   if (host === '' || !guest!.startsWith('/')) throw wrong(`invalid volume "${spec}": GUEST must be an absolute path`);
   const words = (mode ?? '').split(',').filter((word) => word !== '');
   for (const word of words) if (!['ro', 'rw', 'z', 'Z'].includes(word)) throw wrong(`invalid volume "${spec}": unknown option "${word}"`);
+  // As docker: a missing directory is made, a bare word would be the name of a volume.
+  if (!existsSync(host!)) {
+    if (!/^(?:\.{0,2}[\\/]|[A-Za-z]:[\\/])/.test(host!)) throw wrong(`invalid volume "${spec}": HOST must be a path (./${host} for a directory here)`);
+    try {
+      mkdirSync(host!, { recursive: true });
+    } catch (error) {
+      throw wrong(`${host}: cannot be made: ${(error as Error).message}`);
+    }
+  }
   return bind(host!, guest!, words.includes('ro'));
 }
 
