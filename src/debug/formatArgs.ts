@@ -178,9 +178,20 @@ function sockaddr(value: number, { t, args, at }: ArgContext): string {
   const family = bytes[0]! | (bytes[1]! << 8);
   const name = s.oneOf(s.domainNames, family);
   const port = (bytes[2]! << 8) | bytes[3]!;
-  if (family === 1) return `{sa_family=${name}, sun_path=${quote(fromLatin1(latin1(bytes, 2).split('\0', 1)[0]!))}}`;
+  if (family === 1) {
+    const path = latin1(bytes, 2);
+    // An abstract name is shown with @ for its first 0.
+    const shown = path.startsWith('\0') ? `@${quote(fromLatin1(path.slice(1)))}` : quote(fromLatin1(path.split('\0', 1)[0]!));
+    return `{sa_family=${name}, sun_path=${shown}}`;
+  }
   if (family === 2) return `{sa_family=${name}, sin_port=htons(${port}), sin_addr=inet_addr("${bytes.subarray(4, 8).join('.')}")}`;
   return `{sa_family=${name}, sa_data=${quote(bytes.slice(2, 16))}}`;
+}
+
+/** Type of a socket with its flags. */
+function socketType(value: number): string {
+  const flags = s.flagsOf(s.socketTypeBits, value & ~0xf);
+  return s.oneOf(s.socketTypeNames, value & 0xf) + ((value & ~0xf) === 0 ? '' : `|${flags}`);
 }
 
 const decimal = (value: number): string => `${value}`;
@@ -211,6 +222,10 @@ export const argFormats: { readonly [K in ArgKind]?: ArgFormat } & { readonly [n
   fcntlCmd: before((value) => s.oneOf(s.fcntlNames, value, plainHex(value))),
   ioctlCmd: before((value) => s.oneOf(s.ioctlNames, value, plainHex(value))),
   socketDomain: before((value) => s.oneOf(s.domainNames, value)),
+  socketType: before(socketType),
+  socketLevel: before((value) => s.oneOf(s.socketLevelNames, value)),
+  msgFlags: before((value) => s.flagsOf(s.msgBits, value)),
+  shutdownHow: before((value) => s.oneOf(s.shutdownNames, value)),
   whence: before((value) => s.oneOf(s.whenceNames, value)),
   accessMode: before((value) => (value === 0 ? 'F_OK' : ['', 'X_OK', 'W_OK', 'W_OK|X_OK', 'R_OK', 'R_OK|X_OK', 'R_OK|W_OK', 'R_OK|W_OK|X_OK'][value & 7]!)),
   sigHow: before((value) => s.oneOf(s.sigHowNames, value)),
