@@ -26,7 +26,10 @@ export class KeptRuns {
       // None yet.
     }
     // Cut short, it is no store.
-    if (this.#used() !== this.#loaded) new Int32Array(this.buffer).fill(0);
+    if (this.#used() !== this.#loaded) {
+      new Uint8Array(this.buffer, 0, LONGEST).fill(0);
+      this.#loaded = 0;
+    }
   }
 
   /** The first word says how much is in use. */
