@@ -35,7 +35,7 @@ export const decodeHooks: { decoded: ((rip: number, i: Instruction) => void) | n
 export class CodeCache {
   readonly memory: WebAssembly.Memory;
   private pages: CodePages;
-  /** Globals.memoryPages when the views were made. */
+  /** Pages that the views cover. */
   private memoryPages: number;
   private cache: BigUint64Array;
   private readonly writer: RecordWriter;
@@ -54,7 +54,7 @@ export class CodeCache {
     this.writer = new RecordWriter(cases, 2 * MAX_RUN + 4);
     const buffer = memory.buffer as unknown as SharedArrayBuffer;
     this.pages = new CodePages(buffer);
-    this.memoryPages = this.pages.words[Globals.memoryPages >> 2]!;
+    this.memoryPages = buffer.byteLength / 65536;
     this.cache = new BigUint64Array(buffer, JUMP_CACHE, JUMP_CACHE_ENTRIES);
     Atomics.compareExchange(this.pages.words, Globals.arenaTop >> 2, 0, RECORD_ARENA);
   }
@@ -62,9 +62,10 @@ export class CodeCache {
   /** Views of the whole memory, which the kernel may have grown. (Asking the memory for its buffer takes as long as a system call.) */
   current(): CodePages {
     const grown = this.pages.words[Globals.memoryPages >> 2]!;
-    if (grown !== this.memoryPages) {
+    if (grown > this.memoryPages) {
       const buffer = this.memory.buffer as unknown as SharedArrayBuffer;
-      this.memoryPages = grown;
+      // A thread hears of another's grow a little later: until then its buffer is the old one, and this is tried again.
+      this.memoryPages = buffer.byteLength / 65536;
       this.pages = new CodePages(buffer);
       this.cache = new BigUint64Array(buffer, JUMP_CACHE, JUMP_CACHE_ENTRIES);
     }
