@@ -17,6 +17,8 @@ import { RecordWriter, type CaseTable } from './record.ts';
 const MAX_RUN = 64;
 /** Bit of Cpu.interrupt that the engine uses to call other threads out of the interpreter. */
 export const INTERRUPT_ENGINE = 0x4000_0000;
+/** Redirections one after the other, after which an instruction is decoded again instead. */
+const MAX_HOPS = 16;
 /** An address no code has. */
 const NO_ADDRESS = 0xffffffffn;
 
@@ -76,7 +78,7 @@ export class CodeCache {
   lookup(addr: number, cpu: number, limit = MAX_RUN): number {
     const pages = this.current();
     const seen = this.cached(addr);
-    if (seen !== 0 && pages.halves[seen >> 1] !== Case.stale) return seen;
+    if (seen !== 0 && this.isLive(seen)) return seen;
     if ((pages.bytes[PERMISSION_TABLE + (addr >>> 12)]! & Perm.X) === 0) {
       this.faultAddress = addr;
       return 0;
@@ -170,16 +172,18 @@ export class CodeCache {
     this.pages.unlock();
   }
 
-  /** Older records of the instruction at `addr` forward to `record`; `except` is the one the region itself falls back to. */
+  /** Older records of the instruction at `addr` forward to `record`; not those of the run from `except` on, which the region itself falls back to. */
   private redirect(addr: number, except: number, record: number): void {
     const { words, halves } = this.pages;
     const header = words[(CODE_PAGE_TABLE >> 2) + (addr >>> 12)]!;
     for (let run = words[header >> 2]!; run !== 0; run = words[(run + Run.next) >> 2]!) {
       if (addr < words[(run + Run.first) >> 2]! >>> 0 || addr >= words[(run + Run.end) >> 2]! >>> 0) continue;
       const records = words[(run + Run.records) >> 2]!, count = words[(run + Run.count) >> 2]!;
+      // An instruction with an address record has two records of its address: the second must not lead back into the region either.
+      if (records === except) continue;
       for (let k = 0; k < count; k++) {
         const old = records + k * RECORD_SIZE;
-        if (old === except || old === record || words[(old + Field.rip) >> 2]! >>> 0 !== addr) continue;
+        if (old === record || words[(old + Field.rip) >> 2]! >>> 0 !== addr) continue;
         const kind = halves[old >> 1];
         if (kind === Case.stale || kind === Case.goto) continue;
         Atomics.store(words, (old + Field.link) >> 2, record);
@@ -199,10 +203,26 @@ export class CodeCache {
       const records = words[(run + Run.records) >> 2]!, count = words[(run + Run.count) >> 2]!;
       for (let k = 0; k < count; k++) {
         const record = records + k * RECORD_SIZE;
-        if (words[(record + Field.rip) >> 2]! >>> 0 === addr && halves[record >> 1] !== Case.stale) return record;
+        if (words[(record + Field.rip) >> 2]! >>> 0 === addr && this.isLive(record)) return record;
       }
     }
     return 0;
+  }
+
+  /**
+   * Whether `record` is there and leads somewhere. One that was redirected to a region is not live when the region has been
+   * dropped through another of its pages: the dropped record may then be connected to a live one, and the two would make a ring.
+   */
+  private isLive(record: number): boolean {
+    const { words, halves } = this.pages;
+    for (let at = record, hops = 0; hops < MAX_HOPS; hops++) {
+      const kind = halves[at >> 1];
+      if (kind === Case.stale) return false;
+      const next = kind === Case.goto ? words[(at + Field.link) >> 2]! : 0;
+      if (next === 0) return true;
+      at = next;
+    }
+    return false;
   }
 
   /** Decodes a run at `addr`. The lock is held. */

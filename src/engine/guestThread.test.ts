@@ -48,6 +48,21 @@ describe('guest thread', () => {
     }
   });
 
+  test('a loop that another worker has translated, beginning with an address record', () => {
+    // loop: add eax,fs:[rdi+0x18]; sub esi,1; jnz loop; hlt
+    const g = guest(64, '64034718 83ee01 75f7 f4');
+    g.setGpr(RDI, DATA);
+    g.view.setUint32(BIAS + DATA + 0x18, 3, true);
+    for (const worker of [1, 2]) {
+      g.rip = CODE;
+      g.setGpr(RAX, 0);
+      g.setGpr(RSI, 100_000);
+      g.run();
+      expect([worker, g.gpr(RAX), g.rip]).toEqual([worker, 300_000n, CODE + 9]);
+      g.changeWorker();
+    }
+  });
+
   test('a fault changes nothing', () => {
     // add [rdi],eax at an unmapped place; the instruction before sets flags
     const g = guest(64, '31c0 0107');

@@ -13,7 +13,7 @@ export class TestGuest {
   readonly bytes: Uint8Array;
   readonly view: DataView;
   readonly cpu = CPU_AREA;
-  private readonly thread: GuestThread;
+  private thread: GuestThread;
   /** What the kernel would do at each exit; true = resume. */
   kernel: () => boolean = () => false;
 
@@ -22,16 +22,24 @@ export class TestGuest {
     this.memory = new WebAssembly.Memory({ initial: 1024, maximum: 65536, shared: true });
     this.bytes = new Uint8Array(this.memory.buffer);
     this.view = new DataView(this.memory.buffer);
-    this.thread = new GuestThread({
-      interpreterModule: modules.interpreter, helpersModule: modules.helpers, mailbox: { call: () => (this.kernel() ? Reply.resume : Reply.leave) },
-      translator: new OwnTranslator(),
-    });
+    this.thread = this.worker();
     const { view, cpu } = this;
     view.setUint32(cpu + Cpu.long, mode === 64 ? 1 : 0, true);
     view.setInt32(cpu + Cpu.df, 1, true);
     view.setUint32(cpu + Cpu.mxcsr, 0x1f80, true);
     view.setUint32(cpu + Cpu.x87Control, 0x37f, true);
   }
+
+  private worker(): GuestThread {
+    const { interpreter, helpers } = modules!;
+    return new GuestThread({
+      interpreterModule: interpreter, helpersModule: helpers, mailbox: { call: () => (this.kernel() ? Reply.resume : Reply.leave) },
+      translator: new OwnTranslator(),
+    });
+  }
+
+  /** From now on another worker runs the guest: the records are the same, the instances of regions are not there. */
+  changeWorker(): void { this.thread = this.worker(); }
 
   map(addr: number, bytes: number, permission: number): void {
     this.bytes.fill(permission, PERMISSION_TABLE + (addr >>> 12), PERMISSION_TABLE + ((addr + bytes + 4095) >>> 12));
