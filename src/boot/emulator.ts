@@ -42,6 +42,7 @@ import { type RunOptions, type RunResult, StartError } from './options.ts';
 import { DEVPTS_FLAGS, PROC_FLAGS, RootTree } from './rootTree.ts';
 import { type DescriptorInfo, Stdio } from './stdio.ts';
 import { syscallTables } from './syscallTables.ts';
+import { shownMemory } from './shownMemory.ts';
 import { systemFacts } from './systemFacts.ts';
 
 /** What the host gives. */
@@ -90,7 +91,7 @@ export class Emulator {
       version: '#1 SMP PREEMPT_DYNAMIC tuxlate',
       hwcap: HWCAP,
       cpus: ports.cpus,
-      memory: ports.memory,
+      memory: shownMemory(ports.memory),
       yieldTurn: ports.yieldTurn,
       spinNs: SPIN_NS,
       blockMs: BLOCK_MS,
@@ -113,7 +114,7 @@ export class Emulator {
     const ttys = new TtySystem(ttyServices(kernel), console.terminal, options, () => kernel.realtime().sec);
     ttys.register(env.devices);
     registerMemoryDevices(env.devices, random);
-    const facts = systemFacts(random, cpus, memory);
+    const facts = systemFacts(random, cpus, shownMemory(memory));
     const tree = new RootTree(env, files, options);
     tree.mountDev();
     tree.mount(new DevPts(env, ttys), '/dev/pts', DEVPTS_FLAGS);
