@@ -4,6 +4,7 @@ import { mnemonics } from '../isa/mnemonics.ts';
 import { Cpu } from '../machine/cpuState.ts';
 import { Case, Globals, JUMP_CACHE_ENTRIES, jumpCacheIndex, PAGE_HEADER_BITMAP, PAGE_HEADER_FORWARDERS, RECORD_SIZE, Run } from '../machine/codeLayout.ts';
 import { CodePages } from '../machine/codePages.ts';
+import { wholeBuffer } from '../machine/wholeBuffer.ts';
 import { Field } from '../ir/ops.ts';
 import {
   BIAS, CODE_PAGE_TABLE, CPU_AREA, JUMP_CACHE, MAX_THREADS_PER_PROCESS, PERMISSION_TABLE, Perm, RECORD_ARENA, RECORD_ARENA_END,
@@ -54,7 +55,7 @@ export class CodeCache {
     this.shared = shared;
     this.memory = memory;
     this.writer = new RecordWriter(cases, 2 * MAX_RUN + 4);
-    const buffer = memory.buffer as unknown as SharedArrayBuffer;
+    const buffer = wholeBuffer(memory);
     this.pages = new CodePages(buffer);
     this.memoryPages = buffer.byteLength / 65536;
     this.cache = new BigUint64Array(buffer, JUMP_CACHE, JUMP_CACHE_ENTRIES);
@@ -65,8 +66,7 @@ export class CodeCache {
   current(): CodePages {
     const grown = this.pages.words[Globals.memoryPages >> 2]!;
     if (grown > this.memoryPages) {
-      const buffer = this.memory.buffer as unknown as SharedArrayBuffer;
-      // A thread hears of another's grow a little later: until then its buffer is the old one, and this is tried again.
+      const buffer = wholeBuffer(this.memory);
       this.memoryPages = buffer.byteLength / 65536;
       this.pages = new CodePages(buffer);
       this.cache = new BigUint64Array(buffer, JUMP_CACHE, JUMP_CACHE_ENTRIES);
@@ -195,7 +195,7 @@ export class CodeCache {
 
   /** A live record in the runs of the page. */
   private find(addr: number): number {
-    const { words, halves } = this.pages;
+    const { words } = this.pages;
     const header = words[(CODE_PAGE_TABLE >> 2) + (addr >>> 12)]!;
     if (header === 0) return 0;
     for (let run = words[header >> 2]!; run !== 0; run = words[(run + Run.next) >> 2]!) {

@@ -3,6 +3,7 @@ import { Cpu, Gpr } from '../machine/cpuState.ts';
 import { Exit } from '../machine/exit.ts';
 import { LocalField, LocalFlag } from '../machine/localState.ts';
 import { BIAS, GUEST_END, PERMISSION_TABLE, Perm } from '../machine/memoryLayout.ts';
+import { wholeBuffer } from '../machine/wholeBuffer.ts';
 
 const TWO32 = 4294967296;
 const CLOCK_REALTIME = 0;
@@ -77,6 +78,8 @@ export class LocalCalls {
     const rip = this.word(LocalField.sysenterReturn), frame = this.word(Cpu.gpr + 8 * Gpr.rbp) >>> 0;
     if (rip === 0 || frame % 4 !== 0 || frame >= GUEST_END || (this.bytes[PERMISSION_TABLE + (frame >>> 12)]! & Perm.R) === 0) return false;
     if (frame + BIAS >= this.bytes.length) this.attach(this.memory!);
+    // The pages are mapped, so the memory is that long; the kernel answers if this thread cannot see it yet.
+    if (frame + BIAS >= this.bytes.length) return false;
     words[(cpu + Cpu.gpr + 8 * Gpr.rsp) >>> 2] = frame;
     words[(cpu + Cpu.gpr + 8 * Gpr.rbp) >>> 2] = this.words[(frame + BIAS) >>> 2]!;
     words[(cpu + Cpu.rip) >>> 2] = rip;
@@ -85,9 +88,10 @@ export class LocalCalls {
   }
 
   private attach(memory: WebAssembly.Memory): void {
+    const buffer = wholeBuffer(memory);
     this.memory = memory;
-    this.words = new Int32Array(memory.buffer);
-    this.bytes = new Uint8Array(memory.buffer);
+    this.words = new Int32Array(buffer);
+    this.bytes = new Uint8Array(buffer);
   }
 
   word(field: number): number {
@@ -108,7 +112,7 @@ export class LocalCalls {
     const bytes = this.bytes;
     if ((bytes[PERMISSION_TABLE + (addr >>> 12)]! & bytes[PERMISSION_TABLE + ((addr + size - 1) >>> 12)]! & Perm.W) === 0) return false;
     if (addr + size + BIAS > this.bytes.length) this.attach(this.memory!);
-    return true;
+    return addr + size + BIAS <= this.bytes.length;
   }
 
   /** Two time_t-sized fields. */
