@@ -15,6 +15,7 @@
 import type { Columns } from '../ir/columns.ts';
 import { MemFlag, opId, ops } from '../ir/ops.ts';
 import { Cpu } from '../machine/cpuState.ts';
+import { BIAS, PERMISSION_TABLE, Perm } from '../machine/memoryLayout.ts';
 import { Code } from '../wasm/code.ts';
 import { WasmType } from '../wasm/opcodes.ts';
 import { BodyEmitter } from './body.ts';
@@ -28,10 +29,14 @@ import { analyseFlow, emitStructured, type FlowGraph, type StructureSink } from 
 /** How a node ends; `End` of the engine's regions in the emitter's terms. */
 export type NodeEnd =
   | { kind: 'fall' | 'jump' }
+  /** the last row is `call`; the callee's first node follows */
+  | { kind: 'inlined' }
+  /** the last row is the `ret` of a callee that is part of the region; goes on there when the address is `returnTo` */
+  | { kind: 'return'; returnTo: number }
   /** the last row is the IR's `branch` */
   | { kind: 'branch' }
-  /** the last row is `call`; goes on at `returnTo` when the callee returns there */
-  | { kind: 'call'; target: number; returnTo: number }
+  /** the last row is `call`; goes on at `returnTo` when the callee returns there. `slot`: `target` is a stub that jumps to what this holds. */
+  | { kind: 'call'; target: number; slot: { address: number; value: number } | null; returnTo: number }
   | { kind: 'callTo'; returnTo: number }
   /** the last row leaves by itself (ret, jumpTo) */
   | { kind: 'leave' }
@@ -68,7 +73,7 @@ const MAX_DEPTH = 400;
 const SET_FLAGS = opId('setFlags');
 /** Ends of an instruction that the node's `end` stands for. */
 const TRAILING = new Set(['next', 'jump', 'branch', 'call', 'callTo'].map(opId));
-const NEXT = opId('next'), JUMP_TO = opId('jumpTo');
+const NEXT = opId('next'), JUMP_TO = opId('jumpTo'), RET = opId('ret');
 const CPU = 0;
 const DEPTH = 1;
 
@@ -168,7 +173,7 @@ export class RegionEmitter implements StructureSink {
     const last = n.from[k + 1]! - 1;
     if (last < from) return [from, from];
     const op = this.ir.op[last]!;
-    const trailing = TRAILING.has(op) || (isLast && n.end.kind === 'jumpTo' && op === JUMP_TO);
+    const trailing = TRAILING.has(op) || (isLast && ((n.end.kind === 'jumpTo' && op === JUMP_TO) || (n.end.kind === 'return' && op === RET)));
     return [from, trailing ? last : last + 1];
   }
 
@@ -274,12 +279,30 @@ export class RegionEmitter implements StructureSink {
     else if (n.end.kind === 'jumpTo') {
       this.target.target(this.body, this.ir.a[n.from[n.from.length - 1]! - 1]!);
       this.body.recycle();
-    } else if (n.end.kind === 'gate') {
+    } else if (n.end.kind === 'return') this.returned(n, n.end.returnTo);
+    else if (n.end.kind === 'gate') {
       this.wasm.get(exits.pc);
       this.wasm.i32(n.start | 0);
       this.wasm.op('i32.ne');
       this.wasm.brIf(exits.leave);
     }
+  }
+
+  /** Leaves unless the callee returns to where it was called from. */
+  private returned(n: RegionNode, returnTo: number): void {
+    const wasm = this.wasm, row = this.ir.a[n.from[n.from.length - 1]! - 1]!, wide = this.ir.type[row] === 2;
+    const local = this.body.borrow(wide ? WasmType.i64 : WasmType.i32);
+    this.body.value(row);
+    wasm.tee(local);
+    if (wide) wasm.i64(returnTo | 0, 0);
+    else wasm.i32(returnTo | 0);
+    wasm.op(wide ? 'i64.ne' : 'i32.ne');
+    wasm.if();
+    this.target.targetOf(local, wide);
+    wasm.br(this.target.exits.leave);
+    wasm.end();
+    this.body.giveBack(wide ? WasmType.i64 : WasmType.i32, local);
+    this.body.recycle();
   }
 
   private instruction(n: RegionNode, k: number, isLast: boolean): void {
@@ -319,7 +342,7 @@ export class RegionEmitter implements StructureSink {
     const wasm = this.wasm, pc = this.target.exits.pc, end = n.end;
     if (end.kind === 'callTo') this.target.target(this.body, this.ir.a[n.from[n.from.length - 1]! - 1]!);
     else if (end.kind === 'call') {
-      wasm.i32(end.target | 0);
+      this.calleeAddress(end.target, end.slot);
       wasm.set(pc);
     } else return;
     this.body.recycle();
@@ -345,6 +368,31 @@ export class RegionEmitter implements StructureSink {
     }
     this.state.load(this.sync.reloads[node]!);
     this.state.flagsInMemory();
+  }
+
+  /** The callee's address on the stack: a stub is skipped while its slot, which may be read, has the value it had. */
+  private calleeAddress(target: number, slot: { address: number; value: number } | null): void {
+    const wasm = this.wasm;
+    if (slot === null) {
+      wasm.i32(target | 0);
+      return;
+    }
+    const { address, value } = slot, word = this.state.wide ? 'i64' : 'i32';
+    wasm.i32(value | 0);
+    wasm.i32(target | 0);
+    wasm.i32(0);
+    wasm.mem(`${word}.load`, address + BIAS);
+    if (this.state.wide) wasm.i64(value | 0, 0);
+    else wasm.i32(value | 0);
+    wasm.op(`${word}.eq`);
+    wasm.i32(0);
+    wasm.mem('i32.load8_u', PERMISSION_TABLE + (address >>> 12));
+    wasm.i32(Perm.R);
+    wasm.op('i32.and');
+    wasm.i32(0);
+    wasm.op('i32.ne');
+    wasm.op('i32.and');
+    wasm.op('select');
   }
 
   private deeper(): void {

@@ -164,7 +164,7 @@ export class RegionSync {
       again = false;
       for (let i = order.length - 1; i >= 0; i--) {
         const node = order[i]!, n = this.nodes[node]!, list = successors[node]!;
-        let live = 0, leaves = list.length === 0 || n.end.kind === 'gate' || n.end.kind === 'dispatch' || n.end.kind === 'jumpTo';
+        let live = 0, leaves = list.length === 0 || n.end.kind === 'gate' || n.end.kind === 'dispatch' || n.end.kind === 'jumpTo' || n.end.kind === 'return';
         for (const s of list) {
           if (s >= 0) live |= liveIn[s]!;
           if (s < 0 || position[s]! <= position[node]!) leaves = true;

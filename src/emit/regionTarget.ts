@@ -6,6 +6,7 @@ import { Cpu, Eflags } from '../machine/cpuState.ts';
 import { Access } from '../machine/exit.ts';
 import { Perm } from '../machine/memoryLayout.ts';
 import type { Code } from '../wasm/code.ts';
+import { WasmType } from '../wasm/opcodes.ts';
 import type { BodyEmitter, Target } from './body.ts';
 import { type FlagName, RegionFlags } from './regionFlags.ts';
 import { RegionMemory } from './regionMemory.ts';
@@ -136,27 +137,37 @@ export class RegionTarget implements Target {
 
   /** Puts the address of `row` in exits.pc; leaves for the interpreter when it is above 4 GiB. */
   target(e: BodyEmitter, row: number): void {
-    const code = this.code;
+    const code = this.code, wide = e.ir.type[row] === 2;
     e.value(row);
-    if (e.ir.type[row] === 2) {
-      const wide = e.borrow(0x7e);
-      code.tee(wide);
-      code.op('i32.wrap_i64');
+    if (!wide) {
       code.set(this.exits.pc);
-      code.get(wide);
-      code.i64(32, 0);
-      code.op('i64.shr_u');
-      code.op('i32.wrap_i64');
-      code.if();
-      code.get(this.state.cpu);
-      code.get(wide);
-      code.mem('i64.store', Cpu.rip);
-      code.i32(WILD_JUMP);
-      code.set(this.exits.pc);
-      code.br(this.exits.leave);
-      code.end();
-      e.giveBack(0x7e, wide);
-    } else code.set(this.exits.pc);
+      return;
+    }
+    const local = e.borrow(WasmType.i64);
+    code.set(local);
+    this.targetOf(local, true);
+    e.giveBack(WasmType.i64, local);
+  }
+
+  /** The same for an address in a local. */
+  targetOf(local: number, wide: boolean): void {
+    const code = this.code;
+    code.get(local);
+    if (wide) code.op('i32.wrap_i64');
+    code.set(this.exits.pc);
+    if (!wide) return;
+    code.get(local);
+    code.i64(32, 0);
+    code.op('i64.shr_u');
+    code.op('i32.wrap_i64');
+    code.if();
+    code.get(this.state.cpu);
+    code.get(local);
+    code.mem('i64.store', Cpu.rip);
+    code.i32(WILD_JUMP);
+    code.set(this.exits.pc);
+    code.br(this.exits.leave);
+    code.end();
   }
 }
 

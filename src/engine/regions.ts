@@ -11,6 +11,8 @@ import { Cpu } from '../machine/cpuState.ts';
 const HOT = 16;
 /** Heat of one sample of the interpreter's jumps. */
 const SAMPLE_HEAT = 8;
+/** Heat of an address inside a region that is already there. */
+const LATER_HEAT = -400;
 /** Addresses whose heat is remembered; beyond, all counts start anew. */
 const MAX_COUNTED = 20_000;
 /** Regions of one process; beyond, no more are made. */
@@ -43,6 +45,10 @@ export class Regions {
   private readonly hopeless = new Set<number>();
   /** Entry -> place in the table, of the regions this worker has an instance of. */
   private readonly owned = new Map<number, number>();
+  /** Entry -> Translation.id of that instance. */
+  private readonly made = new Map<number, number>();
+  /** Globals.regionsDropped when an address was last found hopeless. */
+  private dropped = 0;
   private count = 0;
   /** Places in the table before it are the interpreter's cases. */
   private readonly firstSlot: number;
@@ -85,6 +91,12 @@ export class Regions {
   }
 
   private want(entry: number, cpu: number): void {
+    const dropped = this.code.current().words[Globals.regionsDropped >> 2]!;
+    if (dropped !== this.dropped) {
+      // Code has changed somewhere.
+      this.hopeless.clear();
+      this.dropped = dropped;
+    }
     if (this.count >= MAX_REGIONS || this.waiting.has(entry) || this.hopeless.has(entry)) return;
     const slot = this.code.regionSlot(entry);
     if (slot >= 0 && this.owned.get(entry) === slot) return;
@@ -113,6 +125,8 @@ export class Regions {
       this.hopeless.add(t.entry);
       return;
     }
+    if (t.later) this.heats.set(t.entry, LATER_HEAT);
+    if (t.entries.every((entry) => this.made.get(entry) === t.id && this.owned.get(entry) === this.code.regionSlot(entry))) return;
     const instance = new WebAssembly.Instance(t.module, {
       env: { memory: this.memory },
       engine: { enter: this.host.enter, statusFlags: this.host.statusFlags },
@@ -133,6 +147,7 @@ export class Regions {
     table.set(slot, region);
     this.count++;
     this.owned.set(entry, slot);
+    this.made.set(entry, t.id);
     if (known !== slot) this.code.installRegion(entry, cpu, slot, t.ranges);
   }
 }

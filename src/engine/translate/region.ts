@@ -1,10 +1,12 @@
 /**
- * What a region is made of: the basic blocks reached from a hot entry by direct jumps and branches, without entering the
- * functions it calls. Discovery only decodes; lifting and emission come after.
+ * What a region is made of: the basic blocks reached from its entries by direct jumps and branches, without entering the
+ * functions it calls, except small ones, whose blocks are taken in once for each call. Code that has never run is left out.
+ * Discovery only decodes; lifting and emission come after.
  */
 import { decode } from '../../isa/decode/decode.ts';
-import { Instruction, Kind } from '../../isa/instruction.ts';
+import { BASE_RIP, Instruction, Kind } from '../../isa/instruction.ts';
 import { rowAt } from '../../isa/rows.ts';
+import { jumpTargets } from './jumpTable.ts';
 
 /** How a block ends. */
 export const End = {
@@ -24,6 +26,10 @@ export const End = {
   interpret: 6,
   /** indirect jump: to one of the region's entries, or out of it */
   jumpTo: 7,
+  /** direct call of a function whose blocks are in the region; successors[0] = its first block */
+  inlined: 8,
+  /** ret of such a function; successors[0] = the block behind the call, when the guest does return there */
+  return: 9,
 } as const;
 
 export class Block {
@@ -35,12 +41,25 @@ export class Block {
   kind: number = End.leave;
   /** Guest address of a direct call or jump. */
   target = 0;
+  /** Of a call through a stub `jmp [slot]` of a procedure linkage table: where the stub has its target, and what that is. */
+  slot: { address: number; value: number; stub: number; stubEnd: number } | null = null;
+  /** The call the block was taken in for; null: a block of the region's own function. */
+  readonly inside: InlinedCall | null;
   /** Block numbers; -1 = outside of the region (`outside[k]` is the address). */
   successors: number[] = [];
   outside: number[] = [];
-  constructor(start: number) {
+  constructor(start: number, inside: InlinedCall | null = null) {
     this.start = start;
+    this.inside = inside;
   }
+}
+
+/** A call whose callee's blocks are in the region. */
+export interface InlinedCall {
+  readonly caller: InlinedCall | null;
+  readonly callee: number;
+  readonly returnTo: number;
+  readonly depth: number;
 }
 
 export class Region {
@@ -49,30 +68,37 @@ export class Region {
   readonly mode: 32 | 64;
   readonly blocks: Block[] = [];
   instructionCount = 0;
+  /** Some indirect jump looks as if it read a table. */
+  hasTableJump = false;
+  /** Where its indirect jumps lead to, as far as their tables were found; also what has never run. */
+  readonly jumpTargets = new Set<number>();
+  /** Addresses it leaves for that have never run. */
+  readonly cold = new Set<number>();
   constructor(entries: readonly number[], mode: 32 | 64) {
     this.entries = entries;
     this.mode = mode;
-  }
-
-  hasIndirectJump(): boolean {
-    return this.blocks.some((block) => block.kind === End.jumpTo);
   }
 
   /** Guest bytes the region was made from: one [first, end) a page. */
   ranges(): { first: number; end: number }[] {
     const pages = new Map<number, { first: number; end: number }>();
     for (const block of this.blocks) {
-      for (let page = block.start >>> 12; page <= (block.end - 1) >>> 12; page++) {
-        const first = Math.max(block.start, page * 4096), end = Math.min(block.end, (page + 1) * 4096);
-        const range = pages.get(page);
-        if (range === undefined) pages.set(page, { first, end });
-        else {
-          range.first = Math.min(range.first, first);
-          range.end = Math.max(range.end, end);
-        }
-      }
+      addRange(pages, block.start, block.end);
+      if (block.slot !== null) addRange(pages, block.slot.stub, block.slot.stubEnd);
     }
     return [...pages.values()];
+  }
+}
+
+function addRange(pages: Map<number, { first: number; end: number }>, from: number, to: number): void {
+  for (let page = from >>> 12; page <= (to - 1) >>> 12; page++) {
+    const first = Math.max(from, page * 4096), end = Math.min(to, (page + 1) * 4096);
+    const range = pages.get(page);
+    if (range === undefined) pages.set(page, { first, end });
+    else {
+      range.first = Math.min(range.first, first);
+      range.end = Math.max(range.end, end);
+    }
   }
 }
 
@@ -82,15 +108,25 @@ export interface CodeReader {
   /** Position of guest address `address` in `bytes`. */
   position(address: number): number;
   available(address: number): number;
+  /** Whether the instruction at `address` has run, as far as that is known; without it everything counts as run. */
+  warm?(address: number): boolean;
+  /** Whether data at `address` may be read. */
+  readable?(address: number): boolean;
 }
 
 export interface RegionLimits {
   instructions: number;
   blocks: number;
 }
-export const DEFAULT_LIMITS: RegionLimits = { instructions: 400, blocks: 100 };
+export const DEFAULT_LIMITS: RegionLimits = { instructions: 1500, blocks: 400 };
 /** Of a region with many entries. */
 export const MERGED_LIMITS: RegionLimits = { instructions: 4000, blocks: 1000 };
+/** Of a function that is taken in where it is called. */
+const INLINE_LIMITS: RegionLimits = { instructions: 40, blocks: 12 };
+/** Instructions of a region, with all that is taken in. */
+const MOST_WITH_INLINED = 1200;
+/** Calls within calls that are taken in. */
+const INLINE_DEPTH = 3;
 
 interface Decoded {
   instruction: Instruction;
@@ -119,48 +155,76 @@ function classify(i: Instruction, next: number): { kind: number; target: number 
  * Breadth first, so that the code around a loop comes first.
  */
 export function discover(reader: CodeReader, entries: readonly number[], mode: 32 | 64, limits: RegionLimits = DEFAULT_LIMITS): Region | null {
-  const decoded = new Map<number, Decoded>();
-  const leaders = new Set<number>(entries);
+  const body = findBody(reader, entries, mode, limits);
+  const found = entries.filter((entry) => body.decoded.has(entry));
+  if (found.length === 0) return null;
+  const region = new Region(found, mode);
+  region.instructionCount = body.decoded.size;
+  const starts = [...found, ...[...body.leaders].filter((a) => !found.includes(a) && body.decoded.has(a)).sort((a, b) => a - b)];
+  addBlocks(region, body, starts, null);
+  for (const block of region.blocks) {
+    const targets = block.kind === End.jumpTo ? jumpTargets(reader, block.instructions, block.addresses, mode) : null;
+    if (targets === null) continue;
+    region.hasTableJump = true;
+    for (const target of targets) region.jumpTargets.add(target);
+  }
+  takeInCalls(region, reader);
+  for (const address of body.cold) region.cold.add(address);
+  return region;
+}
+
+/** The instructions of one function, as far as limits and warmth let. */
+interface Body {
+  decoded: Map<number, Decoded>;
+  leaders: Set<number>;
+  cold: Set<number>;
+}
+
+function findBody(reader: CodeReader, entries: readonly number[], mode: 32 | 64, limits: RegionLimits): Body {
+  const decoded = new Map<number, Decoded>(), leaders = new Set<number>(entries), cold = new Set<number>();
   const queue: number[] = [...entries];
-  let count = 0;
+  const follow = (target: number): void => {
+    if (leaders.has(target) || cold.has(target)) return;
+    if (!decoded.has(target) && reader.warm?.(target) === false) {
+      cold.add(target);
+      return;
+    }
+    leaders.add(target);
+    queue.push(target);
+  };
   for (let q = 0; q < queue.length && leaders.size <= limits.blocks; q++) {
     let address = queue[q]!;
-    while (!decoded.has(address) && count < limits.instructions) {
-      const available = reader.available(address);
-      const instruction = new Instruction();
-      if (available <= 0 || decode(reader.bytes, reader.position(address), available, mode, instruction) <= 0) break;
-      const next = address + instruction.length;
-      const { kind, target } = classify(instruction, next);
-      decoded.set(address, { instruction, kind, target });
-      count++;
-      if (kind === End.jump || kind === End.branch) follow(target);
-      if (kind === End.branch || kind === End.call || kind === End.callTo) follow(next);
-      if (kind !== End.fall) break;
+    while (!decoded.has(address) && decoded.size < limits.instructions) {
+      const d = decodeAt(reader, address, mode);
+      if (d === null) break;
+      const next = address + d.instruction.length;
+      decoded.set(address, d);
+      if (d.kind === End.jump || d.kind === End.branch) follow(d.target);
+      if (d.kind === End.branch || d.kind === End.call || d.kind === End.callTo) follow(next);
+      if (d.kind !== End.fall) break;
       address = next;
       if (leaders.has(address)) break;
     }
   }
-  const found = entries.filter((entry) => decoded.has(entry));
-  return found.length === 0 ? null : build(found, mode, decoded, leaders);
-
-  function follow(target: number): void {
-    if (leaders.has(target)) return;
-    leaders.add(target);
-    queue.push(target);
-  }
+  return { decoded, leaders, cold };
 }
 
-function build(entries: readonly number[], mode: 32 | 64, decoded: Map<number, Decoded>, leaders: Set<number>): Region {
-  const region = new Region(entries, mode);
-  region.instructionCount = decoded.size;
-  const numbers = new Map<number, number>();
-  const starts = [...entries, ...[...leaders].filter((a) => !entries.includes(a) && decoded.has(a)).sort((a, b) => a - b)];
+function decodeAt(reader: CodeReader, address: number, mode: 32 | 64): Decoded | null {
+  const available = reader.available(address), instruction = new Instruction();
+  if (available <= 0 || decode(reader.bytes, reader.position(address), available, mode, instruction) <= 0) return null;
+  return { instruction, ...classify(instruction, address + instruction.length) };
+}
+
+/** Appends the blocks of one body; `inside`: the call it is taken in for. Successors outside of the body are -1. */
+function addBlocks(region: Region, body: Body, starts: readonly number[], inside: InlinedCall | null): Map<number, number> {
+  const numbers = new Map<number, number>(), first = region.blocks.length;
   for (const start of starts) {
     numbers.set(start, region.blocks.length);
-    region.blocks.push(new Block(start));
+    region.blocks.push(new Block(start, inside));
   }
-  for (const block of region.blocks) fillBlock(block, decoded, leaders);
-  for (const block of region.blocks) {
+  for (let n = first; n < region.blocks.length; n++) {
+    const block = region.blocks[n]!;
+    fillBlock(block, body.decoded, body.leaders);
     const link = (address: number): void => {
       block.successors.push(numbers.get(address) ?? -1);
       block.outside.push(address);
@@ -168,7 +232,76 @@ function build(entries: readonly number[], mode: 32 | 64, decoded: Map<number, D
     if (block.kind === End.jump || block.kind === End.branch) link(block.target);
     if (block.kind !== End.jump && block.kind !== End.leave && block.kind !== End.jumpTo) link(block.end);
   }
-  return region;
+  return numbers;
+}
+
+/** Small callees become part of the region; calls through stubs learn where those lead. */
+function takeInCalls(region: Region, reader: CodeReader): void {
+  const bodies = new Map<number, Body | null>();
+  for (let n = 0; n < region.blocks.length; n++) {
+    const block = region.blocks[n]!;
+    if (block.kind !== End.call) continue;
+    block.slot = stubSlot(reader, block.target, region.mode);
+    const callee = block.target, depth = (block.inside?.depth ?? 0) + 1;
+    if (block.slot !== null || depth > INLINE_DEPTH || block.successors[0]! < 0 || region.entries.includes(callee) || isActive(block.inside, callee)) continue;
+    let body = bodies.get(callee);
+    if (body === undefined) bodies.set(callee, (body = smallBody(reader, callee, region.mode)));
+    if (body === null || region.instructionCount + body.decoded.size > MOST_WITH_INLINED) continue;
+    takeIn(region, block, body, { caller: block.inside, callee, returnTo: block.end, depth });
+  }
+}
+
+function takeIn(region: Region, call: Block, body: Body, inside: InlinedCall): void {
+  const returnBlock = call.successors[0]!, first = region.blocks.length;
+  region.instructionCount += body.decoded.size;
+  addBlocks(region, body, [inside.callee, ...[...body.leaders].filter((a) => a !== inside.callee && body.decoded.has(a)).sort((a, b) => a - b)], inside);
+  for (let n = first; n < region.blocks.length; n++) {
+    const block = region.blocks[n]!;
+    if (block.kind !== End.leave) continue;
+    block.kind = End.return;
+    block.successors = [returnBlock];
+    block.outside = [inside.returnTo];
+  }
+  call.kind = End.inlined;
+  call.successors = [first];
+  call.outside = [inside.callee];
+  for (const address of body.cold) region.cold.add(address);
+}
+
+function isActive(inside: InlinedCall | null, callee: number): boolean {
+  for (let at = inside; at !== null; at = at.caller) if (at.callee === callee) return true;
+  return false;
+}
+
+/** The body of a function that is small and ends in nothing but `ret`; else null. */
+function smallBody(reader: CodeReader, callee: number, mode: 32 | 64): Body | null {
+  if (reader.warm?.(callee) === false) return null;
+  const body = findBody(reader, [callee], mode, INLINE_LIMITS);
+  if (body.decoded.size === 0 || body.decoded.size >= INLINE_LIMITS.instructions || body.leaders.size > INLINE_LIMITS.blocks) return null;
+  let returns = false;
+  for (const { instruction, kind, target } of body.decoded.values()) {
+    if (kind === End.jumpTo) return null;
+    if (kind === End.jump && !body.decoded.has(target)) return null;
+    if (kind !== End.leave) continue;
+    if (rowAt(instruction.row).mnemonic !== 'ret') return null;
+    returns = true;
+  }
+  return returns ? body : null;
+}
+
+/** What a procedure linkage table's stub at `address` jumps through, if it is one. */
+function stubSlot(reader: CodeReader, address: number, mode: 32 | 64): Block['slot'] {
+  let at = address, d = decodeAt(reader, at, mode);
+  if (d !== null && rowAt(d.instruction.row).mnemonic === 'nop') d = decodeAt(reader, (at += d.instruction.length), mode);
+  if (d === null || d.kind !== End.jumpTo || d.instruction.op0.kind !== Kind.mem || d.instruction.index >= 0 || d.instruction.segment >= 0) return null;
+  const { base, disp, length, operandSize } = d.instruction, end = at + length;
+  if (base !== BASE_RIP && !(base < 0 && mode === 32)) return null;
+  const slot = (base === BASE_RIP ? end + disp : disp) >>> 0;
+  if (operandSize !== mode / 8 || reader.readable?.(slot) !== true || reader.readable(slot + 7) !== true) return null;
+  const view = new DataView(reader.bytes.buffer, reader.bytes.byteOffset), position = reader.position(slot);
+  if (mode === 64 && view.getUint32(position + 4, true) !== 0) return null;
+  const value = view.getUint32(position, true);
+  return reader.available(value) > 0 ? { address: slot, value, stub: address, stubEnd: end } : null;
 }
 
 function fillBlock(block: Block, decoded: Map<number, Decoded>, leaders: Set<number>): void {

@@ -23,10 +23,10 @@ import { type Block, End, type Region } from './region.ts';
 const LETTERS: Record<string, number> = { i: WasmType.i32, l: WasmType.i64, f: WasmType.f32, d: WasmType.f64, v: WasmType.v128 };
 const IF = opId('if'), LOOP = opId('loop'), BLOCK = opId('block'), END = opId('end');
 const EXPECTED_END: Record<number, number> = {
-  [End.jump]: opId('jump'), [End.branch]: opId('branch'), [End.call]: opId('call'), [End.callTo]: opId('callTo'),
+  [End.jump]: opId('jump'), [End.branch]: opId('branch'), [End.call]: opId('call'), [End.callTo]: opId('callTo'), [End.inlined]: opId('call'),
 };
-const JUMP_TO = opId('jumpTo');
-const LEAVES = new Set([opId('ret'), JUMP_TO]);
+const JUMP_TO = opId('jumpTo'), RET = opId('ret');
+const LEAVES = new Set([RET, JUMP_TO]);
 
 /** The lifter of a row, or undefined: the interpreter takes such instructions. */
 export type LifterOf = (row: number) => Lifter | undefined;
@@ -114,7 +114,9 @@ function endOf(ir: Columns, from: number, block: Block, isLast: boolean, dispatc
   switch (block.kind) {
     case End.jump: return { kind: 'jump' };
     case End.branch: return { kind: 'branch' };
-    case End.call: return { kind: 'call', target: block.target, returnTo: block.end };
+    case End.call: return { kind: 'call', target: block.target, slot: block.slot, returnTo: block.end };
+    case End.inlined: return { kind: 'inlined' };
+    case End.return: return lastOp === RET ? { kind: 'return', returnTo: block.inside!.returnTo } : null;
     case End.callTo: return { kind: 'callTo', returnTo: block.end };
     case End.jumpTo: return lastOp !== JUMP_TO ? null : dispatches ? { kind: 'jumpTo' } : { kind: 'leave' };
     case End.leave: return lastOp >= 0 && LEAVES.has(lastOp) ? { kind: 'leave' } : null;

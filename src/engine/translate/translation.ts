@@ -16,8 +16,10 @@ export interface Translation {
   /** null: there is nothing to translate at the address. */
   readonly module: WebAssembly.Module | null;
   readonly ranges: readonly CodeRange[];
-  readonly instructions: number;
-  readonly hasIndirectJump: boolean;
+  /** Different for each module. */
+  readonly id: number;
+  /** The requested address belongs to the region without being an entry: it is worth asking for again only if it stays hot. */
+  readonly later: boolean;
 }
 
 /** Guest bytes [first, first + bytes.length), in one page. */
