@@ -2,12 +2,13 @@ import { PERMISSION_TABLE, Perm } from './memoryLayout.ts';
 
 export const GUEST_PAGES = 1 << 20;
 
-/** Drops decoded and translated code of a page (machine/codePages.ts); the page's CODE bits are clear afterwards. */
+/** Drops decoded and translated code of a page (machine/codePages.ts): its CODE bits are cleared, CODE_W is W again. */
 export type DropCode = (memory: WebAssembly.Memory, page: number) => void;
 
 /**
  * The permission bytes of one process, as translated code tests them. Only the kernel thread changes R, W, X and ASK; taking one
- * away needs the process's threads stopped. The engine itself moves between W and CODE | CODE_W.
+ * away needs the process's threads stopped. The engine itself moves between W and CODE | CODE_W, also while the kernel is at it:
+ * both sides compare and exchange.
  */
 export class PermissionTable {
   readonly bytes: Uint8Array;
@@ -22,23 +23,31 @@ export class PermissionTable {
 
   /** Sets R, W, X, ASK as in `perm`; a page with decoded code keeps it when it stays executable, its W turned into CODE_W. */
   set(page: number, perm: number): void {
-    const old = this.bytes[page]!;
-    if ((old & Perm.CODE) !== 0) {
-      if ((perm & Perm.X) !== 0) {
-        this.bytes[page] = (perm & Perm.W) !== 0 ? (perm & ~Perm.W) | Perm.CODE | Perm.CODE_W : perm | Perm.CODE;
-        return;
+    for (;;) {
+      const old = Atomics.load(this.bytes, page);
+      let now = perm;
+      if ((old & Perm.CODE) !== 0) {
+        if ((perm & Perm.X) === 0) {
+          this.dropCode(this.memory, page);
+          continue;
+        }
+        now = (perm & Perm.W) !== 0 ? (perm & ~Perm.W) | Perm.CODE | Perm.CODE_W : perm | Perm.CODE;
       }
-      this.dropCode(this.memory, page);
+      if (Atomics.compareExchange(this.bytes, page, old, now) === old) return;
     }
-    this.bytes[page] = perm;
+  }
+
+  /** The page is not written to any more without asking. */
+  withholdWrite(page: number): void {
+    for (;;) {
+      const old = Atomics.load(this.bytes, page);
+      if ((old & (Perm.W | Perm.CODE_W)) === 0) return;
+      if (Atomics.compareExchange(this.bytes, page, old, (old & ~(Perm.W | Perm.CODE_W)) | Perm.ASK) === old) return;
+    }
   }
 
   /** The page's bytes are about to change by the kernel's hand or to go: decoded code of it is no longer true. */
   forgetCode(page: number): void {
-    const old = this.bytes[page]!;
-    if ((old & Perm.CODE) === 0) return;
-    this.dropCode(this.memory, page);
-    const now = this.bytes[page]!;
-    this.bytes[page] = (now & ~(Perm.CODE | Perm.CODE_W)) | ((old & Perm.CODE_W) !== 0 ? Perm.W : 0);
+    if ((Atomics.load(this.bytes, page) & Perm.CODE) !== 0) this.dropCode(this.memory, page);
   }
 }

@@ -106,7 +106,8 @@ export class CodePages {
     this.words[(run + Run.end) >> 2] = 0;
   }
 
-  private clearCode(page: number): void {
+  /** CODE goes, W is there again if the page may have it. Its code has been dropped, the lock is held. */
+  clearCode(page: number): void {
     const at = PERMISSION_TABLE + page;
     for (;;) {
       const old = Atomics.load(this.bytes, at);

@@ -26,10 +26,7 @@ export function forkAddressSpace(parent: AddressSpace): AddressSpace {
     if (vma.prot !== 0) child.permissions.bytes.fill(Perm.ASK, first, last);
     if (vma.object !== null || vma.wipeOnFork) continue;
     Lineage.forkPages(parent, child, first, last);
-    const permissions = parent.permissions.bytes;
-    for (let page = first; page < last; page++) {
-      if ((permissions[page]! & (Perm.W | Perm.CODE_W)) !== 0) permissions[page] = (permissions[page]! & ~(Perm.W | Perm.CODE_W)) | Perm.ASK;
-    }
+    for (let page = first; page < last; page++) parent.permissions.withholdWrite(page);
   }
   return child;
 }

@@ -173,10 +173,7 @@ export function clearPages(mm: AddressSpace, vma: Vma, start: number, end: numbe
   const last = end / PAGE_SIZE;
   for (let page = start / PAGE_SIZE; page < last; page++) {
     const state = pages[page]!;
-    if (permissions.bytes[page] !== 0) {
-      permissions.forgetCode(page);
-      permissions.bytes[page] = 0;
-    }
+    if (permissions.bytes[page] !== 0) permissions.set(page, 0);
     if (state === 0) continue;
     if ((state & (Page.needed | Page.lazy)) !== 0) mm.lineage.forget(page);
     pages[page] = (state & (Page.present | Page.shared | Page.stale)) !== 0 ? Page.stale : 0;
