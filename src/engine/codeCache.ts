@@ -83,7 +83,7 @@ export class CodeCache {
       this.faultAddress = addr;
       return 0;
     }
-    pages.lock();
+    this.lock(cpu);
     let record = this.find(addr);
     if (record === 0) record = this.make(addr, cpu, limit);
     pages.unlock();
@@ -154,7 +154,7 @@ export class CodeCache {
    * made from, one a page; when one of them changes the entry is dropped like any record.
    */
   installRegion(addr: number, cpu: number, slot: number, ranges: readonly { first: number; bytes: Uint8Array }[]): void {
-    this.pages.lock();
+    this.lock(cpu);
     const own = this.make(addr, cpu, MAX_RUN);
     const at = own > 0 ? this.allocate((2 + ranges.length) * RECORD_SIZE) : 0;
     if (at !== 0) {
@@ -343,9 +343,22 @@ export class CodeCache {
     return top;
   }
 
+  /**
+   * The pages' lock. Who holds it may be dropping everything, and waits for this thread to be out of the interpreter, where it may
+   * be now: it steps out while it waits. All records may be gone afterwards (see generation).
+   */
+  private lock(cpu: number): void {
+    const { pages } = this;
+    if (pages.tryLock()) return;
+    const inside = (cpu + EngineField.inside) >> 2;
+    const before = Atomics.exchange(pages.words, inside, 0);
+    pages.lock();
+    Atomics.store(pages.words, inside, before);
+  }
+
   /** Drops everything. The lock is held; all other threads of the process are called out of the interpreter first. */
   private flush(cpu: number): void {
-    const { words, bytes } = this.pages;
+    const { words } = this.pages;
     Atomics.store(words, Globals.flushing >> 2, 1);
     for (let n = 0; n < MAX_THREADS_PER_PROCESS; n++) {
       const other = CPU_AREA + n * Cpu.size;
@@ -356,8 +369,7 @@ export class CodeCache {
     for (let page = 0; page < 1 << 20; page++) {
       if (words[table + page] === 0) continue;
       words[table + page] = 0;
-      const old = bytes[PERMISSION_TABLE + page]!;
-      bytes[PERMISSION_TABLE + page] = (old & ~(Perm.CODE | Perm.CODE_W)) | ((old & Perm.CODE_W) !== 0 ? Perm.W : 0);
+      this.pages.clearCode(page);
     }
     this.cache.fill(NO_ADDRESS);
     words[Globals.arenaTop >> 2] = RECORD_ARENA;
@@ -367,18 +379,18 @@ export class CodeCache {
   }
 
   /** `record` is a direct jump without link, or a dropped record: lets it lead to `target`. */
-  connect(record: number, target: number, generation: number): void {
+  connect(record: number, target: number, generation: number, cpu: number): void {
     const { words, halves } = this.pages;
     if (words[Globals.generation >> 2] !== generation) return;
-    if (halves[record >> 1] === Case.stale && record !== target) this.forward(record, target);
+    if (halves[record >> 1] === Case.stale && record !== target) this.forward(record, target, generation, cpu);
     else Atomics.store(words, (record + Field.link) >> 2, target);
   }
 
   /** A dropped record that something still leads to goes on at `target`, until the next drop in the page. */
-  private forward(record: number, target: number): void {
+  private forward(record: number, target: number, generation: number, cpu: number): void {
     const { words, halves } = this.pages;
-    this.pages.lock();
-    const header = words[(CODE_PAGE_TABLE >> 2) + (words[(record + Field.rip) >> 2]! >>> 12)]!;
+    this.lock(cpu);
+    const header = words[Globals.generation >> 2] !== generation ? 0 : words[(CODE_PAGE_TABLE >> 2) + (words[(record + Field.rip) >> 2]! >>> 12)]!;
     const node = header === 0 || halves[record >> 1] !== Case.stale || halves[target >> 1] === Case.stale ? 0 : this.allocate(RECORD_SIZE);
     if (node !== 0) {
       words[node >> 2] = words[(header + PAGE_HEADER_FORWARDERS) >> 2]!;

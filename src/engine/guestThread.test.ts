@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { Cpu, Eflags } from '../machine/cpuState.ts';
-import { Globals } from '../machine/codeLayout.ts';
+import { EngineField, Globals } from '../machine/codeLayout.ts';
 import { CodePages } from '../machine/codePages.ts';
 import { Access, Exit, Vector } from '../machine/exit.ts';
 import { BIAS, Perm, RECORD_ARENA_END } from '../machine/memoryLayout.ts';
@@ -222,5 +222,27 @@ describe('guest thread', () => {
     g.run();
     expect([g.gpr(RAX), g.gpr(RCX), g.u32(Cpu.exitReason)]).toEqual([1600n, 0n, Exit.trap]);
     expect(words[Globals.generation >> 2]).toBeGreaterThan(0);
+  });
+
+  test('waits for the lock of the decoded code outside the interpreter: its holder may be waiting for that', () => {
+    const g = guest(64, 'f4'), words = new Int32Array(g.memory.buffer);
+    const { compareExchange } = Atomics;
+    let looks = 0;
+    Atomics.store(words, Globals.lock >> 2, 1);
+    Atomics.compareExchange = ((...args: Parameters<typeof compareExchange>) => {
+      const found = compareExchange(...args);
+      if (args[1] === Globals.lock >> 2 && found === 1) {
+        // As flush() does it: the holder goes on when nobody is inside.
+        if (Atomics.load(words, (g.cpu + EngineField.inside) >> 2) === 0) Atomics.store(words, Globals.lock >> 2, 0);
+        else if (++looks > 1000) throw new Error('both wait for ever');
+      }
+      return found;
+    }) as typeof compareExchange;
+    try {
+      g.run();
+    } finally {
+      Atomics.compareExchange = compareExchange;
+    }
+    expect([g.rip, looks]).toEqual([CODE, 1]);
   });
 });

@@ -114,14 +114,15 @@ export class GuestThread {
    */
   private nested(cpu: number, pc: number, depth: number, returnTo: number): number {
     const machine = this.machine!, code = machine.code;
-    const words = code.current().words;
+    const words = code.current().words, dropped = words[Globals.regionsDropped >> 2];
     if (pc !== -1) {
       setRip(words, cpu, pc);
       // It may only have lost its place in the jump cache.
-      if (code.lookup(pc >>> 0, cpu) !== 0 && machine.regions.canEnter(pc >>> 0)) return machine.interpreter.enter(cpu, pc, depth, returnTo);
+      const here = code.lookup(pc >>> 0, cpu) !== 0 && machine.regions.canEnter(pc >>> 0) && words[Globals.regionsDropped >> 2] === dropped;
+      if (here) return machine.interpreter.enter(cpu, pc, depth, returnTo);
       machine.regions.missed(pc >>> 0, cpu);
     }
-    const outer = words[(cpu + EngineField.depth) >> 2]!, dropped = words[Globals.regionsDropped >> 2];
+    const outer = words[(cpu + EngineField.depth) >> 2]!;
     words[(cpu + EngineField.depth) >> 2] = depth;
     code.hold(returnTo >>> 0);
     this.activation(machine, cpu, returnTo >>> 0, words[(cpu + SP) >> 2]! >>> 0);
@@ -156,10 +157,13 @@ export class GuestThread {
         leave(words, cpu);
         return leaveFetchFault(words, cpu, code.faultAddress);
       }
-      if (from !== 0) code.connect(from, record, generation);
+      const found = code.generation;
+      if (from !== 0) code.connect(from, record, generation, cpu);
       from = 0;
+      // While it waited for the lock all records may have been dropped, this one too.
+      if (code.generation !== found) continue;
       if (execHooks.enter) execHooks.enter(cpu, rip);
-      generation = code.generation;
+      generation = found;
       if ((words[(cpu + Cpu.eflagsSystem) >> 2]! & Eflags.TF) !== 0) {
         if (this.singleStep(machine, cpu, record)) return false;
         continue;

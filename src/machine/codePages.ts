@@ -17,8 +17,12 @@ export class CodePages {
     this.bytes = new Uint8Array(buffer);
   }
 
+  tryLock(): boolean {
+    return Atomics.compareExchange(this.words, Globals.lock >> 2, 0, 1) === 0;
+  }
+
   lock(): void {
-    while (Atomics.compareExchange(this.words, Globals.lock >> 2, 0, 1) !== 0) continue;
+    while (!this.tryLock()) continue;
   }
 
   unlock(): void {
