@@ -71,16 +71,18 @@ async function command() {
     bundle('src/index.ts', 'index.mjs', { define: { ...common.define, ...runs } }),
   ]);
   chmodSync(join(dist, 'tuxlate.js'), 0o755);
-  const kept = { ...bundles, runs: JSON.parse(runs.TUXLATE_RUNS) };
+  const kept = { ...bundles, runs: JSON.parse(runs.TUXLATE_RUNS), interpreter: JSON.parse(runs.TUXLATE_RUNS) };
   for (const name of readdirSync(dist)) {
-    if (name.endsWith('.cache') && !Object.entries(kept).some(([of, hash]) => name.startsWith(`${of}-${hash}`))) rmSync(join(dist, name), { force: true });
+    if (name.endsWith('.draft') || (name.endsWith('.cache') && !Object.entries(kept).some(([of, hash]) => name.startsWith(`${of}-${hash}`)))) rmSync(join(dist, name), { force: true });
   }
 }
 
 /** On Linux a first run, so that the compiled code which runs keep beside the bundles is there from the beginning. */
 function firstRun() {
   if (process.platform !== 'linux' || !existsSync('/bin/sh')) return;
-  spawnSync(process.execPath, [join(dist, 'tuxlate.js'), '/bin/sh', '-c', '/bin/true; /bin/true; /bin/true'], { stdio: 'ignore', timeout: 20_000 });
+  spawnSync(process.execPath, [join(dist, 'tuxlate.js'), '/bin/sh', '-c', '/bin/true; /bin/true; /bin/true'], {
+    stdio: 'ignore', timeout: 20_000, env: { ...process.env, TUXLATE_CACHE_DIR: dist },
+  });
 }
 
 function hashOf(...parts) {

@@ -74,31 +74,54 @@ function putField(buf: Uint8Array, at: number, type: FieldType, value: number): 
   }
 }
 
+interface Fields<N extends string> {
+  readonly offset: Readonly<Record<string, number>>;
+  readonly types: Readonly<Record<string, FieldType>>;
+  readonly lengths: Readonly<Record<string, number>>;
+  readonly numbers: readonly { readonly name: N; readonly offset: number; readonly type: FieldType }[];
+}
+
+function fieldsOf<N extends string>(data: LayoutData): Fields<N> {
+  const offset: Record<string, number> = {};
+  const types: Record<string, FieldType> = {};
+  const lengths: Record<string, number> = {};
+  const numbers: { name: N; offset: number; type: FieldType }[] = [];
+  for (const [name, field] of Object.entries(data.fields)) {
+    offset[name] = field[0];
+    types[name] = field[1];
+    if (field[1] === 'bytes') lengths[name] = field[2];
+    else numbers.push({ name: name as N, offset: field[0], type: field[1] });
+  }
+  return { offset, types, lengths, numbers };
+}
+
 /** Reader and writer of one structure. `N` names the numeric fields, `B` the byte-array fields. */
 export class Layout<N extends string = string, B extends string = never> {
   readonly size: number;
-  /** Offset of every field. */
-  readonly offset: Readonly<Record<N | B, number>>;
-  private readonly types: Readonly<Record<string, FieldType>>;
-  private readonly lengths: Readonly<Record<string, number>>;
-  private readonly numbers: readonly { readonly name: N; readonly offset: number; readonly type: FieldType }[];
+  private readonly data: LayoutData;
+  /** Made at the first use: most runs need few of the layouts there are. */
+  private made: Fields<N> | null = null;
 
   constructor(data: LayoutData) {
-    const offset: Record<string, number> = {};
-    const types: Record<string, FieldType> = {};
-    const lengths: Record<string, number> = {};
-    const numbers: { name: N; offset: number; type: FieldType }[] = [];
-    for (const [name, field] of Object.entries(data.fields)) {
-      offset[name] = field[0];
-      types[name] = field[1];
-      if (field[1] === 'bytes') lengths[name] = field[2];
-      else numbers.push({ name: name as N, offset: field[0], type: field[1] });
-    }
     this.size = data.size;
-    this.offset = offset as Record<N | B, number>;
-    this.types = types;
-    this.lengths = lengths;
-    this.numbers = numbers;
+    this.data = data;
+  }
+
+  private get fields(): Fields<N> {
+    return (this.made ??= fieldsOf<N>(this.data));
+  }
+  /** Offset of every field. */
+  get offset(): Readonly<Record<N | B, number>> {
+    return this.fields.offset as Readonly<Record<N | B, number>>;
+  }
+  private get types(): Readonly<Record<string, FieldType>> {
+    return this.fields.types;
+  }
+  private get lengths(): Readonly<Record<string, number>> {
+    return this.fields.lengths;
+  }
+  private get numbers(): Fields<N>['numbers'] {
+    return this.fields.numbers;
   }
 
   /** All numeric fields of the structure at `at`. */

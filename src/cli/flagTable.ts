@@ -20,6 +20,7 @@ export const runFlags: readonly FlagRow[] = [
   { name: 'trace', kind: 'value', metavar: 'ITEM,...', bare: 'help', help: 'write what happens to stderr; --trace=help lists the items' },
   { name: 'strace', kind: 'switch', help: 'the same as --trace=syscall,signal' },
   { name: 'trace-file', short: 'o', kind: 'value', metavar: 'FILE', help: 'write the trace to FILE' },
+  { name: 'no-cache', kind: 'switch', help: 'neither use nor keep what runs keep for later ones\n(compiled and decoded code, in ~/.cache/tuxlate)' },
   { name: 'version', kind: 'switch', help: 'print the version' },
   { name: 'help', short: 'h', kind: 'switch', help: 'print this help' },
   { name: 'set-env', short: 'E', kind: 'list', metavar: 'NAME=VALUE,...', help: "qemu's spelling of --env", hidden: true },

@@ -44,7 +44,7 @@ async function run(workers: NodeWorkers | null): Promise<void> {
     process.exit(0);
   }
   const observe = await traceObserver(parsed.flags);
-  endLike(await runOnNode(workers!, runOptions(parsed.flags, parsed.rest, observe)));
+  endLike(await runOnNode(workers!, runOptions(parsed.flags, parsed.rest, observe), parsed.flags.get('no-cache') !== true));
 }
 
 /** `workers` is null when the command line asks for no program. */

@@ -46,7 +46,7 @@ export class CodeCache {
   private readonly held: number[] = [];
   /** What all workers have decoded; null: nothing is shared. */
   private readonly shared: DecodedRuns | null;
-  /** The last run ended where it did for other reasons than its own bytes. */
+  /** The last run holds what is no instruction here, or faults: other bytes than its own may have decided that. */
   private cut = false;
   /** Where a fetch failed when lookup() returned 0. */
   faultAddress = 0;
@@ -258,7 +258,8 @@ export class CodeCache {
     if (shared === null || decodeHooks.decoded !== null) return this.decodeRun(addr, cpu, MAX_RUN);
     const circumstances = this.segmentBases(cpu) | (words[(cpu + Cpu.long) >> 2] !== 0 ? 0x100 : 0);
     const known = shared.find(addr, circumstances, bytes, addr + BIAS);
-    if (known !== 0) {
+    // One that goes on in the next page: the fetch must not fault there.
+    if (known !== 0 && this.reaches(addr, addr + shared.byteCount(known))) {
       shared.copyRecords(known, writer.words);
       writer.count = shared.recordCount(known);
       return addr + shared.byteCount(known);
@@ -268,6 +269,11 @@ export class CodeCache {
     return end;
   }
 
+  private reaches(addr: number, end: number): boolean {
+    const last = (end - 1) >>> 12;
+    return last === addr >>> 12 || (this.pages.bytes[PERMISSION_TABLE + last]! & Perm.X) !== 0;
+  }
+
   /** Fills the writer from `addr` on; returns the end of the last instruction. */
   private decodeRun(addr: number, cpu: number, limit: number): number {
     const pages = this.pages, writer = this.writer, i = this.instruction;
@@ -275,14 +281,13 @@ export class CodeCache {
     const bases = this.segmentBases(cpu);
     const pageEnd = ((addr >>> 12) + 1) * 4096;
     const nextPage = (pages.bytes[PERMISSION_TABLE + (pageEnd >>> 12)]! & Perm.X) !== 0 ? 15 : 0;
-    let rip = addr, flags = -1, broken = false;
+    let rip = addr, flags = -1;
     this.cut = true;
     for (let n = 0; n < limit; n++) {
       if (rip >= pageEnd) break;
       const length = decode(pages.bytes, rip + BIAS, pageEnd - rip + nextPage, mode, i);
       if (length === Decode.needMore) {
         if (n === 0) { this.faultAddress = pageEnd; return rip; }
-        broken = true;
         break;
       }
       if (length < 0) {
@@ -291,7 +296,7 @@ export class CodeCache {
         writer.plain(Case.goto, rip + 1, rip + 1, 0);
         return rip + 1;
       }
-      if (rip + length > pageEnd && n > 0) { broken = true; break; }
+      if (rip + length > pageEnd && n > 0) break;
       if (decodeHooks.decoded) decodeHooks.decoded(rip, i);
       if (!writer.instruction(i, rip, bases, flags)) {
         if (decodeHooks.unknown) decodeHooks.unknown(rip, i);
@@ -301,8 +306,7 @@ export class CodeCache {
       rip += length;
       if (ends[i.mnemonic] !== 0) break;
     }
-    // not by the end of its page, nor by bytes that are no instruction
-    this.cut = rip > pageEnd || broken;
+    this.cut = false;
     writer.plain(Case.goto, rip, rip, 0);
     return rip;
   }

@@ -52,7 +52,7 @@ export class DecodedRuns {
   copyRecords(entry: number, to: Int32Array): void {
     const { words } = this;
     const from = entry + Entry.size + ((this.byteCount(entry) + 3) >> 2), count = this.recordCount(entry) * RECORD_WORDS;
-    for (let k = 0; k < count; k++) to[k] = words[from + k]!;
+    to.set(words.subarray(from, from + count));
   }
 
   /** `records` are as decoded, without links. */
@@ -79,6 +79,19 @@ export class DecodedRuns {
       words[entry + Entry.next] = old;
       if (Atomics.compareExchange(words, head, old, entry) === old) return;
     }
+  }
+
+  /** The interpreter's cases in the records of all entries. Nobody may be adding. */
+  cases(): Set<number> {
+    const { words } = this;
+    const cases = new Set<number>();
+    for (let entry = FIRST_ENTRY; entry < words[TOP]!;) {
+      const records = entry + Entry.size + ((this.byteCount(entry) + 3) >> 2), count = this.recordCount(entry);
+      // A record begins with its case.
+      for (let k = 0; k < count; k++) cases.add(words[records + k * RECORD_WORDS]! & 0xffff);
+      entry = records + count * RECORD_WORDS;
+    }
+    return cases;
   }
 }
 

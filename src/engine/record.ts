@@ -8,18 +8,26 @@ import { AddressCase, caseKey, FIRST_ADDRESS_CASE, Form, formOf, memoryOperand }
 
 /** The case numbers of the interpreter module by key, from its `cases` section. */
 export class CaseTable {
-  private readonly byKey: Uint16Array;
+  private section: ArrayBuffer | null;
+  /** Made when it is asked for: a program all of whose code was decoded before does not need it. */
+  private byKey: Uint16Array = new Uint16Array(0);
 
   constructor(section: ArrayBuffer) {
+    this.section = section;
+  }
+
+  private fill(section: ArrayBuffer): void {
     const count = section.byteLength / 6;
     const keys = new Uint32Array(section, 0, count), cases = new Uint16Array(section, count * 4, count);
     const byKey = new Uint16Array(count > 0 ? keys[count - 1]! + 1 : 0);
     for (let k = 0; k < count; k++) byKey[keys[k]!] = cases[k]!;
     this.byKey = byKey;
+    this.section = null;
   }
 
   /** 0 when the interpreter has no such case. */
   get(key: number): number {
+    if (this.section !== null) this.fill(this.section);
     return key < this.byKey.length ? this.byKey[key]! : 0;
   }
 }

@@ -1,5 +1,5 @@
 import { fstatSync, openSync } from 'node:fs';
-import { ReadStream, isatty } from 'node:tty';
+import type { ReadStream } from 'node:tty';
 import { EAGAIN } from '../abi/linux/errno.ts';
 import type { Console, HostInput, HostOutput, HostTerminal, StreamKind, WindowSize } from '../host/console.ts';
 import { DirectOutput, PipeInput, PipeOutput, StreamInput } from './pipes.ts';
@@ -7,13 +7,14 @@ import { DirectOutput, PipeInput, PipeOutput, StreamInput } from './pipes.ts';
 const WINDOWS = process.platform === 'win32';
 
 function kindOf(fd: number): StreamKind {
-  if (isatty(fd)) return 'tty';
   try {
     const stat = fstatSync(fd);
+    if (stat.isCharacterDevice() && process.getBuiltinModule('node:tty').isatty(fd)) return 'tty';
     return stat.isFIFO() || stat.isSocket() ? 'pipe' : 'file';
   } catch {
     // A Windows descriptor that has no status can still be a pipe.
-    return WINDOWS ? 'pipe' : 'closed';
+    if (!WINDOWS) return 'closed';
+    return process.getBuiltinModule('node:tty').isatty(fd) ? 'tty' : 'pipe';
   }
 }
 
@@ -80,7 +81,7 @@ class NodeTerminal implements HostTerminal {
   #raw = false;
 
   constructor(inputFd: number, out: NodeJS.WriteStream, outFd: number) {
-    this.#stream = inputFd === 0 ? (process.stdin as unknown as ReadStream) : inputFd > 0 ? new ReadStream(inputFd) : null;
+    this.#stream = inputFd === 0 ? (process.stdin as unknown as ReadStream) : inputFd > 0 ? new (process.getBuiltinModule('node:tty').ReadStream)(inputFd) : null;
     this.#out = out;
     const none = { on: () => none, pause: () => none, resume: () => none } as unknown as NodeJS.ReadableStream;
     this.input = new StreamInput('tty', inputFd, this.#stream ?? none);

@@ -1,51 +1,46 @@
 /**
- * The store of decoded code (engine/decodedRuns.ts) outlives a run as a file beside the bundles: what the usual programs begin
- * with is decoded once. The file's name changes with everything that could change a record; an entry is used only where the
- * guest's bytes are the same.
+ * The store of decoded code (engine/decodedRuns.ts) outlives a run: what the usual programs begin with is decoded once. The
+ * file's name changes with everything that could change a record; an entry is used only where the guest's bytes are the same.
  */
-import { closeSync, fstatSync, openSync, readSync, renameSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { DECODED_RUNS_BYTES } from '../engine/decodedRuns.ts';
+import { DECODED_RUNS_BYTES, DecodedRuns } from '../engine/decodedRuns.ts';
+import { readKept, writeKept } from './keptFiles.ts';
 
-const path = fileURLToPath(new URL(`./runs-${TUXLATE_RUNS}.cache`, import.meta.url));
+const here = fileURLToPath(new URL('.', import.meta.url));
+const name = `runs-${TUXLATE_RUNS}.cache`;
 /** A file is not made longer than this, and only for some gain. */
 const LONGEST = 6 << 20;
-const WORTH_KEEPING = 32 << 10;
+const WORTH_KEEPING = 16 << 10;
 
 export class KeptRuns {
   readonly buffer = new SharedArrayBuffer(DECODED_RUNS_BYTES);
   #loaded = 0;
 
-  constructor() {
-    try {
-      const fd = openSync(path, 'r');
-      const { size } = fstatSync(fd);
-      if (size > 0 && size <= LONGEST && readSync(fd, new Uint8Array(this.buffer, 0, size)) === size) this.#loaded = size;
-      closeSync(fd);
-    } catch {
-      // None yet.
-    }
-    // Cut short, it is no store.
-    if (this.#used() !== this.#loaded) {
-      new Uint8Array(this.buffer, 0, LONGEST).fill(0);
-      this.#loaded = 0;
-    }
+  constructor(useKept: boolean) {
+    const bytes = useKept ? readKept(name, here) : null;
+    if (bytes === null || bytes.length > LONGEST || (bytes.length & 3) !== 0) return;
+    // The first word says how much is in use.
+    if (new Int32Array(bytes.buffer, 0, 1)[0]! * 4 !== bytes.length) return;
+    new Uint8Array(this.buffer).set(bytes);
+    this.#loaded = bytes.length;
   }
 
-  /** The first word says how much is in use. */
+  /** Whether this run has added enough to write the file anew. */
+  get grown(): boolean {
+    const used = this.#used();
+    return used <= LONGEST && used >= this.#loaded + WORTH_KEEPING;
+  }
+
   #used(): number {
     return new Int32Array(this.buffer, 0, 1)[0]! * 4;
   }
 
   keep(): void {
-    const used = this.#used();
-    if (used > LONGEST || used < this.#loaded + WORTH_KEEPING) return;
-    const draft = `${path}.${process.pid}`;
-    try {
-      writeFileSync(draft, new Uint8Array(this.buffer, 0, used));
-      renameSync(draft, path);
-    } catch {
-      // A directory that cannot be written.
-    }
+    writeKept(name, new Uint8Array(this.buffer, 0, this.#used()));
+  }
+
+  /** The interpreter's cases that programs have used. */
+  cases(): Set<number> {
+    return new DecodedRuns(this.buffer).cases();
   }
 }

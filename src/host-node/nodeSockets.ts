@@ -1,5 +1,5 @@
 /** TCP and UDP through node:net and node:dgram. */
-import { createSocket, type Socket as DatagramSocket } from 'node:dgram';
+import type { Socket as DatagramSocket } from 'node:dgram';
 import { readFileSync } from 'node:fs';
 import { createServer, connect as netConnect, isIPv6, type Server, type Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
@@ -271,7 +271,8 @@ export class NodeSockets implements Sockets {
 
   datagrams(at: HostAddress, options: { v6Only: boolean; reuseAddr: boolean }, done: (result: HostDatagrams | number) => void): void {
     const isV6 = isIPv6(at.ip.split('%')[0]!);
-    const socket = createSocket({
+    // Few programs need it.
+    const socket = process.getBuiltinModule('node:dgram').createSocket({
       type: isV6 ? 'udp6' : 'udp4',
       reuseAddr: options.reuseAddr,
       ipv6Only: options.v6Only,

@@ -1,11 +1,12 @@
 /** Runs one program on Node: makes the ports, joins signals and the terminal to the emulator. */
 import { readFileSync } from 'node:fs';
-import { cpus, freemem, totalmem } from 'node:os';
+import { availableParallelism, freemem, totalmem } from 'node:os';
 import { Emulator } from '../boot/emulator.ts';
 import type { RunOptions, RunResult } from '../boot/options.ts';
 import { MAILBOX_BYTES } from '../machine/mailbox.ts';
 import { NodeClock, wallOffsetNs } from './clock.ts';
 import { NodeConsole } from './console.ts';
+import { KeptInterpreter } from './keptInterpreter.ts';
 import { KeptRuns } from './keptRuns.ts';
 import { NodeFiles } from './nodeFiles.ts';
 import { NodeRandom } from './random.ts';
@@ -33,11 +34,19 @@ function moduleOf(name: string): WebAssembly.Module {
   return new WebAssembly.Module(readFileSync(new URL(name, import.meta.url)));
 }
 
-export async function runOnNode(workers: NodeWorkers, options: RunOptions): Promise<RunResult> {
+/** No guest runs any more. */
+function keep(interpreter: KeptInterpreter, runs: KeptRuns): void {
+  const { grown } = runs;
+  if (grown) runs.keep();
+  if (grown || !interpreter.found) interpreter.keep(runs.cases());
+}
+
+/** `useKept`: with what earlier runs have kept, and keeping for later ones. */
+export async function runOnNode(workers: NodeWorkers, options: RunOptions, useKept = true): Promise<RunResult> {
   const mailbox = new SharedArrayBuffer(MAILBOX_BYTES);
-  const runs = new KeptRuns();
+  const interpreter = new KeptInterpreter(useKept), runs = new KeptRuns(useKept);
   const offset = wallOffsetNs();
-  workers.init({ interpreter: moduleOf('./interpreter.wasm'), helpers: moduleOf('./helpers.wasm'), mailbox, wallOffsetNs: offset, decodedRuns: runs.buffer });
+  workers.init({ interpreter: interpreter.module, helpers: moduleOf('./helpers.wasm'), mailbox, wallOffsetNs: offset, decodedRuns: runs.buffer });
   const terminal = new NodeConsole();
   const sockets = new NodeSockets();
   // Waiting for the mailbox alone does not keep Node running.
@@ -51,7 +60,7 @@ export async function runOnNode(workers: NodeWorkers, options: RunOptions): Prom
         random: new NodeRandom(),
         sockets,
         workers,
-        cpus: cpus().length,
+        cpus: availableParallelism(),
         memory: () => ({ total: totalmem(), free: freemem() }),
         mailbox,
         yieldTurn,
@@ -69,6 +78,6 @@ export async function runOnNode(workers: NodeWorkers, options: RunOptions): Prom
     clearInterval(alive);
     terminal.close();
     workers.close();
-    runs.keep();
+    if (useKept) keep(interpreter, runs);
   }
 }

@@ -189,10 +189,12 @@ function buildOps(): OpInfo[] {
 }
 
 /** By number. */
-export const ops: readonly OpInfo[] = buildOps();
-const byName = new Map<string, number>(ops.map((op) => [op.name, op.id]));
+// Those that only want other facts of this file do not pay for the table.
+export const ops: readonly OpInfo[] = /* @__PURE__ */ buildOps();
+let byName: Map<string, number> | null = null;
 
 export function opId(name: string): number {
+  byName ??= new Map(ops.map((op) => [op.name, op.id]));
   const id = byName.get(name);
   if (id === undefined) throw new Error(`no IR operation ${name}`);
   return id;

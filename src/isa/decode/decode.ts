@@ -6,7 +6,7 @@ import { mnemonicOfRow } from '../mnemonics.ts';
 import { GROUP, GROUP_ENTRIES, RowBits, SLOTS_PER_MODE } from './layout.ts';
 import { decodeMemory, decodeMemory16 } from './memory.ts';
 import { decodeOperands, Bad } from './operands.ts';
-import { groups, operandCounts, rmTables, rowBits, slotHasModrm, slots, XCHG_ROW } from './tables.ts';
+import { groups, loadTables, operandCounts, rmTables, rowBits, slotHasModrm, slots, XCHG_ROW } from './tables.ts';
 
 /** Results of decode() below 1. */
 export const Decode = {
@@ -31,6 +31,7 @@ let consumed = 0;
  * Returns its length, or a `Decode` value; `out` is meaningful only with a length.
  */
 export function decode(bytes: Uint8Array, offset: number, available: number, mode: number, out: Instruction): number {
+  if (slots.length === 0) loadTables();
   if (available >= MAX_LENGTH && offset + SCRATCH <= bytes.length) {
     const length = decodeAt(bytes, offset, mode, out);
     if (length > MAX_LENGTH || (length < 0 && consumed > MAX_LENGTH)) return Decode.tooLong;

@@ -26,9 +26,10 @@ export function pack(values: ArrayLike<number>): string {
 const valueOfDigit = new Uint8Array(128);
 for (let k = 0; k < 64; k++) valueOfDigit[DIGITS.charCodeAt(k)] = k;
 
-export function unpack(text: string): Uint16Array {
+/** Reads the numbers of `text` one after the other. */
+function reader(text: string): () => number {
   let at = 0;
-  const number = (): number => {
+  return () => {
     let n = 0;
     for (;;) {
       const digit = valueOfDigit[text.charCodeAt(at++)]!;
@@ -36,6 +37,15 @@ export function unpack(text: string): Uint16Array {
       if (digit < 32) return n;
     }
   };
+}
+
+/** How many values unpack() finds. */
+export function packedLength(text: string): number {
+  return reader(text)();
+}
+
+export function unpack(text: string): Uint16Array {
+  const number = reader(text);
   const out = new Uint16Array(number());
   for (let k = 0; k < out.length;) {
     const end = k + number() + 1;

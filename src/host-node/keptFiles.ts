@@ -1,0 +1,116 @@
+/**
+ * Files that spare later runs work an earlier one has done: compiled code of our own scripts, decoded and translated guest code.
+ * Some come with the installation, in dist/; new ones go to the user's cache directory. Their names change with all that
+ * they depend on. A file is written whole, flushed, then renamed, so a run sees all of one or nothing, and ends in its length and a
+ * sum, for V8 believes what it is given. Several runs may write the same one. Everything works without them, a little later.
+ */
+import { closeSync, fstatSync, fsyncSync, mkdirSync, openSync, readdirSync, readSync, renameSync, statSync, unlinkSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** All files together; beyond it the oldest go. */
+const MOST_BYTES = 256 << 20;
+/** What a run that was ended left behind. */
+const DRAFT_LIFE_MS = 3_600_000;
+
+function userDirectory(): string {
+  const { env } = process;
+  if (env['TUXLATE_CACHE_DIR']) return env['TUXLATE_CACHE_DIR'];
+  if (process.platform === 'win32') return env['LOCALAPPDATA'] ? join(env['LOCALAPPDATA'], 'tuxlate', 'cache') : '';
+  const base = env['XDG_CACHE_HOME'] || (env['HOME'] ? `${env['HOME']}/.cache` : '');
+  return base.startsWith('/') ? `${base}/tuxlate` : '';
+}
+
+/** The last words of a file: what it is, its length without them, a sum. */
+const TRAILER_BYTES = 12;
+const MAGIC = 0x6b787574;
+/** One word of so many goes into the sum: a lost block shows. */
+const SUM_STRIDE = 61;
+
+function sumOf(bytes: Uint8Array): number {
+  const words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2);
+  let sum = bytes.length;
+  for (let k = 0; k < words.length; k += SUM_STRIDE) sum = (Math.imul(sum, 31) + words[k]!) | 0;
+  return sum;
+}
+
+function trailerOf(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(Int32Array.of(MAGIC, bytes.length, sumOf(bytes)).buffer);
+}
+
+/** What was kept: `file` without its trailer; null if it is damaged. */
+function contents(file: Uint8Array): Uint8Array | null {
+  const length = file.length - TRAILER_BYTES;
+  if (length < 0) return null;
+  const bytes = file.subarray(0, length), trailer = trailerOf(bytes);
+  return trailer.every((byte, k) => byte === file[length + k]) ? bytes : null;
+}
+
+/** Empty: there is none. */
+const directory = userDirectory();
+
+function readAt(path: string, shared: boolean): Uint8Array | null {
+  let fd: number;
+  try {
+    fd = openSync(path, 'r');
+  } catch {
+    return null;
+  }
+  try {
+    const { size, uid, mode } = fstatSync(fd);
+    // Code of somebody else is not run.
+    const own = process.getuid?.();
+    if (!shared && own !== undefined && (uid !== own || (mode & 0o022) !== 0)) return null;
+    const bytes = new Uint8Array(size);
+    return readSync(fd, bytes) === size ? contents(bytes) : null;
+  } catch {
+    return null;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** The user's own, else the one in `installed` (dist/). The buffer of the result may be longer than the result. */
+export function readKept(name: string, installed: string): Uint8Array | null {
+  return (directory === '' ? null : readAt(join(directory, name), false)) ?? readAt(join(installed, name), true);
+}
+
+export function writeKept(name: string, bytes: Uint8Array): void {
+  if (directory === '') return;
+  // Workers of one process may write the same file.
+  const path = join(directory, name), draft = `${path}.${process.pid}.${Math.random().toString(36).slice(2)}.draft`;
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    const fd = openSync(draft, 'wx', 0o644);
+    try {
+      for (const part of [bytes, trailerOf(bytes)]) for (let at = 0; at < part.length;) at += writeSync(fd, part, at);
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    renameSync(draft, path);
+    bound();
+  } catch {
+    // A directory that cannot be written.
+  }
+}
+
+/** Keeps the directory to its size. Another run may remove the same files. */
+function bound(): void {
+  if (process.env['TUXLATE_CACHE_DIR']) return;
+  const files: { path: string; size: number; time: number }[] = [];
+  let total = 0;
+  for (const name of readdirSync(directory)) {
+    const path = join(directory, name), { size, mtimeMs } = statSync(path);
+    if (name.endsWith('.draft') && Date.now() - mtimeMs > DRAFT_LIFE_MS) unlinkSync(path);
+    else if (name.endsWith('.cache')) {
+      files.push({ path, size, time: mtimeMs });
+      total += size;
+    }
+  }
+  files.sort((a, b) => a.time - b.time);
+  for (const { path, size } of files) {
+    if (total <= MOST_BYTES) return;
+    unlinkSync(path);
+    total -= size;
+  }
+}

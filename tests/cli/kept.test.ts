@@ -1,0 +1,83 @@
+/** What runs keep for later ones (src/host-node/keptFiles.ts). Needs dist/ (npm run build) and a Linux host. */
+import { spawn, spawnSync } from 'node:child_process';
+import { chmodSync, cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+const built = join(import.meta.dirname, '..', '..', 'dist');
+let dir = '';
+/** An installation whose own directory has nothing kept. */
+let dist = '';
+
+beforeAll(() => {
+  dir = mkdtempSync(join(tmpdir(), 'tuxlate-kept-'));
+  dist = join(dir, 'dist');
+  cpSync(built, dist, { recursive: true, filter: (path) => !path.endsWith('.cache') });
+});
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+const environment = (cache: string): NodeJS.ProcessEnv => {
+  const { TUXLATE_CACHE_DIR: _, ...env } = process.env;
+  return { ...env, XDG_CACHE_HOME: join(dir, cache) };
+};
+const script = ['/bin/sh', '-c', 'for k in 1 2 3; do /bin/echo $k; done; exit 5'];
+function run(cache: string, flags: string[] = []) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [join(dist, 'tuxlate.js'), ...flags, ...script], { encoding: 'latin1', env: environment(cache), timeout: 60_000 });
+  return { status, stdout, stderr };
+}
+const right = { status: 5, stdout: '1\n2\n3\n', stderr: '' };
+const filesOf = (cache: string): string[] => {
+  const path = join(dir, cache, 'tuxlate');
+  return existsSync(path) ? readdirSync(path).map((name) => join(path, name)) : [];
+};
+const kindsOf = (cache: string): Set<string> => new Set(filesOf(cache).map((path) => /([a-zA-Z]+)-[^/]*$/.exec(path)![1]!));
+
+describe.runIf(process.platform === 'linux')('what runs keep', () => {
+  test('goes to the user\'s cache directory, and serves the next run', () => {
+    expect(run('a')).toEqual(right);
+    expect(kindsOf('a')).toEqual(new Set(['main', 'guestWorker', 'interpreter', 'runs']));
+    expect(readdirSync(dist).filter((name) => name.endsWith('.cache'))).toEqual([]);
+    const before = new Map(filesOf('a').map((path) => [path, readFileSync(path)]));
+    expect(run('a')).toEqual(right);
+    for (const [path, bytes] of before) expect(readFileSync(path).equals(bytes), path).toBe(true);
+  });
+
+  test('--no-cache neither uses nor keeps decoded or compiled guest code', () => {
+    expect(run('b', ['--no-cache'])).toEqual(right);
+    expect([...kindsOf('b')].filter((kind) => kind === 'runs' || kind === 'interpreter')).toEqual([]);
+  });
+
+  test('files that are cut short, empty or nonsense are as if they were not there', () => {
+    for (const spoil of [(path: string) => truncateSync(path, readFileSync(path).length >> 1), (path: string) => truncateSync(path, 0), (path: string) => writeFileSync(path, 'nonsense'.repeat(999))]) {
+      expect(run('c')).toEqual(right);
+      for (const path of filesOf('c')) spoil(path);
+      expect(run('c')).toEqual(right);
+    }
+  });
+
+  test('files that others could have written are not used', () => {
+    expect(run('d')).toEqual(right);
+    for (const path of filesOf('d')) {
+      chmodSync(path, 0o666);
+      writeFileSync(path, 'nonsense');
+    }
+    expect(run('d')).toEqual(right);
+  });
+
+  test('several at once', async () => {
+    const all = await Promise.all(Array.from({ length: 3 }, () => new Promise<string>((resolve) => {
+      const child = spawn(process.execPath, [join(dist, 'tuxlate.js'), ...script], { env: environment('e'), stdio: ['ignore', 'pipe', 'inherit'] });
+      let out = '';
+      child.stdout.on('data', (chunk: Buffer) => { out += chunk.toString('latin1'); });
+      child.on('close', (code) => resolve(`${out}${code}`));
+    })));
+    expect(all).toEqual(Array.from({ length: 3 }, () => '1\n2\n3\n5'));
+    expect(run('e')).toEqual(right);
+  });
+
+  test('a directory that cannot be made does no harm', () => {
+    writeFileSync(join(dir, 'f'), '');
+    expect(run('f')).toEqual(right);
+  });
+});
