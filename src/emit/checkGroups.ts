@@ -16,6 +16,8 @@ export interface CheckGroup {
   write: boolean;
   /** Local with the address of `low` as i32; the emitter's. */
   local: number;
+  /** Whether the first access's address surely has a high half of 0, or is refused anyway; `registers`: whose is 0 at the block's start. */
+  isClean(registers: number): boolean;
 }
 
 export interface CheckPlan {
@@ -29,11 +31,21 @@ interface Symbol {
   offset: number;
 }
 
+/** High halves: a register's is 0 after the block always, or when register `from` had it so before (-1: always, -2: not known). */
+export type CleanEffect = Int8Array;
+const ALWAYS = -1, UNKNOWN = -2;
+/**
+ * Of a base that an access was made from, or whose high half is 0: with less distance than this the sum is an address, or wraps
+ * into pages that are never mapped (below GUEST_MIN, from GUEST_END on), where the access is refused.
+ */
+const SHORT = 0x4000;
+
 const MAX_SPAN = 4096;
 const GPR_END = Cpu.gpr + 16 * 8;
 const id = (name: string): number => opId(name);
 const IF = id('if'), LOOP = id('loop'), BLOCK = id('block'), END = id('end'), NEXT = id('next');
 const ADD = new Set([id('i32.add'), id('i64.add')]), SUB = new Set([id('i32.sub'), id('i64.sub')]), SHL = new Set([id('i32.shl'), id('i64.shl')]);
+const EXTEND_U = id('i64.extend_i32_u');
 const I32_CONST = id('i32.const'), I64_CONST = id('i64.const');
 const BYTES = new Map<number, number>();
 for (const [suffix, bytes] of [['8', 1], ['16', 2], ['32', 4], ['64', 8], ['.f32', 4], ['.f64', 8], ['128', 16]] as const) {
@@ -48,6 +60,9 @@ class Symbols {
   private readonly registers: Symbol[] = [];
   private readonly rows = new Map<number, Symbol>();
   private version = 0;
+  /** Roots whose high half is 0, and of these those that an access was made around: their neighbourhood is within 4 GiB too. */
+  private readonly clean = new Set<string>();
+  private readonly accessed = new Set<string>();
 
   constructor(ir: Columns, wide: boolean) {
     this.ir = ir;
@@ -57,6 +72,37 @@ class Symbols {
 
   of(row: number): Symbol {
     return this.rows.get(row) ?? { root: `v${row}`, offset: 0 };
+  }
+
+  /** An access at `symbol` is made: its base is an address now. */
+  access(symbol: Symbol): void {
+    if (Math.abs(symbol.offset) >= SHORT) return;
+    this.accessed.add(symbol.root);
+    this.clean.add(symbol.root);
+  }
+
+  /** ALWAYS, UNKNOWN or the register it depends on: whether an address `symbol` has no high half or is refused. */
+  addressClean({ root, offset }: Symbol): number {
+    if (root === 'c') return offset >= 0 && offset < 0x1_0000_0000 ? ALWAYS : UNKNOWN;
+    if (Math.abs(offset) >= SHORT) return UNKNOWN;
+    return this.clean.has(root) ? ALWAYS : this.registerOf(root);
+  }
+
+  /** The same for the value itself. */
+  private valueClean({ root, offset }: Symbol): number {
+    if (root === 'c') return offset >= 0 && offset < 0x1_0000_0000 ? ALWAYS : UNKNOWN;
+    if (this.accessed.has(root) && Math.abs(offset) < SHORT) return ALWAYS;
+    if (offset !== 0) return UNKNOWN;
+    return this.clean.has(root) ? ALWAYS : this.registerOf(root);
+  }
+
+  private registerOf(root: string): number {
+    return root.startsWith('r') ? Number(root.slice(1)) : UNKNOWN;
+  }
+
+  /** Of all registers, as they are now. */
+  cleanEffect(): CleanEffect {
+    return Int8Array.from(this.registers, (symbol) => this.valueClean(symbol));
   }
 
   /** Notes what row `n` computes or changes. */
@@ -72,7 +118,8 @@ class Symbols {
 
   private pure(n: number, op: number): void {
     const ir = this.ir;
-    if (op === I32_CONST) this.rows.set(n, { root: 'c', offset: ir.imm[n]! });
+    if (op === EXTEND_U) this.clean.add(`v${n}`);
+    else if (op === I32_CONST) this.rows.set(n, { root: 'c', offset: ir.imm[n]! });
     else if (op === I64_CONST) this.rows.set(n, { root: 'c', offset: ir.imm2[n]! * 0x1_0000_0000 + (ir.imm[n]! >>> 0) });
     else if (ADD.has(op) || SUB.has(op)) {
       const a = this.of(ir.a[n]!), b = this.of(ir.b[n]!), sign = ADD.has(op) ? 1 : -1;
@@ -86,8 +133,8 @@ class Symbols {
   }
 }
 
-/** Plans the tests of one block; `from` as in RegionNode. Rows without a plan test for themselves. */
-export function planChecks(ir: Columns, from: readonly number[], wide: boolean, plans: Map<number, CheckPlan>): void {
+/** Plans the tests of one block; `from` as in RegionNode. Rows without a plan test for themselves. Returns what it does to high halves. */
+export function planChecks(ir: Columns, from: readonly number[], wide: boolean, plans: Map<number, CheckPlan>): CleanEffect {
   const symbols = new Symbols(ir, wide);
   const groups = new Map<string, CheckGroup>();
   const end = from[from.length - 1]!;
@@ -110,6 +157,7 @@ export function planChecks(ir: Columns, from: readonly number[], wide: boolean, 
     }
     symbols.step(n, depth > 0);
   }
+  return symbols.cleanEffect();
 
   function join(n: number, symbol: Symbol, bytes: number, write: boolean): void {
     const group = groups.get(symbol.root);
@@ -123,8 +171,36 @@ export function planChecks(ir: Columns, from: readonly number[], wide: boolean, 
         return;
       }
     }
-    const alone = { first: n, low: symbol.offset, high: symbol.offset + bytes, write, local: -1 };
+    const clean = symbols.addressClean(symbol);
+    const alone: CheckGroup = {
+      first: n, low: symbol.offset, high: symbol.offset + bytes, write, local: -1,
+      // The test is made at `low`, which later accesses may have moved.
+      isClean(registers) {
+        return Math.abs(this.low) < SHORT && (clean === ALWAYS || (clean >= 0 && ((registers >> clean) & 1) !== 0));
+      },
+    };
     groups.set(symbol.root, alone);
     plans.set(n, { group: alone, offset: symbol.offset });
+    symbols.access(symbol);
   }
+}
+
+/** Which registers' high halves are 0 at the start of each node, as far as the nodes before it tell. `effects`: by node, null = not known. */
+export function cleanAtStart(effects: readonly (CleanEffect | null)[], successors: readonly (readonly number[])[], order: Iterable<number>): number[] {
+  const into = effects.map(() => 0xffff), nodes = [...order];
+  into[nodes[0]!] = 0;
+  for (let again = true; again; ) {
+    again = false;
+    for (const node of nodes) {
+      const effect = effects[node];
+      let out = 0;
+      if (effect) for (let r = 0; r < 16; r++) if (effect[r] === ALWAYS || (effect[r]! >= 0 && ((into[node]! >> effect[r]!) & 1) !== 0)) out |= 1 << r;
+      for (const s of successors[node]!) {
+        if (s < 0 || (into[s]! & out) === into[s]) continue;
+        into[s]! &= out;
+        again = true;
+      }
+    }
+  }
+  return into;
 }

@@ -19,7 +19,7 @@ import { BIAS, PERMISSION_TABLE, Perm } from '../machine/memoryLayout.ts';
 import { Code } from '../wasm/code.ts';
 import { WasmType } from '../wasm/opcodes.ts';
 import { BodyEmitter } from './body.ts';
-import { type CheckPlan, planChecks } from './checkGroups.ts';
+import { type CheckPlan, type CleanEffect, cleanAtStart, planChecks } from './checkGroups.ts';
 import { deadFlags, flagFields, type FlagState, flagsAfter, minuendRow, sameFlags } from './regionFlags.ts';
 import { RegionState, RegisterUse } from './regionState.ts';
 import { RegionSync } from './regionSync.ts';
@@ -99,6 +99,7 @@ export class RegionEmitter implements StructureSink {
   /** Of the dispatching node: which successor each hash value means. */
   private hash: DispatchHash | null = null;
   private flow!: FlowGraph;
+  private clean: number[] = [];
   private flagsIn: (FlagState | null | undefined)[] = [];
   /** Labels of the code writer by nesting of the structure. */
   private readonly labels: number[] = [];
@@ -206,10 +207,13 @@ export class RegionEmitter implements StructureSink {
   /** Shared permission tests, flags nobody sees. */
   private simplify(): void {
     const { ir, target, body } = this, plans = target.memory.plans;
-    for (const { from } of this.nodes) {
-      planChecks(ir, from, this.state.wide, plans);
+    const effects: (CleanEffect | null)[] = [];
+    for (const { from, end } of this.nodes) {
+      const effect = planChecks(ir, from, this.state.wide, plans);
+      effects.push(end.kind === 'call' || end.kind === 'callTo' ? null : effect);
       for (const row of deadFlags(ir, from[0]!, from[from.length - 1]!, (n) => mayLeave(ir, n, plans))) body.skip(row);
     }
+    this.clean = cleanAtStart(effects, this.flow.successors, this.flow.order);
     for (let n = 0; n < ir.length; n++) {
       if (ir.op[n] !== SET_FLAGS || body.isSkipped(n)) continue;
       const row = minuendRow(ir, n);
@@ -264,6 +268,7 @@ export class RegionEmitter implements StructureSink {
   code(node: number): void {
     const n = this.nodes[node]!, exits = this.target.exits, refuse = this.sync.refuseMasks(node);
     this.target.flags.known = this.flagsIn[node] ?? null;
+    this.target.memory.cleanRegisters = this.clean[node]!;
     const last = n.addresses.length - 1;
     this.leaveWith(n.end.kind === 'callTo' ? this.sync.callMask(node) : this.sync.endMask(node));
     for (let k = 0; k <= last; k++) {

@@ -3,8 +3,8 @@
  * that fails leaves the region before the instruction; the interpreter then takes it and finds out what is the matter.
  */
 import { MemFlag, Rmw } from '../ir/ops.ts';
-import { Perm, PERMISSION_TABLE, BIAS } from '../machine/memoryLayout.ts';
-import type { Code } from '../wasm/code.ts';
+import { Perm, PERMISSION_TABLE, BIAS, SPAN_SHIFT } from '../machine/memoryLayout.ts';
+import { Code } from '../wasm/code.ts';
 import { WasmType } from '../wasm/opcodes.ts';
 import type { BodyEmitter } from './body.ts';
 import type { CheckPlan } from './checkGroups.ts';
@@ -27,13 +27,18 @@ export class RegionMemory {
   refuse = 0;
   /** Shared tests, by row of the access. */
   readonly plans = new Map<number, CheckPlan>();
+  /** General registers (a bit each) whose high half is 0 where the node being emitted begins. */
+  cleanRegisters = 0;
+  /** Number of the function with allowsBody(). */
+  private readonly allows: number;
   private readonly held: number[] = [];
   private readonly long: number;
   private readonly addr: number;
   private readonly length: number;
 
-  constructor(code: Code, wide: boolean) {
+  constructor(code: Code, wide: boolean, allows: number) {
     this.code = code;
+    this.allows = allows;
     this.long = wide ? code.local(WasmType.i64) : -1;
     this.addr = code.local(WasmType.i32);
     this.length = code.local(WasmType.i32);
@@ -45,9 +50,13 @@ export class RegionMemory {
     return this.split(e.ir.type[row] === 2);
   }
 
-  private split(wide: boolean): number {
+  /** `clean`: the high half need not be looked at. */
+  private split(wide: boolean, clean = false): number {
     const code = this.code;
-    if (wide) {
+    if (wide && clean) {
+      code.op('i32.wrap_i64');
+      code.set(this.addr);
+    } else if (wide) {
       code.tee(this.long);
       code.op('i32.wrap_i64');
       code.set(this.addr);
@@ -61,17 +70,21 @@ export class RegionMemory {
 
   /** Leaves the region unless bytes addr..addr+bytes-1 (bytes <= 4096) have permission `mask` (one bit). */
   private test(addr: number, bytes: number, mask: number): void {
-    const code = this.code;
+    const code = this.code, wide = bytes > 1;
     this.permission(addr, 0);
-    if (bytes > 1) {
-      // Cheaper than asking whether the access crosses into the next page.
-      this.permission(addr, bytes - 1);
-      code.op('i32.and');
-    }
-    code.i32(mask);
+    code.i32(wide ? mask << SPAN_SHIFT : mask);
     code.op('i32.and');
     code.op('i32.eqz');
+    if (wide) {
+      code.if();
+      code.get(addr);
+      code.i32(bytes);
+      code.i32(mask);
+      code.call(this.allows);
+      code.op('i32.eqz');
+    }
     code.brIf(this.refuse);
+    if (wide) code.end();
   }
 
   private permission(addr: number, plus: number): void {
@@ -122,7 +135,7 @@ export class RegionMemory {
       else code.i32(delta);
       code.op(wide ? 'i64.add' : 'i32.add');
     }
-    const addr = this.split(wide);
+    const addr = this.split(wide, group.isClean(this.cleanRegisters));
     this.test(addr, group.high - group.low, group.write ? Perm.W : Perm.R);
     group.local = e.borrow(WasmType.i32);
     this.held.push(group.local);
@@ -293,4 +306,64 @@ function narrow(bytes: number): string {
 
 function atomicName(bytes: number, what: string): string {
   return `${bytes === 8 ? 'i64' : 'i32'}.atomic.${what}${bytes < 4 ? '_u' : ''}`;
+}
+
+/**
+ * Body of (address, bytes, R or W) -> i32: whether bytes [address, address + bytes) of at most two pages have the permission. Notes it
+ * when the whole next page has it too.
+ */
+export function allowsBody(): Uint8Array {
+  const code = new Code([WasmType.i32, WasmType.i32, WasmType.i32]), page = code.local(WasmType.i32);
+  const addr = 0, bytes = 1, mask = 2;
+  const next = (): void => {
+    code.get(page);
+    code.mem('i32.atomic.load8_u', PERMISSION_TABLE + 1);
+    code.get(mask);
+    code.op('i32.and');
+  };
+  code.get(addr);
+  code.i32(12);
+  code.op('i32.shr_u');
+  code.tee(page);
+  code.mem('i32.load8_u', PERMISSION_TABLE);
+  code.get(addr);
+  code.get(bytes);
+  code.op('i32.add');
+  code.i32(1);
+  code.op('i32.sub');
+  code.i32(12);
+  code.op('i32.shr_u');
+  code.mem('i32.load8_u', PERMISSION_TABLE);
+  code.op('i32.and');
+  code.get(mask);
+  code.op('i32.and');
+  code.op('i32.eqz');
+  code.if();
+  code.i32(0);
+  code.return();
+  code.end();
+  next();
+  code.if();
+  code.get(page);
+  code.get(mask);
+  code.i32(SPAN_SHIFT);
+  code.op('i32.shl');
+  code.mem('i32.atomic.rmw8.or_u', PERMISSION_TABLE);
+  code.op('drop');
+  // The next page may have lost it meanwhile, without having found the note.
+  next();
+  code.op('i32.eqz');
+  code.if();
+  code.get(page);
+  code.get(mask);
+  code.i32(SPAN_SHIFT);
+  code.op('i32.shl');
+  code.i32(-1);
+  code.op('i32.xor');
+  code.mem('i32.atomic.rmw8.and_u', PERMISSION_TABLE);
+  code.op('drop');
+  code.end();
+  code.end();
+  code.i32(1);
+  return code.finish();
 }

@@ -231,7 +231,7 @@ describe('guest thread', () => {
     Atomics.store(words, Globals.lock >> 2, 1);
     Atomics.compareExchange = ((...args: Parameters<typeof compareExchange>) => {
       const found = compareExchange(...args);
-      if (args[1] === Globals.lock >> 2 && found === 1) {
+      if (Number(args[1]) === Globals.lock >> 2 && Number(found) === 1) {
         // As flush() does it: the holder goes on when nobody is inside.
         if (Atomics.load(words, (g.cpu + EngineField.inside) >> 2) === 0) Atomics.store(words, Globals.lock >> 2, 0);
         else if (++looks > 1000) throw new Error('both wait for ever');

@@ -14,6 +14,8 @@
 export const BIAS = 0x2000000;
 export const PAGE_SIZE = 0x1000;
 export const PAGE_SHIFT = 12;
+/** Pages a permission byte exists for. */
+export const GUEST_PAGES = 1 << 20;
 export const CPU_AREA = 0x800;
 export const MAX_THREADS_PER_PROCESS = 510;
 export const PERMISSION_TABLE = 0x100000;
@@ -41,4 +43,18 @@ export const Perm = {
   CODE_W: 16,
   /** Must be copied or filled by the kernel before use (not present, copy-on-write, shared). The engine only hands it on. */
   ASK: 32,
+  /**
+   * R (W) holds for this page and for the next one: an access that begins here needs no second test. Set by translated code when
+   * it finds it so; whoever takes R or W from a page takes these from the page and the one before it (see `endsSpan`).
+   */
+  R_SPAN: 64,
+  W_SPAN: 128,
 } as const;
+
+/** R_SPAN or W_SPAN of `mask` = R or W. */
+export const SPAN_SHIFT = 6;
+
+/** A page has lost permissions: those of `lost` do not reach it from the page before it any more. */
+export function endsSpan(permissions: Uint8Array, page: number, lost: number): void {
+  if (page > 0 && (lost & (Perm.R | Perm.W)) !== 0) Atomics.and(permissions, page - 1, ~((lost & (Perm.R | Perm.W)) << SPAN_SHIFT));
+}
