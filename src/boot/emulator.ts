@@ -58,6 +58,7 @@ export type Ports = {
   readonly mailbox: SharedArrayBuffer;
   readonly yieldTurn: () => Promise<void>;
   readonly descriptorInfo: DescriptorInfo;
+  readonly warn: (message: string) => void;
 };
 
 /** The kernel thread spins this long for the next call: a guest that makes many does not pay for waking it. */
@@ -95,6 +96,7 @@ export class Emulator {
       yieldTurn: ports.yieldTurn,
       spinNs: SPIN_NS,
       blockMs: BLOCK_MS,
+      warn: ports.warn,
     });
     this.kernel.openPidfd = (t, process, thread, nonblock) => installPidfd(t, anonPath(t, '[pidfd]'), process, thread, nonblock);
     this.#net = new NetStack(this.kernel, options.network === 'host' ? ports.sockets : null);

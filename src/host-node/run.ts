@@ -1,5 +1,5 @@
 /** Runs one program on Node: makes the ports, joins signals and the terminal to the emulator. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeSync } from 'node:fs';
 import { availableParallelism, freemem, totalmem } from 'node:os';
 import { Emulator } from '../boot/emulator.ts';
 import type { RunOptions, RunResult } from '../boot/options.ts';
@@ -65,6 +65,7 @@ export async function runOnNode(workers: NodeWorkers, options: RunOptions, useKe
         mailbox,
         yieldTurn,
         descriptorInfo,
+        warn: (message) => void writeSync(2, `tuxlate: ${message}\n`),
       },
       options,
     );

@@ -1,4 +1,5 @@
 import { ENOSYS } from '../abi/linux/errno.ts';
+import { SIGKILL } from '../abi/linux/signal.ts';
 import { Cpu } from '../machine/cpuState.ts';
 import { Exit } from '../machine/exit.ts';
 import { MAILBOX_SLOTS, Reply } from '../machine/mailbox.ts';
@@ -14,7 +15,7 @@ import { CpuClock } from './time/cpuClock.ts';
 import { TimerHeap } from './time/timerHeap.ts';
 import { WaitQueue } from '../vfs/waitQueue.ts';
 import { PARKED } from './task/block.ts';
-import { exitTask } from './task/exit.ts';
+import { exitGroup, exitTask } from './task/exit.ts';
 import { resumeParked, type Parked } from './task/park.ts';
 import type { Process } from './task/process.ts';
 import { PidTable } from './task/pidTable.ts';
@@ -30,6 +31,11 @@ const BUSY_SPIN_NS = 6000;
 /** Looks at the mailbox's bell between two looks at the clock. */
 const SPIN_ROUNDS = 200;
 const SHORTEST_SLEEP_MS = 0.2;
+/** How long a thread that is wanted out of its code is looked for before the kernel stands still in between. */
+const QUIESCE_SPIN_NS = 50_000;
+/** A thread that has not come by then is stuck (a bug of ours). A longer gap between two looks is not its fault, and counts as LONGEST_LOOK_NS. */
+const STUCK_NS = 10e9;
+const LONGEST_LOOK_NS = 10e6;
 
 /**
  * One Linux system: all tasks, and the loop on the kernel thread that serves them. No state outside of it, so a host process may
@@ -61,6 +67,8 @@ export class Kernel implements AddressSpaceHost {
   private readonly slots: (Task | null)[] = [];
   private readonly args: number[] = [0, 0, 0, 0, 0, 0, 0];
   private stopped = false;
+  /** Slots of workers that were given up: they may still be written to. */
+  private readonly stuckSlots = new Set<number>();
   /** Tasks whose guests run (or are about to, in a worker that starts). */
   private running = 0;
   /** How long to spin for the next call: longer while that succeeds, shorter when it was in vain. */
@@ -336,9 +344,27 @@ export class Kernel implements AddressSpaceHost {
       this.interrupt(t);
     }
     for (const t of mm.tasks) {
-      // Microseconds: the guest polls its interrupt word at every taken jump.
-      while (t.state === 'running' && mailbox.isRunning(t.slot));
+      if (t.state === 'running' && mailbox.isRunning(t.slot)) this.awaitPost(t);
     }
+  }
+
+  /** Microseconds: the guest polls its interrupt word at every taken jump. One that never comes is given up, and its process. */
+  private awaitPost(t: Task): void {
+    const { mailbox, clock, blockMs } = this.parts;
+    let waited = 0, last = clock.monotonicNs();
+    for (;;) {
+      const bell = mailbox.bell();
+      if (!mailbox.isRunning(t.slot)) return;
+      const now = clock.monotonicNs();
+      waited += Math.min(now - last, LONGEST_LOOK_NS);
+      last = now;
+      if (waited > STUCK_NS) break;
+      if (waited < QUIESCE_SPIN_NS) mailbox.spin(bell, SPIN_ROUNDS);
+      else mailbox.block(bell, blockMs);
+    }
+    this.stuckSlots.add(t.slot);
+    t.worker?.terminate();
+    this.workerDied(t, 'stuck');
   }
 
   // ---- slots and workers ----
@@ -366,7 +392,7 @@ export class Kernel implements AddressSpaceHost {
 
   private allocateSlot(t: Task): number {
     for (let slot = 0; slot < MAILBOX_SLOTS; slot++) {
-      if (this.slots[slot] || this.parts.mailbox.isLeaving(slot)) continue;
+      if (this.slots[slot] || this.stuckSlots.has(slot) || this.parts.mailbox.isLeaving(slot)) continue;
       this.slots[slot] = t;
       return slot;
     }
@@ -403,14 +429,16 @@ export class Kernel implements AddressSpaceHost {
     this.enter(t);
   }
 
+  /** The thread's guest will not come back: its process is killed, the others go on. */
   private workerDied(t: Task, reason: string): void {
     this.hooks.workerDied?.(t, reason);
     t.worker = null;
     if (t.state === 'dead') return;
+    this.parts.warn(`process ${t.tgid} (${t.comm}) is killed, the worker of its thread ${t.tid} has failed: ${reason}`);
     this.defer(() => {
       if (t.state === 'dead') return;
       if (t.state === 'running') this.running--;
-      exitTask(t, 9, true);
+      exitGroup(t, SIGKILL, true);
     });
   }
 }

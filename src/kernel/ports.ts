@@ -32,6 +32,8 @@ export interface KernelParts {
   readonly spinNs: number;
   /** How long it may stand still at a time, without turns for the event loop; 0 where it must not. */
   readonly blockMs: number;
+  /** A line for the host's log: what happened is our fault, not the guest's. */
+  readonly warn: (message: string) => void;
 }
 
 /** Observers, null when nobody looks (debug/). */

@@ -9,15 +9,18 @@ import type { Process, Usage } from './process.ts';
 import type { ProcessGroup } from './session.ts';
 import type { Task } from './task.ts';
 
-/** Ends the whole thread group with a wait status (exit_group, a fatal signal). `t` is in the kernel and ends now. */
-export function exitGroup(t: Task, status: number): void {
+/**
+ * Ends the whole thread group with a wait status (exit_group, a fatal signal). `t` is in the kernel and ends now, or
+ * `workerGone`: its worker died under it.
+ */
+export function exitGroup(t: Task, status: number, workerGone = false): void {
   const { process } = t;
   if (!process.exiting) {
     process.exiting = true;
     process.exitStatus = status;
     for (const other of process.tasks) if (other !== t) signalWakeUp(other);
   }
-  exitTask(t, process.exitStatus);
+  exitTask(t, process.exitStatus, workerGone);
 }
 
 /** Ends one thread. Precondition: it is not running. `workerGone`: its worker died under it. */
