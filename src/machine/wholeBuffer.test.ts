@@ -6,8 +6,8 @@ import { wholeBuffer } from './wholeBuffer.ts';
 /** As a worker sees it whose engine has missed a growth: the old buffer, until it grows the memory itself. */
 class MissedGrowth {
   readonly real = new WebAssembly.Memory({ initial: BIAS / 65536, maximum: 65536, shared: true });
-  private seen = this.real.buffer;
-  get buffer(): ArrayBuffer {
+  private seen: ArrayBufferLike = this.real.buffer;
+  get buffer(): ArrayBufferLike {
     return this.seen;
   }
   grow(pages: number): number {

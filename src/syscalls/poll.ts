@@ -162,8 +162,8 @@ function readSets(t: Task, count: number, ptrs: readonly number[], bytes: number
 
 function doSelect(t: Task, n: number, ptrs: readonly number[], deadlineNs: number, done: () => void): number {
   if (n < 0) return -EINVAL;
-  // Linux looks no further than the descriptor table is long, and 256 is its usual length.
-  const count = Math.min(n, Math.max(256, Math.ceil(t.fds.size / 64) * 64));
+  // Linux looks no further than the descriptor table is long.
+  const count = Math.min(n, t.fds.capacity);
   const word = t.abi.longBytes;
   const bytes = Math.ceil(count / (word * 8)) * word;
   const selected = readSets(t, count, ptrs, bytes);

@@ -68,6 +68,7 @@ export async function compare(name, variant, options = {}) {
   if (native.stdout !== ours.stdout) differences.push(...diff(native.stdout, ours.stdout).filter((line) => !known.some((k) => k.test(line))));
   if (native.stderr !== ours.stderr) differences.push(`stderr native: ${JSON.stringify(native.stderr.slice(0, 500))}`, `stderr ours:   ${JSON.stringify(ours.stderr.slice(0, 2000))}`);
   // A guest that a signal ends makes tuxlate end with 128 + n or by the same signal.
+  if (native.end === 'timeout') differences.push('the native run took too long');
   if (native.end !== ours.end) differences.push(`end native: ${native.end}, ours: ${ours.end}`);
   return { name, variant, differences, native, ours };
 }

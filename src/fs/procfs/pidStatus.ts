@@ -10,13 +10,13 @@ import { cpuList, cpuMask, escapePath, kb, setHex, wideHex } from './format.ts';
 import { sizesOf, useOf } from './memoryUse.ts';
 
 const STATES: Readonly<Record<string, string>> = {
-  R: 'R (running)', S: 'S (sleeping)', D: 'D (disk sleep)', T: 'T (stopped)', Z: 'Z (zombie)', X: 'X (dead)',
+  R: 'R (running)', S: 'S (sleeping)', D: 'D (disk sleep)', T: 'T (stopped)', t: 't (tracing stop)', Z: 'Z (zombie)', X: 'X (dead)',
 };
 
 /** The letter of /proc/PID/stat. */
 export function stateLetter(t: Task): string {
   if (t.state === 'dead') return t.process.leader === t && t.process.state === 'zombie' ? 'Z' : 'X';
-  if (t.state === 'stopped') return 'T';
+  if (t.state === 'stopped') return t.trace !== null ? 't' : 'T';
   if (t.state === 'parked') return t.parked?.spec.uninterruptible ? 'D' : 'S';
   return 'R';
 }
@@ -59,9 +59,9 @@ export function statusText(t: Task): string {
   const queued = process.pending.length + [...process.tasks].reduce((sum, task) => sum + task.pending.length, 0);
   return row('Name', escapePath(t.comm, '\n\\')) +
     (hasMemory(t) ? row('Umask', `0${t.fs.umask.toString(8).padStart(3, '0')}`) : '') +
-    row('State', STATES[stateLetter(t)]!) + row('Tgid', process.pid) + row('Ngid', 0) + row('Pid', t.tid) + row('PPid', process.ppid) + row('TracerPid', 0) +
+    row('State', STATES[stateLetter(t)]!) + row('Tgid', process.pid) + row('Ngid', 0) + row('Pid', t.tid) + row('PPid', process.ppid) + row('TracerPid', t.trace?.tracer.tid ?? 0) +
     row('Uid', ids(cred.uid, cred.euid, cred.suid, cred.fsuid)) + row('Gid', ids(cred.gid, cred.egid, cred.sgid, cred.fsgid)) +
-    row('FDSize', Math.max(256, 2 ** Math.ceil(Math.log2(Math.max(1, t.fds.size))))) + row('Groups', `${cred.groups.map((g) => `${g} `).join('')}${cred.groups.length === 0 ? ' ' : ''}`) +
+    row('FDSize', t.fds.capacity) + row('Groups', `${cred.groups.map((g) => `${g} `).join('')}${cred.groups.length === 0 ? ' ' : ''}`) +
     row('NStgid', process.pid) + row('NSpid', t.tid) + row('NSpgid', process.pgid) + row('NSsid', process.sid) + row('Kthread', 0) +
     (hasMemory(t) ? memoryRows(t) : '') +
     row('Threads', Math.max(1, process.tasks.size)) + row('SigQ', `${queued}/${process.rlimits.cur[Rlimit.SIGPENDING]}`) +
@@ -69,7 +69,7 @@ export function statusText(t: Task): string {
     row('SigIgn', setHex(ignored)) + row('SigCgt', setHex(caught)) +
     row('CapInh', wideHex(cred.capInheritable)) + row('CapPrm', wideHex(cred.capPermitted)) + row('CapEff', wideHex(cred.capEffective)) +
     row('CapBnd', wideHex(cred.capBounding)) + row('CapAmb', wideHex(cred.capAmbient)) +
-    row('NoNewPrivs', t.noNewPrivs ? 1 : 0) + row('Seccomp', 0) + row('Seccomp_filters', 0) +
+    row('NoNewPrivs', t.noNewPrivs ? 1 : 0) + row('Seccomp', t.seccomp?.mode ?? 0) + row('Seccomp_filters', t.seccomp?.mode === 2 ? t.seccomp.filters.count : 0) +
     row('Speculation_Store_Bypass', 'not vulnerable') + row('SpeculationIndirectBranch', 'not affected') +
     row('Cpus_allowed', cpuMask(cpus)) + row('Cpus_allowed_list', cpuList(cpus)) + row('Mems_allowed', '1') + row('Mems_allowed_list', 0) +
     row('voluntary_ctxt_switches', t.usage.voluntarySwitches) + row('nonvoluntary_ctxt_switches', t.usage.involuntarySwitches);

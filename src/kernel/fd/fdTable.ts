@@ -1,11 +1,21 @@
 import type { FileDescription } from '../../vfs/fileDescription.ts';
 import { EBADF, EMFILE } from '../../abi/linux/errno.ts';
 
+/** Bits of a word of Linux's bitmaps; the table in the task has this length. */
+const WORD = 64;
+
+/** As alloc_fdtable (fs/file.c) of a 64-bit kernel has it. */
+function lengthFor(descriptors: number): number {
+  return descriptors <= WORD ? WORD : 2 ** Math.ceil(Math.log2(descriptors));
+}
+
 /**
  * The descriptors of one or more tasks (files_struct): shared by CLONE_FILES, copied by fork. A slot holds one reference
  * to its file description (`acquire` and `release` of FileDescription count them).
  */
 export class FdTable {
+  /** Length of Linux's table, which never shrinks: select looks no further, and /proc tells it. */
+  capacity = WORD;
   private readonly files: (FileDescription | null)[] = [];
   private readonly cloexec: boolean[] = [];
   /** No descriptor below this is free. */
@@ -40,6 +50,7 @@ export class FdTable {
       this.files.push(null);
       this.cloexec.push(false);
     }
+    if (fd >= this.capacity) this.capacity = lengthFor(fd + 1);
     this.files[fd] = file;
     this.cloexec[fd] = cloexec;
   }
@@ -86,9 +97,12 @@ export class FdTable {
     return this;
   }
 
-  /** A copy with references of its own (fork). */
+  /** A copy with references of its own (fork), as long as the open descriptors need it. */
   fork(): FdTable {
     const copy = new FdTable();
+    let open = this.files.length;
+    while (open > 0 && !this.files[open - 1]) open--;
+    copy.capacity = lengthFor(Math.ceil(open / WORD) * WORD);
     for (let fd = 0; fd < this.files.length; fd++) {
       const file = this.files[fd] ?? null;
       file?.acquire();
