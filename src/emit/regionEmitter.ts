@@ -13,16 +13,17 @@
  *   end out: return pc
  */
 import type { Columns } from '../ir/columns.ts';
-import { MemFlag, opId, ops } from '../ir/ops.ts';
+import { Field, MemFlag, opId, ops } from '../ir/ops.ts';
+import { Case, FOREIGN_REGION, jumpCacheIndex } from '../machine/codeLayout.ts';
 import { Cpu } from '../machine/cpuState.ts';
-import { BIAS, PERMISSION_TABLE, Perm } from '../machine/memoryLayout.ts';
+import { BIAS, JUMP_CACHE, PERMISSION_TABLE, Perm } from '../machine/memoryLayout.ts';
 import { Code } from '../wasm/code.ts';
 import { WasmType } from '../wasm/opcodes.ts';
 import { BodyEmitter } from './body.ts';
 import { type CheckPlan, type CleanEffect, cleanAtStart, planChecks } from './checkGroups.ts';
 import { deadFlags, flagFields, type FlagState, flagsAfter, minuendRow, sameFlags } from './regionFlags.ts';
 import { RegionState, RegisterUse } from './regionState.ts';
-import { RegionSync } from './regionSync.ts';
+import { findHubs, RegionSync } from './regionSync.ts';
 import { type RegionImports, RegionTarget, WILD_JUMP } from './regionTarget.ts';
 import { analyseFlow, emitStructured, type FlowGraph, type StructureSink } from './structure.ts';
 
@@ -64,6 +65,8 @@ export interface CallImports extends RegionImports {
   local(target: number): number;
   /** (cpu, guest address, depth, return address) -> i32: runs the guest from the address until it is at the return address; anything else returned unwinds. */
   readonly enter: number;
+  /** Type of regions, (cpu, depth) -> i32, as it is in the interpreter's table. */
+  readonly region: number;
 }
 
 /** Iterations of its loops after which a region is left once: optimised code is entered, interrupts are seen. */
@@ -100,6 +103,7 @@ export class RegionEmitter implements StructureSink {
   private hash: DispatchHash | null = null;
   private flow!: FlowGraph;
   private clean: number[] = [];
+  private hubs: Uint8Array = new Uint8Array(0);
   private flagsIn: (FlagState | null | undefined)[] = [];
   /** Labels of the code writer by nesting of the structure. */
   private readonly labels: number[] = [];
@@ -129,13 +133,14 @@ export class RegionEmitter implements StructureSink {
   emit(): Uint8Array {
     const wasm = this.wasm, exits = this.target.exits, cfg = { successors: this.successors, entry: 0 };
     this.flow = analyseFlow(cfg);
+    this.hubs = findHubs(this.flow, this.nodes);
     this.solveFlags();
     this.simplify();
     this.body.prepare();
     this.sync = new RegionSync(this.ir, this.nodes, this.flow, this.state.wide, this.state.use, {
       mayLeave: (n, k) => this.leavesAt(n, k),
       leavesAmidst: (n, k) => this.hasExit(n, k),
-    });
+    }, this.hubs);
     this.state.load(this.sync.entryLoads);
     this.state.flagsInMemory();
     wasm.i32(LOOP_BUDGET);
@@ -210,7 +215,7 @@ export class RegionEmitter implements StructureSink {
     const effects: (CleanEffect | null)[] = [];
     for (const { from, end } of this.nodes) {
       const effect = planChecks(ir, from, this.state.wide, plans);
-      effects.push(end.kind === 'call' || end.kind === 'callTo' ? null : effect);
+      effects.push(end.kind === 'call' || end.kind === 'callTo' || end.kind === 'jumpTo' ? null : effect);
       for (const row of deadFlags(ir, from[0]!, from[from.length - 1]!, (n) => mayLeave(ir, n, plans))) body.skip(row);
     }
     this.clean = cleanAtStart(effects, this.flow.successors, this.flow.order);
@@ -232,11 +237,12 @@ export class RegionEmitter implements StructureSink {
         const before = into[node];
         if (before === undefined) continue;
         const n = this.nodes[node]!;
-        const isCall = n.end.kind === 'call' || n.end.kind === 'callTo';
+        const isCall = n.end.kind === 'call' || n.end.kind === 'callTo' || n.end.kind === 'jumpTo';
         const after = isCall ? null : flagsAfter(this.ir, n.from[0]!, n.from[n.from.length - 1]!, before);
         for (const s of successors[node]!) {
           if (s < 0 || into[s] === null) continue;
-          if (into[s] === undefined) into[s] = after;
+          if (this.hubs[s] !== 0) into[s] = null;
+          else if (into[s] === undefined) into[s] = after;
           else if (!sameFlags(into[s]!, after)) into[s] = null;
           else continue;
           changed = true;
@@ -270,7 +276,8 @@ export class RegionEmitter implements StructureSink {
     this.target.flags.known = this.flagsIn[node] ?? null;
     this.target.memory.cleanRegisters = this.clean[node]!;
     const last = n.addresses.length - 1;
-    this.leaveWith(n.end.kind === 'callTo' ? this.sync.callMask(node) : this.sync.endMask(node));
+    if (this.hubs[node] !== 0) this.readAgain(node);
+    this.leaveWith(n.end.kind === 'callTo' || n.end.kind === 'jumpTo' || n.end.kind === 'return' || n.end.kind === 'leave' ? this.sync.callMask(node) : this.sync.endMask(node));
     for (let k = 0; k <= last; k++) {
       this.refuseWith(refuse[k]!);
       this.instruction(n, k, k === last);
@@ -284,13 +291,29 @@ export class RegionEmitter implements StructureSink {
     else if (n.end.kind === 'jumpTo') {
       this.target.target(this.body, this.ir.a[n.from[n.from.length - 1]! - 1]!);
       this.body.recycle();
+      this.writeBack(node);
     } else if (n.end.kind === 'return') this.returned(n, n.end.returnTo);
     else if (n.end.kind === 'gate') {
       this.wasm.get(exits.pc);
       this.wasm.i32(n.start | 0);
       this.wasm.op('i32.ne');
       this.wasm.brIf(exits.leave);
+      this.readAgain(node);
     }
+    if (n.end.kind !== 'call' && n.end.kind !== 'callTo' && n.end.kind !== 'jumpTo' && this.sync.synchronises(node)) this.writeBack(node);
+  }
+
+  /** Registers and flags to the CPU state. */
+  private writeBack(node: number): void {
+    const known = this.target.flags.known;
+    this.state.store(this.sync.changed[node]!);
+    if (this.state.use.flagsWritten) this.state.storeFlags(known === null ? null : flagFields(known));
+  }
+
+  /** The registers needed from here on; the flags stay where they are. */
+  private readAgain(node: number): void {
+    this.state.load(this.sync.reloads[node]!);
+    this.state.flagsInMemory();
   }
 
   /** Leaves unless the callee returns to where it was called from. */
@@ -351,28 +374,77 @@ export class RegionEmitter implements StructureSink {
       wasm.set(pc);
     } else return;
     this.body.recycle();
-    const known = this.target.flags.known;
-    this.state.store(this.sync.changed[node]!);
-    if (this.state.use.flagsWritten) this.state.storeFlags(known === null ? null : flagFields(known));
+    this.writeBack(node);
     wasm.get(DEPTH);
     wasm.i32(MAX_DEPTH);
     wasm.op('i32.ge_u');
     wasm.brIf(this.outLabel);
-    const local = end.kind === 'call' ? this.imports.local(end.target) : -1;
-    if (local < 0) this.enter(end.returnTo);
-    else {
+    if (end.kind === 'callTo') this.enter(end.returnTo);
+    else this.callDirectly(end);
+    this.readAgain(node);
+  }
+
+  /** A call whose callee is known, in `pc`: its region, when it has one, without asking the hub. */
+  private callDirectly(end: Extract<NodeEnd, { kind: 'call' }>): void {
+    const wasm = this.wasm, pc = this.target.exits.pc;
+    const callee = end.slot?.value ?? end.target, local = end.slot === null ? this.imports.local(callee) : -1;
+    const done = wasm.block(), unknown = wasm.block();
+    if (local >= 0) {
       wasm.get(CPU);
       this.deeper();
       wasm.call(local);
-      wasm.tee(pc);
-      wasm.i32(end.returnTo | 0);
-      wasm.op('i32.ne');
-      wasm.if();
-      this.enter(end.returnTo);
-      wasm.end();
+    } else {
+      if (end.slot !== null) {
+        wasm.get(pc);
+        wasm.i32(callee | 0);
+        wasm.op('i32.ne');
+        wasm.brIf(unknown);
+      }
+      this.regionOf(callee, unknown);
     }
-    this.state.load(this.sync.reloads[node]!);
-    this.state.flagsInMemory();
+    wasm.tee(pc);
+    wasm.i32(end.returnTo | 0);
+    wasm.op('i32.eq');
+    wasm.brIf(done);
+    // A place that only another worker fills answers FOREIGN_REGION.
+    wasm.i32(callee | 0);
+    wasm.get(pc);
+    wasm.get(pc);
+    wasm.i32(FOREIGN_REGION);
+    wasm.op('i32.eq');
+    wasm.op('select');
+    wasm.set(pc);
+    wasm.end();
+    this.enter(end.returnTo);
+    wasm.end();
+  }
+
+  /** Calls the region at `callee` when the jump cache has it; else branches to `unknown`. */
+  private regionOf(callee: number, unknown: number): void {
+    const wasm = this.wasm, entry = this.body.borrow(WasmType.i64), record = this.body.borrow(WasmType.i32);
+    wasm.i32(0);
+    wasm.mem('i64.load', JUMP_CACHE + 8 * jumpCacheIndex(callee));
+    wasm.tee(entry);
+    wasm.op('i32.wrap_i64');
+    wasm.i32(callee | 0);
+    wasm.op('i32.ne');
+    wasm.brIf(unknown);
+    wasm.get(entry);
+    wasm.i64(32, 0);
+    wasm.op('i64.shr_u');
+    wasm.op('i32.wrap_i64');
+    wasm.tee(record);
+    wasm.mem('i32.load16_u', Field.caseId);
+    wasm.i32(Case.region);
+    wasm.op('i32.ne');
+    wasm.brIf(unknown);
+    wasm.get(CPU);
+    this.deeper();
+    wasm.get(record);
+    wasm.mem('i32.load', Field.link);
+    wasm.callIndirect(this.imports.region);
+    this.body.giveBack(WasmType.i64, entry);
+    this.body.giveBack(WasmType.i32, record);
   }
 
   /** The callee's address on the stack: a stub is skipped while its slot, which may be read, has the value it had. */

@@ -14,6 +14,8 @@ import type { FlowGraph } from './structure.ts';
 import type { RegionNode } from './regionEmitter.ts';
 
 const IF = opId('if'), LOOP = opId('loop'), BLOCK = opId('block'), END = opId('end'), HELPER = opId('helper');
+/** Ways to a node from which on it is a hub. */
+const HUB = 8;
 /** Different sets at exits; rarer ones take the place of a larger one. */
 const MAX_MASKS = 32;
 
@@ -40,7 +42,7 @@ export class RegionSync {
   entryLoads = 0;
   /** By node: registers that may have changed when its last instruction has run (a call writes them back). */
   readonly changed: number[];
-  /** By node with a call: registers loaded behind it. */
+  /** By node with a call: registers loaded behind it; by gate and hub: loaded there. */
   readonly reloads: number[];
   private readonly ir: Columns;
   private readonly nodes: readonly RegionNode[];
@@ -51,14 +53,17 @@ export class RegionSync {
   private readonly effects: InstructionEffect[][];
   private readonly changedIn: number[];
   private readonly canonical = new Map<number, number>();
+  /** 1 = many ways meet here: registers are in the CPU state, as at the region's entry, and the needed ones are loaded. */
+  private readonly hubs: Uint8Array;
 
-  constructor(ir: Columns, nodes: readonly RegionNode[], flow: FlowGraph, wide: boolean, use: RegisterUse, facts: LeavingFacts) {
+  constructor(ir: Columns, nodes: readonly RegionNode[], flow: FlowGraph, wide: boolean, use: RegisterUse, facts: LeavingFacts, hubs: Uint8Array) {
     this.ir = ir;
     this.nodes = nodes;
     this.flow = flow;
     this.wide = wide;
     this.use = use;
     this.facts = facts;
+    this.hubs = hubs;
     this.effects = nodes.map((n) => n.addresses.map((_, k) => this.effectOf(n.from[k]!, n.from[k + 1]!)));
     this.changedIn = nodes.map(() => 0);
     this.changed = nodes.map(() => 0);
@@ -68,12 +73,26 @@ export class RegionSync {
     this.solveLive();
   }
 
-  /** What is written back when the region is left at the end of `node`, or on one of its edges. */
-  endMask(node: number): number {
-    return this.canonical.get(isCall(this.nodes[node]!) ? 0 : this.changed[node]!)!;
+  /** Whether many ways meet at `node` (see findHubs). */
+  isHub(node: number): boolean { return this.hubs[node] !== 0; }
+
+  /** The registers are in the CPU state when the node begins. */
+  private arrives(node: number): boolean {
+    return this.isHub(node) || this.nodes[node]!.end.kind === 'gate';
   }
 
-  /** The same before a call is made. */
+  /** The node writes back what has changed when it ends: before a call, and when it leads to a place where registers arrive in the CPU state. */
+  synchronises(node: number): boolean {
+    const n = this.nodes[node]!;
+    return isCall(n) || n.end.kind === 'jumpTo' || this.flow.successors[node]!.some((s) => s >= 0 && this.isHub(s));
+  }
+
+  /** What is written back when the region is left at the end of `node`, or on one of its edges. */
+  endMask(node: number): number {
+    return this.canonical.get(this.synchronises(node) ? 0 : this.changed[node]!)!;
+  }
+
+  /** The same before a call or an indirect jump is made. */
   callMask(node: number): number {
     return this.canonical.get(this.changed[node]!)!;
   }
@@ -130,7 +149,7 @@ export class RegionSync {
       again = false;
       for (const node of order) {
         this.changed[node] = this.changedIn[node]! | own[node]!;
-        const out = isCall(this.nodes[node]!) ? 0 : this.changed[node]!;
+        const out = this.synchronises(node) ? 0 : this.changed[node]!;
         for (const s of successors[node]!) {
           if (s < 0 || (this.changedIn[s]! | out) === this.changedIn[s]!) continue;
           this.changedIn[s]! |= out;
@@ -170,14 +189,18 @@ export class RegionSync {
           if (s < 0 || position[s]! <= position[node]!) leaves = true;
         }
         if (leaves) live |= this.endMask(node);
-        if (isCall(n)) {
-          this.reloads[node] = live;
-          live = this.changed[node]! | this.callMask(node);
+        if (this.synchronises(node)) {
+          if (isCall(n)) this.reloads[node] = live;
+          live = (isCall(n) ? 0 : live) | this.changed[node]! | this.callMask(node);
         }
         for (let k = n.addresses.length - 1; k >= 0; k--) {
           const effect = this.effects[node]![k]!;
           live = (live & ~effect.defines) | effect.uses;
           if (this.facts.mayLeave(n, k)) live |= refuse[node]![k]!;
+        }
+        if (this.arrives(node)) {
+          this.reloads[node] = live;
+          live = 0;
         }
         if (live !== liveIn[node]) {
           liveIn[node] = live;
@@ -191,6 +214,13 @@ export class RegionSync {
 
 function isCall(n: RegionNode): boolean {
   return n.end.kind === 'call' || n.end.kind === 'callTo';
+}
+
+/** Nodes where many ways meet (1): V8 would move every register there from one place of its frame to another. */
+export function findHubs(flow: FlowGraph, nodes: readonly RegionNode[]): Uint8Array {
+  const ways = new Int32Array(nodes.length);
+  for (const node of flow.order) for (const s of flow.successors[node]!) if (s >= 0) ways[s]!++;
+  return Uint8Array.from(nodes, (n, k) => (ways[k]! >= HUB && n.end.kind !== 'dispatch' && n.end.kind !== 'gate' ? 1 : 0));
 }
 
 /** Operations whose immediate is a fixed place in the CPU state. */

@@ -148,7 +148,8 @@ export class GuestThread {
       enter(words, cpu);
       const rip = words[(cpu + Cpu.rip) >> 2]! >>> 0;
       if (words[(cpu + Cpu.rip + 4) >> 2] !== 0) return leaveFetchFault(words, cpu, rip);
-      if (rip === stop && words[(cpu + SP) >> 2]! >>> 0 > stopSp) {
+      // Under TF nothing goes back into a region: it would not stop after each instruction.
+      if (rip === stop && words[(cpu + SP) >> 2]! >>> 0 > stopSp && (words[(cpu + Cpu.eflagsSystem) >> 2]! & Eflags.TF) === 0) {
         leave(words, cpu);
         return true;
       }

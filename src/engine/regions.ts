@@ -15,10 +15,8 @@ const SAMPLE_HEAT = 8;
 const LATER_HEAT = -400;
 /** Addresses whose heat is remembered; beyond, all counts start anew. */
 const MAX_COUNTED = 20_000;
-/** Regions of one process; beyond, no more are made. */
-const MAX_REGIONS = 20_000;
-/** The table grows by so many. */
-const SLOTS_AT_ONCE = 64;
+/** Regions of one process; beyond, no more are made. The table has places for all of them: regions do not ask for its size. */
+const MAX_REGIONS = 16_384;
 
 /** What regions import from the interpreter's instance. */
 export interface RegionHost {
@@ -129,7 +127,7 @@ export class Regions {
     if (t.entries.every((entry) => this.made.get(entry) === t.id && this.owned.get(entry) === this.code.regionSlot(entry))) return;
     const instance = new WebAssembly.Instance(t.module, {
       env: { memory: this.memory },
-      engine: { enter: this.host.enter, statusFlags: this.host.statusFlags },
+      engine: { enter: this.host.enter, statusFlags: this.host.statusFlags, table: this.host.table },
       helpers: this.helpers,
     });
     if (!sameCode(this.code.current().bytes, t.ranges)) return;
@@ -143,7 +141,8 @@ export class Regions {
     // Another worker of the process may have it already: then this one only lacks the instance.
     const known = this.code.regionSlot(entry), mine = this.owned.get(entry) === known;
     const slot = known >= 0 && !mine ? known : this.firstSlot + Atomics.add(this.code.current().words, Globals.regions >> 2, 1);
-    if (slot >= table.length) table.grow(slot + SLOTS_AT_ONCE - table.length, this.host.noRegion);
+    if (slot >= this.firstSlot + MAX_REGIONS) return;
+    if (table.length === this.firstSlot) table.grow(MAX_REGIONS, this.host.noRegion);
     table.set(slot, region);
     this.count++;
     this.owned.set(entry, slot);

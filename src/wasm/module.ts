@@ -43,6 +43,15 @@ export class ModuleWriter {
     this.imports.push(out.view());
   }
 
+  /** Table 0, of functions. */
+  importTable(module: string, name: string): void {
+    const out = this.importHead(module, name, 1);
+    out.u8(0x70);
+    out.u8(0);
+    out.leb(0);
+    this.imports.push(out.view());
+  }
+
   private importHead(module: string, name: string, kind: number): ByteSink {
     const out = new ByteSink();
     out.name(module);

@@ -1,7 +1,7 @@
 /**
  * A region -> a WebAssembly module. Pure: bytes in, bytes out; installing the result is the region cache's work.
  *
- * The module imports `env.memory`, `engine.enter`, `engine.statusFlags` and the helpers it calls, and exports one function
+ * The module imports `env.memory`, `engine.enter`, `engine.statusFlags`, the interpreter's table and the helpers it calls, and exports one function
  * `r<k>` for entry k of the region: (cpu, depth) -> guest address to go on at, or -1 (see emit/regionEmitter.ts).
  */
 import { type NodeEnd, RegionEmitter, type RegionNode } from '../../emit/regionEmitter.ts';
@@ -130,6 +130,7 @@ export function emitModule({ region, ir, nodes, successors }: LiftedRegion): Uin
   const module = new ModuleWriter();
   const I = WasmType.i32;
   module.importMemory('env', 'memory', 1, 65536);
+  module.importTable('engine', 'table');
   const enter = module.importFunction('engine', 'enter', module.type([I, I, I, I], [I]));
   const statusFlags = module.importFunction('engine', 'statusFlags', module.type([I], [I]));
   const helpers = new Map<string, number>();
@@ -151,6 +152,7 @@ export function emitModule({ region, ir, nodes, successors }: LiftedRegion): Uin
     enter,
     statusFlags,
     allows,
+    region: signature,
     helper: (name: string): number => helpers.get(name)!,
     local: (target: number): number => numbers.get(target) ?? -1,
   };
