@@ -11,6 +11,7 @@ import type { AddressSpace, AddressSpaceHost } from './mm/addressSpace.ts';
 import { noHooks, type KernelHooks, type KernelParts } from './ports.ts';
 import { deliverSignals } from './signal/deliver.ts';
 import { raiseFault, raiseTrap } from './signal/trap.ts';
+import { enterWatched, stopAfterExec, stopAtExit } from './trace/syscallStops.ts';
 import { CpuClock } from './time/cpuClock.ts';
 import { TimerHeap } from './time/timerHeap.ts';
 import { WaitQueue } from '../vfs/waitQueue.ts';
@@ -247,6 +248,13 @@ export class Kernel implements AddressSpaceHost {
     const regs = t.regs;
     const number = t.arch.syscallNumber(regs);
     t.syscallNumber = number;
+    if (t.trace !== null || t.seccomp !== null) return enterWatched(t);
+    this.dispatch(t);
+  }
+
+  /** The call in the registers, whose number is t.syscallNumber. */
+  dispatch(t: Task): void {
+    const number = t.syscallNumber;
     const table = this.parts.tables[t.arch.name];
     const entry = number >= 0 && number < table.length ? table[number]! : null;
     if (entry === null) {
@@ -277,13 +285,15 @@ export class Kernel implements AddressSpaceHost {
     t.state = 'served';
     if (this.hooks.syscallExit !== null) this.traceExit(t, result);
     t.arch.setResult(t.regs, result);
+    if (t.trace !== null && stopAtExit(t)) return;
     this.leave(t);
   }
 
   /** A call that set the registers itself (sigreturn, execve): no result is stored. */
   finishWithoutResult(t: Task): number {
+    const stops = t.trace !== null && stopAtExit(t);
     t.syscallNumber = -1;
-    this.leave(t);
+    if (!stops) this.leave(t);
     return PARKED;
   }
 
@@ -304,7 +314,8 @@ export class Kernel implements AddressSpaceHost {
       exitTask(t, t.process.exitStatus);
       return;
     }
-    if (t.signalPending || t.process.stopSignal !== 0 || t.savedMask !== null || t.syscallNumber >= 0) {
+    if (t.trace !== null && t.trace.execedFrom !== 0 && stopAfterExec(t)) return;
+    if (t.signalPending || t.process.stopSignal !== 0 || t.savedMask !== null || t.syscallNumber >= 0 || t.injectedSignal !== null || t.trace !== null) {
       if (!deliverSignals(t)) return;
     }
     t.syscallNumber = -1;
@@ -312,6 +323,7 @@ export class Kernel implements AddressSpaceHost {
   }
 
   resume(t: Task): void {
+    t.debug?.arm(t);
     this.enter(t);
     this.parts.mailbox.reply(t.slot, Reply.resume);
   }
@@ -331,6 +343,11 @@ export class Kernel implements AddressSpaceHost {
   wakeStopped(t: Task): void {
     this.defer(() => {
       if (t.state !== 'stopped') return;
+      // Only its end takes a tracee from its tracer's hands.
+      if (t.trace !== null && t.trace.stop !== null) {
+        if (!t.process.exiting && !t.pending.set.has(SIGKILL) && !t.process.pending.set.has(SIGKILL)) return;
+        t.trace.stop = null;
+      }
       t.state = 'served';
       this.leave(t);
     });
@@ -386,7 +403,7 @@ export class Kernel implements AddressSpaceHost {
     t.regs.setU32(LocalField.tid, t.tid);
     t.regs.setU32(LocalField.tgid, t.tgid);
     t.regs.setU32(LocalField.sysenterReturn, t.mm.layout.sysenterReturn);
-    t.regs.setU32(LocalField.flags, (this.hooks.syscallEnter !== null ? LocalFlag.off : 0) | (this.realtimeOffsetNs !== 0 ? LocalFlag.wallClockSet : 0));
+    t.regs.setU32(LocalField.flags, (this.hooks.syscallEnter !== null || t.trace !== null || t.seccomp !== null ? LocalFlag.off : 0) | (this.realtimeOffsetNs !== 0 ? LocalFlag.wallClockSet : 0));
     return true;
   }
 

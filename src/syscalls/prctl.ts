@@ -7,6 +7,7 @@ import { andCaps, orCaps } from '../kernel/task/exec.ts';
 import type { Task } from '../kernel/task/task.ts';
 import { Cap, LAST_CAP, capIn } from '../vfs/cred.ts';
 import type { SyscallRow } from './row.ts';
+import { prctlSetSeccomp } from './seccomp.ts';
 
 const SUID_DUMP_USER = 1;
 
@@ -49,8 +50,8 @@ function sysPrctl(t: Task, option: number, arg2: number, arg3: number, arg4: num
       return -EINVAL;
     case P.PR_GET_TSC: return put(P.PR_TSC_ENABLE);
     case P.PR_SET_TSC: return arg2 === P.PR_TSC_ENABLE ? 0 : -EINVAL;
-    case P.PR_GET_SECCOMP: return 0;
-    case P.PR_SET_SECCOMP: return -EINVAL;
+    case P.PR_GET_SECCOMP: return t.seccomp?.mode ?? 0;
+    case P.PR_SET_SECCOMP: return prctlSetSeccomp(t, arg2, arg3);
     case P.PR_CAPBSET_READ: return arg2 > LAST_CAP ? -EINVAL : capIn(t.cred.capBounding, arg2) ? 1 : 0;
     case P.PR_CAPBSET_DROP:
       if (!t.cred.has(Cap.SETPCAP)) return -EPERM;
@@ -167,5 +168,5 @@ function setVmaName(t: Task, option: number, start: number, length: number, name
 
 
 export const prctlRows: readonly SyscallRow[] = [
-  { name: 'prctl', x86_64: 157, i386: 172, args: ['int', 'ulong', 'ulong', 'ulong', 'ulong'], ret: 'int', handler: sysPrctl, note: 'no seccomp' },
+  { name: 'prctl', x86_64: 157, i386: 172, args: ['int', 'ulong', 'ulong', 'ulong', 'ulong'], ret: 'int', handler: sysPrctl },
 ];

@@ -10,6 +10,7 @@ import type { Task } from '../kernel/task/task.ts';
 import { Cap } from '../vfs/cred.ts';
 import { i386 } from '../abi/abi.ts';
 import { getU32, putU32 } from '../abi/layout.ts';
+import type { GuestMemory } from '../machine/guestMemory.ts';
 import type { SyscallRow } from './row.ts';
 
 const NEW_UTS_LEN = 64;
@@ -93,8 +94,9 @@ function sysSyslog(t: Task, type: number): number {
 
 // ---- segments ----
 
-function sysArchPrctl(t: Task, code: number, addr: number): number {
-  const { regs, memory } = t;
+/** `memory`: where the results of ARCH_GET_* go (a tracer asks for its tracee's). */
+export function archPrctl(t: Task, code: number, addr: number, memory: GuestMemory): number {
+  const { regs } = t;
   const base = (segment: number, value: number): number => {
     if (value >= 0x7ffffffff000) return -EPERM;
     regs.setU32(Cpu.segSelector + segment * 4, 0);
@@ -206,7 +208,7 @@ export const systemRows: readonly SyscallRow[] = [
   { name: 'sysinfo', x86_64: 99, i386: 116, args: ['ptr'], ret: 'int', handler: sysSysinfo },
   { name: 'getrandom', x86_64: 318, i386: 355, args: ['bufOut', 'size', 'hex'], ret: 'ssize', handler: sysGetrandom },
   { name: 'syslog', x86_64: 103, i386: 103, args: ['int', 'ptr', 'int'], ret: 'int', handler: sysSyslog },
-  { name: 'arch_prctl', x86_64: 158, i386: 384, args: ['int', 'ptr'], ret: 'int', handler: sysArchPrctl },
+  { name: 'arch_prctl', x86_64: 158, i386: 384, args: ['int', 'ptr'], ret: 'int', handler: (t, code, addr) => archPrctl(t, code, addr, t.memory) },
   { name: 'set_thread_area', x86_64: -1, i386: 243, args: ['ptr'], ret: 'int', handler: (t, ptr) => setThreadArea(t, ptr, true) },
   { name: 'get_thread_area', x86_64: -1, i386: 244, args: ['ptr'], ret: 'int', handler: getThreadArea },
   { name: 'modify_ldt', x86_64: 154, i386: 123, args: ['int', 'ptr', 'ulong'], ret: 'int', handler: sysModifyLdt },

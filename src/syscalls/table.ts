@@ -16,10 +16,12 @@ import { pollRows } from './poll.ts';
 import { prctlRows } from './prctl.ts';
 import { processMemoryRows } from './processMemory.ts';
 import { processRows } from './process.ts';
+import { ptraceRows } from './ptrace.ts';
 import { readWriteRows } from './readWrite.ts';
 import { resourceRows } from './resource.ts';
 import type { SyscallRow } from './row.ts';
 import { schedRows } from './sched.ts';
+import { seccompRows } from './seccomp.ts';
 import { signalRows } from './signal.ts';
 import { signalfdRows } from './signalfd.ts';
 import { socketRows } from './socket.ts';
@@ -35,5 +37,5 @@ import { xattrRows } from './xattr.ts';
 
 export const allRows: readonly SyscallRow[] = [
   ...readWriteRows, ...openRows, ...statRows, ...pathRows, ...dirRows, ...lockRows, ...syncRows, ...xattrRows, ...socketRows, ...socketCallRows, ...mountRows, ...spliceRows, ...mmRows,
-  ...processRows, ...resourceRows, ...futexRows, ...pollRows, ...epollRows, ...eventfdRows, ...timerfdRows, ...signalRows, ...signalfdRows, ...inotifyRows, ...ioctlRows, ...timeRows, ...credRows, ...schedRows, ...systemRows, ...prctlRows, ...sysvIpcRows, ...mqueueRows, ...processMemoryRows,
+  ...processRows, ...resourceRows, ...futexRows, ...pollRows, ...epollRows, ...eventfdRows, ...timerfdRows, ...signalRows, ...signalfdRows, ...inotifyRows, ...ioctlRows, ...timeRows, ...credRows, ...schedRows, ...systemRows, ...prctlRows, ...sysvIpcRows, ...mqueueRows, ...processMemoryRows, ...ptraceRows, ...seccompRows,
 ];

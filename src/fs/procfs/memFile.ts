@@ -1,5 +1,7 @@
 import { EACCES, EINVAL, EIO } from '../../abi/linux/errno.ts';
 import type { Task } from '../../kernel/task/task.ts';
+import { forcedBytes } from '../../kernel/trace/memory.ts';
+import { Access } from '../../machine/exit.ts';
 import { GUEST_END } from '../../machine/memoryLayout.ts';
 import { S_IFREG } from '../../abi/linux/fileMode.ts';
 import { Cap } from '../../vfs/cred.ts';
@@ -39,7 +41,7 @@ class MemDescription extends FileDescription {
   override pread(buf: Uint8Array, offset: number): number {
     if (!hasMemory(this.target)) return 0;
     if (offset >= GUEST_END) return -EIO;
-    const bytes = this.target.memory.readablePrefix(offset, buf.length);
+    const bytes = forcedBytes(this.target, offset, buf.length, Access.read);
     if (bytes === null) return -EIO;
     buf.set(bytes);
     return bytes.length;
@@ -47,7 +49,7 @@ class MemDescription extends FileDescription {
   override pwrite(buf: Uint8Array, offset: number): number {
     if (!hasMemory(this.target)) return 0;
     if (offset >= GUEST_END) return -EIO;
-    const bytes = this.target.memory.writablePrefix(offset, buf.length);
+    const bytes = forcedBytes(this.target, offset, buf.length, Access.write);
     if (bytes === null) return -EIO;
     bytes.set(buf.subarray(0, bytes.length));
     return bytes.length;

@@ -14,6 +14,8 @@ export interface Arch {
   /** uname's machine for a task of this ABI ("i686" only under PER_LINUX32). */
   readonly elfClass: 1 | 2;
   readonly elfMachine: number;
+  /** The general registers that hold a call's arguments. */
+  readonly argumentRegisters: readonly number[];
   /** Registers into arguments; returns the number of arguments written. */
   syscallNumber(regs: Registers): number;
   args(t: Task, kinds: Uint8Array, out: number[]): void;

@@ -170,6 +170,16 @@ export class AddressSpace implements Pager {
     return length;
   }
 
+  /** As prepare, for /proc/PID/mem and ptrace, which heed no protection of private pages. */
+  prepareForced(addr: number, length: number, access: number): number {
+    if (length === 0) return 0;
+    const last = Math.floor((addr + length - 1) / PAGE_SIZE);
+    for (let page = Math.floor(addr / PAGE_SIZE); page <= last; page++) {
+      if (faultPage(this, page * PAGE_SIZE, access, true) !== FaultResult.ok) return Math.max(0, page * PAGE_SIZE - addr);
+    }
+    return length;
+  }
+
   /** Serves a refused access of the guest: FaultResult.ok to go on, else what signal to raise. */
   fault(addr: number, access: number): FaultCode {
     if (addr >= GUEST_END || addr < 0) return FaultResult.mapError;

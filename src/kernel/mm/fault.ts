@@ -26,8 +26,8 @@ const ANONYMOUS_AROUND = 32;
 const ANONYMOUS_EXACT_PAGES = 64;
 const COPY_AROUND = 8;
 
-/** Makes the page at addr usable for `access` (`Access` bit), or says which signal. */
-export function faultPage(mm: AddressSpace, addr: number, access: number): FaultCode {
+/** Makes the page at addr usable for `access` (`Access` bit), or says which signal. `force`: whatever its protection is (FOLL_FORCE). */
+export function faultPage(mm: AddressSpace, addr: number, access: number, force = false): FaultCode {
   let vma = mm.areas.above(addr);
   if (vma === null) return FaultResult.mapError;
   if (vma.start > addr) {
@@ -35,7 +35,8 @@ export function faultPage(mm: AddressSpace, addr: number, access: number): Fault
     vma = mm.areas.find(addr)!;
   }
   const wanted = access === Access.write ? Prot.W : access === Access.execute ? Prot.X : Prot.R | Prot.W | Prot.X;
-  if ((vma.prot & wanted) === 0) return FaultResult.accessError;
+  // A debugger writes into pages that only may become writable: private ones get their own copy, permissions stay.
+  if ((vma.prot & wanted) === 0 && !(force && vma.object === null)) return FaultResult.accessError;
   const page = Math.floor(addr / PAGE_SIZE);
   mm.minorFaults++;
   const code = vma.object !== null ? shareIn(mm, vma, page, access) : pageIn(mm, vma, page, access);

@@ -10,6 +10,8 @@ import type { Task } from '../task/task.ts';
 import { SIG_DFL, SIG_IGN } from './handlers.ts';
 import { IGNORED_BY_DEFAULT, forceSignal, stopComplete } from './send.ts';
 import { siginfo, type Siginfo } from './siginfo.ts';
+import { stopForSignal, stopForTrap, stopWithGroup } from '../trace/signalStops.ts';
+import { endStep } from '../trace/trace.ts';
 import { SigSet } from './sigset.ts';
 
 /** From the thread's own instruction: taken before all others. */
@@ -50,12 +52,25 @@ export function deliverSignals(t: Task): boolean {
       exitTask(t, process.exitStatus);
       return false;
     }
-    if (process.stopSignal !== 0 && !t.pending.set.has(SIGKILL) && !process.pending.set.has(SIGKILL)) {
+    const killed = t.pending.set.has(SIGKILL) || process.pending.set.has(SIGKILL);
+    if (t.trace !== null && t.trace.trapWanted && !killed) {
+      stopForTrap(t);
+      return false;
+    }
+    if (process.stopSignal !== 0 && !killed && t.injectedSignal === null && t.trace?.passesGroupStop !== true) {
       enterStop(t);
       return false;
     }
-    const info = dequeueSignal(t, t.blocked);
-    if (info === null) break;
+    let info = t.injectedSignal;
+    t.injectedSignal = null;
+    if (info === null) {
+      info = dequeueSignal(t, t.blocked);
+      if (info === null) break;
+      if (t.trace !== null && info.signo !== SIGKILL) {
+        stopForSignal(t, info);
+        return false;
+      }
+    }
     kernel.hooks.signal?.(t, info);
     const sig = info.signo;
     const action = t.handlers.actions[sig]!;
@@ -82,7 +97,8 @@ export function deliverSignals(t: Task): boolean {
   return true;
 }
 
-function dieOf(t: Task, sig: number): void {
+/** The signal's default action ends the process. */
+export function dieOf(t: Task, sig: number): void {
   const dumped = DUMPS_CORE.has(sig) && t.process.rlimits.cur[Rlimit.CORE]! > 0 && t.kernel.hooks.coreDump !== null && t.kernel.hooks.coreDump(t, sig);
   exitGroup(t, sig | (dumped ? 0x80 : 0));
 }
@@ -95,6 +111,9 @@ function handle(t: Task, info: Siginfo): boolean {
   const oldMask = t.savedMask ?? t.blocked.copy();
   t.savedMask = null;
   const arch = t.regs.long ? t.kernel.parts.archs.x86_64 : t.kernel.parts.archs.i386;
+  // The frame shows the program's own flags; a stepping debugger sees the handler's first instruction.
+  const stepped = t.singleStep;
+  endStep(t);
   if (!arch.pushSignal(t, info, action, oldMask)) {
     // Linux: SIGSEGV, by default action when it was SIGSEGV's own frame that failed.
     t.blocked.set(oldMask);
@@ -107,6 +126,7 @@ function handle(t: Task, info: Siginfo): boolean {
   if ((action.flags & SA_NODEFER) === 0) mask.add(sig);
   t.setBlocked(mask);
   if ((action.flags & SA_RESETHAND) !== 0) t.handlers.actions[sig] = { ...action, handler: SIG_DFL };
+  if (stepped) forceSignal(t, siginfo(SIGTRAP, 0));
   return true;
 }
 
@@ -134,11 +154,13 @@ function restartWithoutHandler(t: Task): void {
 function beginStop(t: Task, sig: number): void {
   const { process } = t;
   process.stopSignal = sig;
+  for (const other of process.tasks) if (other.trace !== null) other.trace.passesGroupStop = false;
   for (const other of process.tasks) if (other !== t) signalWakeUp(other);
 }
 
 function enterStop(t: Task): void {
-  t.state = 'stopped';
+  if (t.trace !== null) stopWithGroup(t);
+  else t.state = 'stopped';
   for (const other of t.process.tasks) if (other.state !== 'stopped' && other.state !== 'dead') return;
   stopComplete(t.process);
 }

@@ -46,6 +46,11 @@ export class PendingSignals {
     for (const info of this.queue) this.set.add(info.signo);
   }
 
+  /** All, in the order they came. */
+  list(): readonly Siginfo[] {
+    return this.queue;
+  }
+
   /** The first queued one that satisfies `test`, left where it is. */
   find(test: (info: Siginfo) => boolean): Siginfo | undefined {
     return this.queue.find(test);

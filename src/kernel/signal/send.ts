@@ -12,6 +12,7 @@ import type { Task } from '../task/task.ts';
 import { SIG_DFL, SIG_IGN } from './handlers.ts';
 import { siginfo, type Siginfo } from './siginfo.ts';
 import { SigSet } from './sigset.ts';
+import { notifyContinued } from '../trace/signalStops.ts';
 
 export const STOP_SIGNALS = SigSet.of(SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU);
 const CONT = SigSet.of(SIGCONT);
@@ -19,6 +20,8 @@ export const IGNORED_BY_DEFAULT = SigSet.of(SIGCHLD, SIGCONT, SIGURG, SIGWINCH);
 
 /** Whether the signal would do nothing: not even queued then. A blocked one is kept, its disposition may change. */
 function ignored(t: Task, sig: number): boolean {
+  // A tracer sees even what would be ignored.
+  if (t.trace !== null && sig !== SIGKILL) return false;
   if (t.blocked.has(sig) || (t.realBlocked !== null && t.realBlocked.has(sig))) return false;
   const handler = t.handlers.actions[sig]!.handler;
   return handler === SIG_IGN || (handler === SIG_DFL && IGNORED_BY_DEFAULT.has(sig));
@@ -43,7 +46,10 @@ function continueProcess(process: Process): void {
   process.stopSignal = 0;
   process.news = ChildNews.continued;
   process.newsStatus = SIGCONT;
-  for (const t of process.tasks) if (t.state === 'stopped') t.kernel.wakeStopped(t);
+  for (const t of process.tasks) {
+    if (t.trace !== null) notifyContinued(t);
+    else if (t.state === 'stopped') t.kernel.wakeStopped(t);
+  }
   notifyParentOfStop(process, CLD_CONTINUED, SIGCONT);
 }
 

@@ -1,6 +1,6 @@
 import {
   BUS_ADRALN, BUS_ADRERR, FPE_FLTDIV, FPE_FLTINV, FPE_FLTOVF, FPE_FLTRES, FPE_FLTUND, FPE_INTDIV, ILL_ILLOPN, SEGV_ACCERR, SEGV_MAPERR, SIGBUS, SIGFPE,
-  SIGILL, SIGKILL, SIGSEGV, SIGTRAP, SI_KERNEL, TRAP_BRKPT, TRAP_TRACE,
+  SIGILL, SIGKILL, SIGSEGV, SIGTRAP, SI_KERNEL, TRAP_BRKPT, TRAP_HWBKPT, TRAP_TRACE,
 } from '../../abi/linux/signal.ts';
 import { Cpu, Eflags } from '../../machine/cpuState.ts';
 import { Access, Vector } from '../../machine/exit.ts';
@@ -67,6 +67,11 @@ export function raiseTrap(t: Task, vector: number): void {
     case Vector.DE: return forceSignal(t, siginfo(SIGFPE, FPE_INTDIV, where));
     case Vector.DB:
       // Without TF it was int1 (get_si_code of DR6 without a reason).
+      if (t.debug !== null && t.debug.stepping) {
+        const { singleStep } = t;
+        if (t.debug.stepped(t)) return forceSignal(t, siginfo(SIGTRAP, TRAP_HWBKPT, where));
+        return singleStep ? forceSignal(t, siginfo(SIGTRAP, TRAP_TRACE, where)) : undefined;
+      }
       if ((regs.u32(Cpu.eflagsSystem) & Eflags.TF) === 0) return forceSignal(t, siginfo(SIGTRAP, TRAP_BRKPT, where));
       regs.setU32(Cpu.eflagsSystem, regs.u32(Cpu.eflagsSystem) & ~(t.singleStep ? Eflags.TF : 0));
       return forceSignal(t, siginfo(SIGTRAP, TRAP_TRACE, where));

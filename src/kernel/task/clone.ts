@@ -12,7 +12,11 @@ import { Registers } from '../arch/registers.ts';
 import { Rlimit } from '../fd/rlimits.ts';
 import { forkAddressSpace } from '../mm/fork.ts';
 import { ProcessTimers } from '../time/processTimers.ts';
+import { PTRACE_EVENT_VFORK_DONE } from '../../abi/linux/ptrace.ts';
+import { cloneEvent, inheritTrace } from '../trace/attach.ts';
+import { stopForEvent } from '../trace/syscallStops.ts';
 import { PARKED } from './block.ts';
+import { unpark } from './park.ts';
 import { Process } from './process.ts';
 import { Task, type TaskParts } from './task.ts';
 
@@ -100,8 +104,17 @@ export function cloneTask(t: Task, args: CloneArgs): number {
   if ((flags & CLONE_CHILD_CLEARTID) !== 0) child.clearChildTid = args.childTid;
   kernel.forks++;
   kernel.hooks.clone?.(t, child);
+  const event = cloneEvent(t, flags, args.exitSignal);
+  inheritTrace(t, child, event, flags);
   kernel.start(child);
-  return (flags & CLONE_VFORK) !== 0 ? waitForVfork(t, child) : tid;
+  const vfork = (flags & CLONE_VFORK) !== 0;
+  if (vfork) watchForVfork(child);
+  const goOn = (): void => {
+    const result = vfork ? waitForVfork(t, child) : tid;
+    if (result !== PARKED) kernel.finishCall(t, result);
+  };
+  if (event !== 0 && stopForEvent(t, event, tid, goOn)) return PARKED;
+  return vfork ? waitForVfork(t, child) : tid;
 }
 
 function newProcess(t: Task, pid: number, args: CloneArgs): Process {
@@ -137,6 +150,7 @@ function inherit(t: Task, child: Task, flags: number): void {
   child.comm = t.comm;
   child.tls = [...t.tls];
   child.noNewPrivs = t.noNewPrivs;
+  child.seccomp = t.seccomp;
   child.personality = t.personality;
   child.timerSlackNs = t.timerSlackNs;
   child.nice = t.nice;
@@ -174,15 +188,26 @@ function abandon(child: Task): void {
   child.state = 'dead';
 }
 
-/** The parent stands still until the child has left its memory; only a fatal signal gets it out. */
-function waitForVfork(t: Task, child: Task): number {
+/** From now on it is noted when the child leaves the memory. */
+function watchForVfork(child: Task): void {
   const queue = new WaitQueue();
-  let done = false;
+  child.vforkQueue = queue;
   child.vforkDone = () => {
-    done = true;
+    child.vforkQueue = null;
     queue.wake(EPOLLIN);
   };
-  return t.block({ queues: [queue], retry: () => (done ? child.tidAtStart : PARKED), uninterruptible: true });
+}
+
+/** The parent stands still until the child has left its memory; only a fatal signal gets it out. */
+function waitForVfork(t: Task, child: Task): number {
+  const finish = (): number => {
+    if (child.vforkQueue !== null) return PARKED;
+    const { tidAtStart } = child;
+    if (t.parked !== null) unpark(t);
+    return stopForEvent(t, PTRACE_EVENT_VFORK_DONE, tidAtStart, () => t.kernel.finishCall(t, tidAtStart)) ? PARKED : tidAtStart;
+  };
+  const queue = child.vforkQueue;
+  return queue === null ? finish() : t.block({ queues: [queue], retry: finish, uninterruptible: true });
 }
 
 export const emptyCloneArgs = (): CloneArgs => ({

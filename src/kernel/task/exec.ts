@@ -20,6 +20,8 @@ import { readElf, type ElfImage, type ElfReader } from '../loader/elf.ts';
 import { mapImage, mapStack, placeProgram, type Loaded } from '../loader/load.ts';
 import { buildStack } from '../loader/stack.ts';
 import { vdsoOf } from '../loader/vdso.ts';
+import { forgetTrace } from '../trace/attach.ts';
+import { endStep } from '../trace/trace.ts';
 import { exitTask } from './exit.ts';
 import type { Kernel } from '../kernel.ts';
 import type { Task } from './task.ts';
@@ -287,9 +289,17 @@ function auxiliaryVector(
 /** Ends all other threads of the group; `t` becomes the leader. They are in the kernel after quiesce. */
 function becomeOnlyThread(t: Task): void {
   const { process, kernel } = t;
+  if (t.trace !== null) t.trace.execedFrom = t.tid;
+  endStep(t);
   if (process.tasks.size > 1) {
     kernel.quiesce(t.mm);
-    for (const other of [...process.tasks]) if (other !== t) exitTask(other, 0);
+    for (const other of [...process.tasks]) {
+      if (other === t) continue;
+      // Nobody hears of the old leader's end: its id lives on.
+      if (other.trace !== null && other === process.leader) forgetTrace(other);
+      else if (other.trace !== null) other.trace.exitReported = true;
+      exitTask(other, 0);
+    }
   }
   if (process.leader !== t) {
     kernel.pids.tasks.delete(t.tid);

@@ -4,6 +4,9 @@ import { releaseRobustFutexes } from '../ipc/robust.ts';
 import { SIG_IGN } from '../signal/handlers.ts';
 import { sendToGroup, sendToProcess } from '../signal/send.ts';
 import { siginfo } from '../signal/siginfo.ts';
+import { PTRACE_EVENT_EXIT } from '../../abi/linux/ptrace.ts';
+import { processEnds, traceeEnds, tracerEnds } from '../trace/attach.ts';
+import { stopForEvent } from '../trace/syscallStops.ts';
 import { signalWakeUp, unpark } from './park.ts';
 import type { Process, Usage } from './process.ts';
 import type { ProcessGroup } from './session.ts';
@@ -27,6 +30,7 @@ export function exitGroup(t: Task, status: number, workerGone = false): void {
 export function exitTask(t: Task, status: number, workerGone = false): void {
   if (t.state === 'dead') return;
   const { kernel, process } = t;
+  if (stopBeforeEnd(t, status, workerGone)) return;
   t.exiting = true;
   t.exitStatus = status;
   unpark(t);
@@ -44,6 +48,8 @@ export function exitTask(t: Task, status: number, workerGone = false): void {
   process.ownUsage.maxRssPages = Math.max(process.ownUsage.maxRssPages, mm.totalPages);
   process.ownUsage.minorFaults += last ? mm.minorFaults : 0;
   t.state = 'dead';
+  if (t.trace !== null) traceeEnds(t, status);
+  tracerEnds(t, last);
   kernel.pids.tasks.delete(t.tid);
   process.tasks.delete(t);
   if (workerGone) kernel.dropSlot(t.slot);
@@ -57,6 +63,15 @@ export function exitTask(t: Task, status: number, workerGone = false): void {
   kernel.hooks.exit?.(t, status, last);
   if (last) exitProcess(process);
   else if (process.stopSignal !== 0) recheckStop(process);
+}
+
+/** PTRACE_EVENT_EXIT, before anything is given up. */
+function stopBeforeEnd(t: Task, status: number, workerGone: boolean): boolean {
+  const { trace } = t;
+  if (trace === null || trace.exitReported || workerGone || t.state === 'running') return false;
+  trace.exitReported = true;
+  unpark(t);
+  return stopForEvent(t, PTRACE_EVENT_EXIT, status, () => exitTask(t, status));
 }
 
 /** The memory is left: robust futexes, the clear-child-tid word. */
@@ -94,7 +109,7 @@ function exitProcess(process: Process): void {
   if (session.id === process.pid) session.tty?.disassociate(session, true);
   if (process.parent !== null && process.parent.group !== process.group && process.parent.session === session) hangUpIfOrphaned(process.group, process);
   process.exitQueue.wake(EPOLLIN);
-  notifyParent(process);
+  if (!processEnds(process)) notifyParent(process);
   kernel.hooks.processExit?.(process);
 }
 

@@ -4,6 +4,7 @@ import { PendingSignals } from '../signal/pending.ts';
 import type { ProcessGroup, Session } from './session.ts';
 import type { ProcessTimers } from '../time/processTimers.ts';
 import { Timer } from '../time/timerHeap.ts';
+import type { DeadTracee } from '../trace/attach.ts';
 import type { Task } from './task.ts';
 
 /**
@@ -76,6 +77,11 @@ export class Process {
   readonly startNs: number;
   /** Wall-clock seconds of the start, for /proc. */
   readonly startSec: number;
+  /** Threads anywhere that threads of this process trace, and those that have ended and were not waited for. */
+  readonly tracees = new Set<Task>();
+  readonly deadTracees: DeadTracee[] = [];
+  /** It is a zombie that its tracer has to see before its parent does. */
+  tracer: Task | null = null;
   oomScoreAdj = 0;
   thpDisabled = false;
   /** Interrupts running threads while a CPU-time timer is set. */

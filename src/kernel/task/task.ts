@@ -16,6 +16,11 @@ import { PendingSignals } from '../signal/pending.ts';
 import { SigSet } from '../signal/sigset.ts';
 import type { BlockSpec } from './block.ts';
 import { park, type Parked } from './park.ts';
+import type { Seccomp } from '../seccomp/filters.ts';
+import type { Siginfo } from '../signal/siginfo.ts';
+import type { DebugRegisters } from '../trace/debugRegisters.ts';
+import type { Trace } from '../trace/trace.ts';
+import type { WaitQueue } from '../../vfs/waitQueue.ts';
 import type { Process } from './process.ts';
 import { noUsage, type Usage } from './process.ts';
 
@@ -92,6 +97,13 @@ export class Task implements FileCaller {
   trap = { number: 0, error: 0, cr2Lo: 0, cr2Hi: 0 };
   /** A debugger steps it (TF is not the program's own). */
   singleStep = false;
+  /** Its tracer, and where it stands with it. */
+  trace: Trace | null = null;
+  /** A signal the tracer has let through: delivered without another stop. */
+  injectedSignal: Siginfo | null = null;
+  /** Debug registers, while any of them is set. */
+  debug: DebugRegisters | null = null;
+  seccomp: Seccomp | null = null;
   altStack = { sp: 0, size: 0, flags: 2 };
 
   /** Thread-local storage descriptors (set_thread_area). */
@@ -122,6 +134,8 @@ export class Task implements FileCaller {
   exiting = false;
   /** vfork: the parent waits until this task execs or exits. */
   vforkDone: (() => void) | null = null;
+  /** Woken by vforkDone; null: the memory is left (or was never lent). */
+  vforkQueue: WaitQueue | null = null;
   /** What room-specific code hangs on a task, by a key of its own (System V semaphore undo, ...). Called at exit. */
   readonly atExit = new Set<(t: Task) => void>();
 
@@ -162,7 +176,7 @@ export class Task implements FileCaller {
 
   /** A signal waits that would end a block: a handler, a fatal one, a stop. */
   get signalPending(): boolean {
-    return this.pending.set.firstNotIn(this.blocked) !== 0 || this.process.pending.set.firstNotIn(this.blocked) !== 0 || this.process.exiting;
+    return this.pending.set.firstNotIn(this.blocked) !== 0 || this.process.pending.set.firstNotIn(this.blocked) !== 0 || this.process.exiting || (this.trace !== null && this.trace.trapWanted);
   }
 
   /** Changes the signal mask. SIGKILL and SIGSTOP never get in. */

@@ -1,8 +1,9 @@
 import { ECHILD } from '../../abi/linux/errno.ts';
-import { CLD_CONTINUED, CLD_STOPPED, SIGCHLD } from '../../abi/linux/signal.ts';
+import { CLD_CONTINUED, CLD_EXITED, CLD_KILLED, CLD_STOPPED, CLD_TRAPPED, SIGCHLD } from '../../abi/linux/signal.ts';
 import { __WALL, __WCLONE, WCONTINUED, WEXITED, WNOHANG, WNOWAIT, WSTOPPED } from '../../abi/linux/wait.ts';
 import type { Siginfo } from '../signal/siginfo.ts';
 import { siginfo } from '../signal/siginfo.ts';
+import { releaseDead } from '../trace/attach.ts';
 import { PARKED } from './block.ts';
 import { childInfo, reap } from './exit.ts';
 import { ChildNews, type Process, type Usage } from './process.ts';
@@ -41,17 +42,57 @@ function look(t: Task, target: WaitTarget, options: number): WaitResult | null |
     const result = report(child, options);
     if (result !== null) return result;
   }
-  return any ? null : -ECHILD;
+  const traced = lookAtTracees(t, target, options);
+  return traced === null && !any ? -ECHILD : traced === waiting ? null : traced;
+}
+
+/** There are tracees, without news. */
+const waiting = 'waiting';
+
+/** Threads this process traces: their stops, and their ends. null: there are none. */
+function lookAtTracees(t: Task, target: WaitTarget, options: number): WaitResult | typeof waiting | null {
+  const { tracees, deadTracees } = t.process;
+  const keep = (options & WNOWAIT) !== 0;
+  let any = false;
+  for (let i = 0; i < deadTracees.length; i++) {
+    const dead = deadTracees[i]!;
+    if (!isTarget(target, dead.tid, dead.process?.pgid ?? -1)) continue;
+    any = true;
+    if ((options & WEXITED) === 0) continue;
+    const signal = dead.status & 0x7f;
+    const info = siginfo(SIGCHLD, signal === 0 ? CLD_EXITED : CLD_KILLED, { pid: dead.tid, uid: dead.uid, status: signal === 0 ? (dead.status >>> 8) & 0xff : signal });
+    if (!keep) {
+      deadTracees.splice(i, 1);
+      releaseDead(dead);
+    }
+    return { pid: dead.tid, status: dead.status, info, usage: dead.usage };
+  }
+  for (const tracee of tracees) {
+    if (!isTarget(target, tracee.tid, tracee.process.pgid)) continue;
+    any = true;
+    const { stop, listening } = tracee.trace!;
+    if (stop === null || stop.reported || listening) continue;
+    if (!keep) stop.reported = true;
+    const info = siginfo(SIGCHLD, CLD_TRAPPED, { pid: tracee.tid, uid: tracee.cred.uid, status: stop.code });
+    return { pid: tracee.tid, status: (stop.code << 8) | 0x7f, info, usage: tracee.usage };
+  }
+  return any ? waiting : null;
+}
+
+function isTarget(target: WaitTarget, pid: number, pgid: number): boolean {
+  return target.kind === 'all' || (target.kind === 'pid' ? target.pid === pid : target.id === pgid);
 }
 
 function report(child: Process, options: number): WaitResult | null {
   const keep = (options & WNOWAIT) !== 0;
   if (child.state === 'zombie') {
-    if ((options & WEXITED) === 0) return null;
+    if ((options & WEXITED) === 0 || child.tracer !== null) return null;
     const result = { pid: child.pid, status: child.exitStatus, info: childInfo(child, SIGCHLD), usage: totalUsage(child) };
     if (!keep) reap(child);
     return result;
   }
+  // A parent that traces hears of stops from the threads themselves.
+  if (child.leader.trace !== null && child.parent === child.leader.trace.tracer.process) return null;
   if (child.news === ChildNews.stopped && (options & WSTOPPED) !== 0) {
     const status = child.newsStatus;
     if (!keep) child.news = ChildNews.none;

@@ -18,6 +18,7 @@ export const archI386: Arch = {
   wordSize: 4,
   elfClass: 1,
   elfMachine: 3,
+  argumentRegisters: ARGUMENTS,
   restartSyscallNumber: 0,
 
   syscallNumber(regs) {

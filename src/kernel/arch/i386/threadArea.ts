@@ -2,6 +2,7 @@ import { i386 } from '../../../abi/abi.ts';
 import { EFAULT, EINVAL, ESRCH } from '../../../abi/linux/errno.ts';
 import { getU32, putU32 } from '../../../abi/layout.ts';
 import { TLS_ENTRIES, TLS_FIRST, refreshSegments, type Descriptor } from '../segments.ts';
+import type { GuestMemory } from '../../../machine/guestMemory.ts';
 import type { Task } from '../../task/task.ts';
 
 const FLAGS_AT = 12;
@@ -40,13 +41,29 @@ export function setThreadArea(t: Task, addr: number, choose: boolean): number {
   return 0;
 }
 
+/** PTRACE_SET_THREAD_AREA: the descriptor is read from the tracer's memory. */
+export function setThreadAreaOf(t: Task, entry: number, memory: GuestMemory, addr: number): number {
+  const buf = memory.readable(addr, i386.userDesc.size);
+  if (buf === null) return -EFAULT;
+  const descriptor = readDescriptor(buf);
+  if (!isLegal(descriptor) || entry < TLS_FIRST || entry >= TLS_FIRST + TLS_ENTRIES) return -EINVAL;
+  t.tls[entry - TLS_FIRST] = isEmpty(descriptor) ? null : descriptor;
+  refreshSegments(t);
+  return 0;
+}
+
 export function getThreadArea(t: Task, addr: number): number {
   const entry = t.memory.i32(addr);
-  if (entry === null) return -EFAULT;
+  return entry === null ? -EFAULT : getThreadAreaOf(t, entry, t.memory, addr);
+}
+
+/** Entry `entry` of `t` goes to `addr` in `memory` (PTRACE_GET_THREAD_AREA: the tracer's). */
+export function getThreadAreaOf(t: Task, entry: number, memory: GuestMemory, addr: number): number {
   if (entry < TLS_FIRST || entry >= TLS_FIRST + TLS_ENTRIES) return -EINVAL;
-  const buf = t.memory.writable(addr, i386.userDesc.size);
+  const buf = memory.writable(addr, i386.userDesc.size);
   if (buf === null) return -EFAULT;
   const d = t.tls[entry - TLS_FIRST] ?? { base: 0, limit: 0, flags: 0x28 };
+  putU32(buf, 0, entry);
   putU32(buf, 4, d.base);
   putU32(buf, 8, d.limit);
   putU32(buf, FLAGS_AT, d.flags);

@@ -20,6 +20,7 @@ export const archX86_64: Arch = {
   wordSize: 8,
   elfClass: 2,
   elfMachine: 62,
+  argumentRegisters: ARGUMENTS,
   restartSyscallNumber: 219,
 
   syscallNumber(regs) {

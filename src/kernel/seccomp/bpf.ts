@@ -1,0 +1,133 @@
+import { getU16, getU32 } from '../../abi/layout.ts';
+import * as B from '../../abi/linux/seccomp.ts';
+
+/** A checked filter: classic BPF, one instruction a place. */
+export interface BpfProgram {
+  readonly code: Uint16Array;
+  readonly jt: Uint8Array;
+  readonly jf: Uint8Array;
+  readonly k: Uint32Array;
+}
+
+/** struct seccomp_data as words: nr, arch, ip (2), six arguments (2 each). */
+export const SECCOMP_DATA_BYTES = 64;
+const INSTRUCTION_BYTES = 8;
+
+const { BPF_LD, BPF_LDX, BPF_ST, BPF_STX, BPF_ALU, BPF_JMP, BPF_RET, BPF_MISC, BPF_ABS, BPF_IMM, BPF_LEN, BPF_MEM, BPF_A, BPF_K, BPF_X, BPF_TAX, BPF_TXA } = B;
+const OPERATIONS = [B.BPF_ADD, B.BPF_SUB, B.BPF_MUL, B.BPF_DIV, B.BPF_AND, B.BPF_OR, B.BPF_XOR, B.BPF_LSH, B.BPF_RSH];
+const CONDITIONS = [B.BPF_JEQ, B.BPF_JGE, B.BPF_JGT, B.BPF_JSET];
+
+/** What seccomp_check_filter lets through. */
+const ALLOWED = new Set<number>([
+  BPF_LD | BPF_ABS, BPF_LD | BPF_LEN, BPF_LDX | BPF_LEN, BPF_RET | BPF_K, BPF_RET | BPF_A, BPF_ALU | B.BPF_NEG, BPF_LD | BPF_IMM, BPF_LDX | BPF_IMM,
+  BPF_MISC | BPF_TAX, BPF_MISC | BPF_TXA, BPF_LD | BPF_MEM, BPF_LDX | BPF_MEM, BPF_ST, BPF_STX, BPF_JMP | B.BPF_JA,
+  ...OPERATIONS.flatMap((op) => [BPF_ALU | op | BPF_K, BPF_ALU | op | BPF_X]), ...CONDITIONS.flatMap((op) => [BPF_JMP | op | BPF_K, BPF_JMP | op | BPF_X]),
+]);
+
+/** The filter in `bytes` (struct sock_filter each), or null when the kernel would refuse it (bpf_check_classic, seccomp_check_filter). */
+export function checkFilter(bytes: Uint8Array): BpfProgram | null {
+  const n = bytes.length / INSTRUCTION_BYTES;
+  const program = { code: new Uint16Array(n), jt: new Uint8Array(n), jf: new Uint8Array(n), k: new Uint32Array(n) };
+  for (let i = 0; i < n; i++) {
+    program.code[i] = getU16(bytes, i * INSTRUCTION_BYTES);
+    program.jt[i] = bytes[i * INSTRUCTION_BYTES + 2]!;
+    program.jf[i] = bytes[i * INSTRUCTION_BYTES + 3]!;
+    program.k[i] = getU32(bytes, i * INSTRUCTION_BYTES + 4);
+  }
+  for (let i = 0; i < n; i++) if (!instructionIsGood(program, i, n)) return null;
+  return (program.code[n - 1]! & 7) === BPF_RET && loadsFollowStores(program, n) ? program : null;
+}
+
+function instructionIsGood(p: BpfProgram, i: number, n: number): boolean {
+  const code = p.code[i]!, k = p.k[i]!;
+  if (!ALLOWED.has(code)) return false;
+  switch (code) {
+    case BPF_LD | BPF_ABS: return k % 4 === 0 && k < SECCOMP_DATA_BYTES;
+    case BPF_ALU | B.BPF_DIV | BPF_K: return k !== 0;
+    case BPF_ALU | B.BPF_LSH | BPF_K:
+    case BPF_ALU | B.BPF_RSH | BPF_K: return k < 32;
+    case BPF_LD | BPF_MEM:
+    case BPF_LDX | BPF_MEM:
+    case BPF_ST:
+    case BPF_STX: return k < B.BPF_MEMWORDS;
+    case BPF_JMP | B.BPF_JA: return k < n - i - 1;
+    default: return (code & 7) !== BPF_JMP || (i + p.jt[i]! + 1 < n && i + p.jf[i]! + 1 < n);
+  }
+}
+
+/** No path reads a scratch word that it has not written (check_load_and_stores). */
+function loadsFollowStores(p: BpfProgram, n: number): boolean {
+  const masks = new Uint16Array(n).fill(0xffff);
+  let valid = 0;
+  for (let i = 0; i < n; i++) {
+    valid &= masks[i]!;
+    const code = p.code[i]!, k = p.k[i]!;
+    if (code === BPF_ST || code === BPF_STX) valid |= 1 << k;
+    else if (code === (BPF_LD | BPF_MEM) || code === (BPF_LDX | BPF_MEM)) {
+      if ((valid & (1 << k)) === 0) return false;
+    } else if (code === (BPF_JMP | B.BPF_JA)) {
+      masks[i + 1 + k]! &= valid;
+      valid = 0xffff;
+    } else if ((code & 7) === BPF_JMP) {
+      masks[i + 1 + p.jt[i]!]! &= valid;
+      masks[i + 1 + p.jf[i]!]! &= valid;
+      valid = 0xffff;
+    }
+  }
+  return true;
+}
+
+function compute(op: number, a: number, b: number): number {
+  switch (op) {
+    case B.BPF_ADD: return (a + b) >>> 0;
+    case B.BPF_SUB: return (a - b) >>> 0;
+    case B.BPF_MUL: return Math.imul(a, b) >>> 0;
+    case B.BPF_DIV: return Math.floor(a / b);
+    case B.BPF_AND: return (a & b) >>> 0;
+    case B.BPF_OR: return (a | b) >>> 0;
+    case B.BPF_XOR: return (a ^ b) >>> 0;
+    case B.BPF_LSH: return (a << (b & 31)) >>> 0;
+    default: return a >>> (b & 31);
+  }
+}
+
+function holds(op: number, a: number, b: number): boolean {
+  switch (op) {
+    case B.BPF_JEQ: return a === b;
+    case B.BPF_JGE: return a >= b;
+    case B.BPF_JGT: return a > b;
+    default: return (a & b) !== 0;
+  }
+}
+
+/** The filter's verdict on one call. */
+export function runFilter(p: BpfProgram, data: Uint32Array): number {
+  const scratch = new Uint32Array(B.BPF_MEMWORDS);
+  let a = 0, x = 0;
+  for (let i = 0; ; i++) {
+    const code = p.code[i]!, k = p.k[i]!;
+    const operand = (code & BPF_X) !== 0 ? x : k;
+    switch (code & 7) {
+      case BPF_RET: return code === (BPF_RET | BPF_A) ? a : k;
+      case BPF_LD:
+        a = code === (BPF_LD | BPF_ABS) ? data[k >>> 2]! : code === (BPF_LD | BPF_LEN) ? SECCOMP_DATA_BYTES : code === (BPF_LD | BPF_MEM) ? scratch[k]! : k;
+        break;
+      case BPF_LDX: x = code === (BPF_LDX | BPF_LEN) ? SECCOMP_DATA_BYTES : code === (BPF_LDX | BPF_MEM) ? scratch[k]! : k; break;
+      case BPF_ST: scratch[k] = a; break;
+      case BPF_STX: scratch[k] = x; break;
+      case BPF_MISC:
+        if (code === (BPF_MISC | BPF_TAX)) x = a;
+        else a = x;
+        break;
+      case BPF_ALU:
+        if (code === (BPF_ALU | B.BPF_NEG)) a = -a >>> 0;
+        // Division by a register that is 0 ends the filter with 0.
+        else if ((code & 0xf0) === B.BPF_DIV && operand === 0) return 0;
+        else a = compute(code & 0xf0, a, operand);
+        break;
+      default:
+        if (code === (BPF_JMP | B.BPF_JA)) i += k;
+        else i += holds(code & 0xf0, a, operand) ? p.jt[i]! : p.jf[i]!;
+    }
+  }
+}
