@@ -58,7 +58,11 @@ async function command() {
     loadable('src/host-node/translator.entry.ts', 'translator'),
     interpreter(),
   ]);
-  const runs = { TUXLATE_RUNS: JSON.stringify(hashOf(guestWorker, readFileSync(join(dist, 'interpreter.wasm'))).slice(0, 12)) };
+  const wasm = readFileSync(join(dist, 'interpreter.wasm'));
+  const runs = {
+    TUXLATE_RUNS: JSON.stringify(hashOf(guestWorker, wasm).slice(0, 12)),
+    TUXLATE_TRANSLATIONS: JSON.stringify(hashOf(guestWorker, wasm, translator).slice(0, 12)),
+  };
   const main = await loadable('src/cli/main.ts', 'main', { ...script.define, ...runs });
   const bundles = { main, guestWorker, translator };
   const define = { ...script.define, TUXLATE_BUNDLES: JSON.stringify(bundles) };
@@ -71,7 +75,7 @@ async function command() {
     bundle('src/index.ts', 'index.mjs', { define: { ...common.define, ...runs } }),
   ]);
   chmodSync(join(dist, 'tuxlate.js'), 0o755);
-  const kept = { ...bundles, runs: JSON.parse(runs.TUXLATE_RUNS), interpreter: JSON.parse(runs.TUXLATE_RUNS) };
+  const kept = { ...bundles, runs: JSON.parse(runs.TUXLATE_RUNS), interpreter: JSON.parse(runs.TUXLATE_RUNS), regions: JSON.parse(runs.TUXLATE_TRANSLATIONS) };
   for (const name of readdirSync(dist)) {
     if (name.endsWith('.draft') || (name.endsWith('.cache') && !Object.entries(kept).some(([of, hash]) => name.startsWith(`${of}-${hash}`)))) rmSync(join(dist, name), { force: true });
   }

@@ -6,3 +6,6 @@ declare const TUXLATE_BUNDLES: { readonly main: string; readonly guestWorker: st
 
 /** Hash of what makes records of decoded code, set by tools/build.mjs. */
 declare const TUXLATE_RUNS: string;
+
+/** Hash of what makes translations of guest code, set by tools/build.mjs. */
+declare const TUXLATE_TRANSLATIONS: string;

@@ -81,15 +81,16 @@ export class DecodedRuns {
     }
   }
 
-  /** The interpreter's cases in the records of all entries. Nobody may be adding. */
+  /** The interpreter's cases in the records of all entries. */
   cases(): Set<number> {
     const { words } = this;
     const cases = new Set<number>();
-    for (let entry = FIRST_ENTRY; entry < words[TOP]!;) {
-      const records = entry + Entry.size + ((this.byteCount(entry) + 3) >> 2), count = this.recordCount(entry);
-      // A record begins with its case.
-      for (let k = 0; k < count; k++) cases.add(words[records + k * RECORD_WORDS]! & 0xffff);
-      entry = records + count * RECORD_WORDS;
+    for (let head = HEADS; head < FIRST_ENTRY; head++) {
+      for (let entry = words[head]!; entry !== 0; entry = words[entry + Entry.next]!) {
+        const records = entry + Entry.size + ((this.byteCount(entry) + 3) >> 2), end = records + this.recordCount(entry) * RECORD_WORDS;
+        // A record begins with its case.
+        for (let at = records; at < end; at += RECORD_WORDS) cases.add(words[at]! & 0xffff);
+      }
     }
     return cases;
   }

@@ -79,13 +79,22 @@ export class Regions {
 
   private heat(rip: number, cpu: number, more: number): void {
     const heat = (this.heats.get(rip) ?? 0) + more;
-    if (heat < HOT) {
+    if (heat < HOT && !(more === SAMPLE_HEAT && this.isKnown(rip, cpu))) {
       if (this.heats.size >= MAX_COUNTED) this.heats.clear();
       this.heats.set(rip, heat);
       return;
     }
     this.heats.delete(rip);
     this.want(rip, cpu);
+  }
+
+  /** What an earlier run has found hot need not prove it again. */
+  private isKnown(rip: number, cpu: number): boolean {
+    return this.translator?.knows?.(rip, this.mode(cpu)) === true && !this.hopeless.has(rip);
+  }
+
+  private mode(cpu: number): 32 | 64 {
+    return this.code.current().words[(cpu + Cpu.long) >> 2] !== 0 ? 64 : 32;
   }
 
   private want(entry: number, cpu: number): void {
@@ -99,7 +108,7 @@ export class Regions {
     const slot = this.code.regionSlot(entry);
     if (slot >= 0 && this.owned.get(entry) === slot) return;
     if (this.translator === null) return;
-    const mode = this.code.current().words[(cpu + Cpu.long) >> 2] !== 0 ? 64 : 32;
+    const mode = this.mode(cpu);
     this.waiting.add(entry);
     this.translator.request({ memory: this.memory, entry, mode });
     this.collect(cpu);
@@ -117,8 +126,7 @@ export class Regions {
   }
 
   private install(t: Translation, cpu: number): void {
-    const mode = this.code.current().words[(cpu + Cpu.long) >> 2] !== 0 ? 64 : 32;
-    if (t.mode !== mode) return;
+    if (t.mode !== this.mode(cpu)) return;
     if (t.module === null) {
       this.hopeless.add(t.entry);
       return;

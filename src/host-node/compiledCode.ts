@@ -5,7 +5,8 @@
 import { setFlagsFromString } from 'node:v8';
 import { Script } from 'node:vm';
 
-type CompiledCode = {
+export type CompiledCode = {
+  /** Of a module that has some: without any V8 ends the process. */
   serialize(module: WebAssembly.Module): ArrayBuffer;
   /** undefined: V8 refuses it. */
   deserialize(code: ArrayBuffer, module: Uint8Array): WebAssembly.Module | undefined;
@@ -22,22 +23,39 @@ deserialize: (function (code, m) { return %DeserializeWasmModule(code, m); }),
 optimise: (function (f) { %WasmTierUpFunction(f); }),
 isOptimised: (function (f) { return %IsTurboFanFunction(f); }) })`;
 
-let found: CompiledCode | null | undefined;
+let made: { readonly code: CompiledCode; readonly script: Script } | null | undefined;
 
 /** null: not in this version of Node. */
 export function compiledCode(): CompiledCode | null {
-  found ??= KNOWN.test(process.versions.v8) ? load() : null;
-  return found;
+  made ??= KNOWN.test(process.versions.v8) ? make() : null;
+  return made?.code ?? null;
+}
+
+/** For compiledCodeFrom() in workers of this process: what V8 made of the text. */
+export function compiledCodeData(): Uint8Array | null {
+  return compiledCode() === null ? null : made!.script.createCachedData();
 }
 
 /** The flag is set for a moment: code that is kept of scripts holds only under the flags it was made with (see bundle.ts). */
-function load(): CompiledCode | null {
+function make(): typeof made & object | null {
   try {
     setFlagsFromString('--allow-natives-syntax');
-    return new Script(TEXT).runInThisContext() as CompiledCode;
+    const script = new Script(TEXT);
+    return { code: script.runInThisContext() as CompiledCode, script };
   } catch {
     return null;
   } finally {
     setFlagsFromString('--no-allow-natives-syntax');
+  }
+}
+
+/** In a worker: the flags, which all threads of the process share, are left alone. */
+export function compiledCodeFrom(data: Uint8Array | null): CompiledCode | null {
+  if (data === null) return null;
+  try {
+    const script = new Script(TEXT, { cachedData: data });
+    return script.cachedDataRejected === true ? null : (script.runInThisContext() as CompiledCode);
+  } catch {
+    return null;
   }
 }

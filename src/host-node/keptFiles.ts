@@ -1,10 +1,10 @@
 /**
  * Files that spare later runs work an earlier one has done: compiled code of our own scripts, decoded and translated guest code.
  * Some come with the installation, in dist/; new ones go to the user's cache directory. Their names change with all that
- * they depend on. A file is written whole, flushed, then renamed, so a run sees all of one or nothing, and ends in its length and a
- * sum, for V8 believes what it is given. Several runs may write the same one. Everything works without them, a little later.
+ * they depend on. A file is written whole and then renamed, so other runs see all of it or nothing; it ends in its length and a sum that
+ * shows blocks a host's crash has lost, for V8 believes what it is given. Several runs may write the same one. Everything works without them, a little later.
  */
-import { closeSync, fstatSync, fsyncSync, mkdirSync, openSync, readdirSync, readSync, renameSync, statSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, mkdirSync, openSync, readdirSync, readSync, renameSync, statSync, unlinkSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** All files together; beyond it the oldest go. */
@@ -23,18 +23,19 @@ function userDirectory(): string {
 /** The last words of a file: what it is, its length without them, a sum. */
 const TRAILER_BYTES = 12;
 const MAGIC = 0x6b787574;
-/** One word of so many goes into the sum: a lost block shows. */
+/** One word of so many goes into a file's sum: a lost block shows. */
 const SUM_STRIDE = 61;
 
-function sumOf(bytes: Uint8Array): number {
+/** Of one word of every `stride`. `bytes` begins at a multiple of four in its buffer. */
+export function sumOf(bytes: Uint8Array, stride: number): number {
   const words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2);
   let sum = bytes.length;
-  for (let k = 0; k < words.length; k += SUM_STRIDE) sum = (Math.imul(sum, 31) + words[k]!) | 0;
+  for (let k = 0; k < words.length; k += stride) sum = (Math.imul(sum, 31) + words[k]!) | 0;
   return sum;
 }
 
 function trailerOf(bytes: Uint8Array): Uint8Array {
-  return new Uint8Array(Int32Array.of(MAGIC, bytes.length, sumOf(bytes)).buffer);
+  return new Uint8Array(Int32Array.of(MAGIC, bytes.length, sumOf(bytes, SUM_STRIDE)).buffer);
 }
 
 /** What was kept: `file` without its trailer; null if it is damaged. */
@@ -48,30 +49,31 @@ function contents(file: Uint8Array): Uint8Array | null {
 /** Empty: there is none. */
 const directory = userDirectory();
 
-function readAt(path: string, shared: boolean): Uint8Array | null {
-  let fd: number;
+/** Throws when there is no such file. Code of somebody else is not run. */
+function openOwn(path: string): number {
+  const fd = openSync(path, 'r'), { uid, mode } = fstatSync(fd);
+  const own = process.getuid?.();
+  if (own === undefined || (uid === own && (mode & 0o022) === 0)) return fd;
+  closeSync(fd);
+  throw new Error(`${path} is not ours`);
+}
+
+function readAt(path: string, open: (path: string) => number): Uint8Array | null {
+  let fd = -1;
   try {
-    fd = openSync(path, 'r');
-  } catch {
-    return null;
-  }
-  try {
-    const { size, uid, mode } = fstatSync(fd);
-    // Code of somebody else is not run.
-    const own = process.getuid?.();
-    if (!shared && own !== undefined && (uid !== own || (mode & 0o022) !== 0)) return null;
-    const bytes = new Uint8Array(size);
+    fd = open(path);
+    const { size } = fstatSync(fd), bytes = new Uint8Array(size);
     return readSync(fd, bytes) === size ? contents(bytes) : null;
   } catch {
     return null;
   } finally {
-    closeSync(fd);
+    if (fd >= 0) closeSync(fd);
   }
 }
 
 /** The user's own, else the one in `installed` (dist/). The buffer of the result may be longer than the result. */
 export function readKept(name: string, installed: string): Uint8Array | null {
-  return (directory === '' ? null : readAt(join(directory, name), false)) ?? readAt(join(installed, name), true);
+  return (directory === '' ? null : readAt(join(directory, name), openOwn)) ?? readAt(join(installed, name), (path) => openSync(path, 'r'));
 }
 
 export function writeKept(name: string, bytes: Uint8Array): void {
@@ -83,7 +85,6 @@ export function writeKept(name: string, bytes: Uint8Array): void {
     const fd = openSync(draft, 'wx', 0o644);
     try {
       for (const part of [bytes, trailerOf(bytes)]) for (let at = 0; at < part.length;) at += writeSync(fd, part, at);
-      fsyncSync(fd);
     } finally {
       closeSync(fd);
     }
@@ -91,6 +92,32 @@ export function writeKept(name: string, bytes: Uint8Array): void {
     bound();
   } catch {
     // A directory that cannot be written.
+  }
+}
+
+/** Names of the user's files that begin so, in order. */
+export function keptNames(prefix: string): string[] {
+  try {
+    return directory === '' ? [] : readdirSync(directory).filter((name) => name.startsWith(prefix) && name.endsWith('.cache')).sort();
+  } catch {
+    return [];
+  }
+}
+
+/** A descriptor of one of the user's files, -1 without one. */
+export function openKept(name: string): number {
+  try {
+    return openOwn(join(directory, name));
+  } catch {
+    return -1;
+  }
+}
+
+export function removeKept(name: string): void {
+  try {
+    unlinkSync(join(directory, name));
+  } catch {
+    // Another run has.
   }
 }
 

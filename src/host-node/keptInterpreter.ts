@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { compiledCode } from './compiledCode.ts';
+import { idleInstance } from './idleInstance.ts';
 import { readKept, writeKept } from './keptFiles.ts';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
@@ -33,14 +34,4 @@ export class KeptInterpreter {
     for (const f of functions) if (f !== null && !code.isOptimised(f)) code.optimise(f);
     writeKept(name, new Uint8Array(code.serialize(this.module)));
   }
-}
-
-/** One that nobody runs. */
-function idleInstance(module: WebAssembly.Module): WebAssembly.Instance {
-  const imports: Record<string, Record<string, WebAssembly.ImportValue>> = {};
-  for (const { module: from, name: what, kind } of WebAssembly.Module.imports(module)) {
-    const value = kind === 'memory' ? new WebAssembly.Memory({ initial: 1, maximum: 65536, shared: true }) : () => 0;
-    (imports[from] ??= {})[what] = value as WebAssembly.ImportValue;
-  }
-  return new WebAssembly.Instance(module, imports);
 }

@@ -1,23 +1,29 @@
 /**
  * The store of decoded code (engine/decodedRuns.ts) outlives a run: what the usual programs begin with is decoded once. The
- * file's name changes with everything that could change a record; an entry is used only where the guest's bytes are the same.
+ * files' names change with everything that could change a record; an entry is used only where the guest's bytes are the same. Each
+ * program that is started has a file, for all processes of such a run; it begins as a copy of the one that comes with the installation.
  */
 import { fileURLToPath } from 'node:url';
 import { DECODED_RUNS_BYTES, DecodedRuns } from '../engine/decodedRuns.ts';
 import { readKept, writeKept } from './keptFiles.ts';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
-const name = `runs-${TUXLATE_RUNS}.cache`;
-/** A file is not made longer than this, and only for some gain. */
-const LONGEST = 6 << 20;
-const WORTH_KEEPING = 16 << 10;
+const installed = `runs-${TUXLATE_RUNS}.cache`;
+/** Whether this is the build's own first run, which makes what is installed. */
+const building = !!process.env['TUXLATE_CACHE_DIR'];
+/** A file is not made longer than this, and only for some gain: milliseconds of decoding. */
+const LONGEST = 12 << 20;
+const WORTH_KEEPING = building ? 4 << 10 : 192 << 10;
 
 export class KeptRuns {
   readonly buffer = new SharedArrayBuffer(DECODED_RUNS_BYTES);
+  readonly #name: string;
   #loaded = 0;
 
-  constructor(useKept: boolean) {
-    const bytes = useKept ? readKept(name, here) : null;
+  /** `program`: what is started, in which root. */
+  constructor(useKept: boolean, program: string) {
+    this.#name = building ? installed : `runs-${TUXLATE_RUNS}-${hashOf(program)}.cache`;
+    const bytes = useKept ? (readKept(this.#name, here) ?? readKept(installed, here)) : null;
     if (bytes === null || bytes.length > LONGEST || (bytes.length & 3) !== 0) return;
     // The first word says how much is in use.
     if (new Int32Array(bytes.buffer, 0, 1)[0]! * 4 !== bytes.length) return;
@@ -36,11 +42,18 @@ export class KeptRuns {
   }
 
   keep(): void {
-    writeKept(name, new Uint8Array(this.buffer, 0, this.#used()));
+    writeKept(this.#name, new Uint8Array(this.buffer, 0, this.#used()));
   }
 
   /** The interpreter's cases that programs have used. */
   cases(): Set<number> {
     return new DecodedRuns(this.buffer).cases();
   }
+}
+
+/** A name's part; two programs with the same one share a file. */
+function hashOf(text: string): string {
+  let hash = 0x811c9dc5;
+  for (let k = 0; k < text.length; k++) hash = Math.imul(hash ^ text.charCodeAt(k), 0x01000193);
+  return (hash >>> 0).toString(36);
 }

@@ -6,6 +6,7 @@ import type { RunOptions, RunResult } from '../boot/options.ts';
 import { MAILBOX_BYTES } from '../machine/mailbox.ts';
 import { NodeClock, wallOffsetNs } from './clock.ts';
 import { NodeConsole } from './console.ts';
+import { compiledCodeData } from './compiledCode.ts';
 import { KeptInterpreter } from './keptInterpreter.ts';
 import { KeptRuns } from './keptRuns.ts';
 import { NodeFiles } from './nodeFiles.ts';
@@ -34,6 +35,9 @@ function moduleOf(name: string): WebAssembly.Module {
   return new WebAssembly.Module(readFileSync(new URL(name, import.meta.url)));
 }
 
+/** Of the names of files with translations: of this version of ours and of Node's. */
+const translations = `regions-${TUXLATE_TRANSLATIONS}-${process.version}-${process.arch}`;
+
 /** No guest runs any more. */
 function keep(interpreter: KeptInterpreter, runs: KeptRuns): void {
   const { grown } = runs;
@@ -44,9 +48,10 @@ function keep(interpreter: KeptInterpreter, runs: KeptRuns): void {
 /** `useKept`: with what earlier runs have kept, and keeping for later ones. */
 export async function runOnNode(workers: NodeWorkers, options: RunOptions, useKept = true): Promise<RunResult> {
   const mailbox = new SharedArrayBuffer(MAILBOX_BYTES);
-  const interpreter = new KeptInterpreter(useKept), runs = new KeptRuns(useKept);
+  const interpreter = new KeptInterpreter(useKept), runs = new KeptRuns(useKept, `${options.root} ${options.program}`);
   const offset = wallOffsetNs();
-  workers.init({ interpreter: interpreter.module, helpers: moduleOf('./helpers.wasm'), mailbox, wallOffsetNs: offset, decodedRuns: runs.buffer });
+  const kept = useKept ? { prefix: translations, compiled: compiledCodeData() } : null;
+  workers.init({ interpreter: interpreter.module, helpers: moduleOf('./helpers.wasm'), mailbox, wallOffsetNs: offset, decodedRuns: runs.buffer }, kept);
   const terminal = new NodeConsole();
   const sockets = new NodeSockets();
   // Waiting for the mailbox alone does not keep Node running.
@@ -78,7 +83,8 @@ export async function runOnNode(workers: NodeWorkers, options: RunOptions, useKe
   } finally {
     clearInterval(alive);
     terminal.close();
-    workers.close();
+    const closed = workers.close();
     if (useKept) keep(interpreter, runs);
+    await closed;
   }
 }

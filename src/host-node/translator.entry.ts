@@ -1,12 +1,50 @@
 /** The file the translating worker runs: answers requests of all guest workers, each on its own port. */
-import { type MessagePort, parentPort } from 'node:worker_threads';
-import { TranslationService } from '../engine/translate/service.ts';
-import type { TranslationRequest } from '../engine/translate/translation.ts';
+import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { serviceHooks, TranslationService } from '../engine/translate/service.ts';
+import type { Translation, TranslationRequest } from '../engine/translate/translation.ts';
+import { compiledCodeFrom } from './compiledCode.ts';
+import { TranslationRecorder } from './translationRecorder.ts';
 
-const service = new TranslationService();
+/** What the main thread posts: the other end of a guest worker's channel; at the end, that the answers be written. */
+export type TranslatorMessage =
+  | { readonly type: 'port'; readonly port: MessagePort }
+  | { readonly type: 'keep'; readonly prefix: string; readonly compiled: Uint8Array | null };
 
-parentPort!.on('message', (port: MessagePort) => {
+/** What has become hot and is not translated is translated for the next run, for so long; and no longer than this part of the run. */
+const LATE_MS = 100, LATE_PART = 0.2;
+
+const service = new TranslationService(), recorder = new TranslationRecorder();
+serviceHooks.made = (_, made, region) => recorder.made(made, region.blocks.flatMap((block) => (block.inside === null ? [block.start] : [])));
+/** Not 0: nobody waits for answers any more. */
+const ended = new Int32Array(workerData as SharedArrayBuffer);
+const ports: MessagePort[] = [], late: TranslationRequest[] = [];
+
+function serve(request: TranslationRequest): Translation {
+  const answer = service.serve(request);
+  recorder.note(answer);
+  return answer;
+}
+
+function serveLate(): void {
+  const until = performance.now() + Math.min(LATE_MS, performance.now() * LATE_PART);
+  for (const port of ports) for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port)) late.push(next.message as TranslationRequest);
+  for (const request of late) {
+    if (performance.now() > until) return;
+    serve(request);
+  }
+}
+
+parentPort!.on('message', (message: TranslatorMessage) => {
+  if (message.type === 'keep') {
+    serveLate();
+    recorder.write(message.prefix, compiledCodeFrom(message.compiled));
+    parentPort!.postMessage('kept');
+    return;
+  }
+  const { port } = message;
+  ports.push(port);
   port.on('message', (request: TranslationRequest) => {
-    port.postMessage(service.serve(request));
+    if (Atomics.load(ended, 0) !== 0) late.push(request);
+    else port.postMessage(serve(request));
   });
 });

@@ -1,5 +1,6 @@
 import { MessageChannel, type MessagePort, SHARE_ENV, Worker } from 'node:worker_threads';
 import type { WorkerMessage } from './guestWorker.entry.ts';
+import type { TranslatorMessage } from './translator.entry.ts';
 import type { GuestRun, GuestWorker, Workers } from '../host/workers.ts';
 import type { GuestInit, GuestMessage } from '../boot/guestWorker.ts';
 
@@ -8,6 +9,8 @@ const READY_AFTER_FIRST_FORK = 3;
 
 /** The translating worker starts with the first request, but not before this has gone by: a short run does not pay for it. */
 const TRANSLATE_AFTER_MS = 100;
+/** So long the end of the emulator waits for translations to be written. */
+const KEEP_MS = 1500;
 /** More idle workers than this are ended. */
 const MOST_IDLE = 12;
 
@@ -64,6 +67,9 @@ class PooledWorker implements GuestWorker {
   }
 }
 
+/** `prefix` of the files' names; `compiled` as compiledCodeFrom() wants it. */
+type Kept = { readonly prefix: string; readonly compiled: Uint8Array | null };
+
 /**
  * Workers on node:worker_threads. Started empty, so that the first one boots while the main thread still loads the rest;
  * init() hands the compiled modules to all of them.
@@ -77,6 +83,9 @@ export class NodeWorkers implements Workers {
   /** Ends of channels that wait for the translating worker. */
   readonly #ports: MessagePort[] = [];
   #init: GuestInit | null = null;
+  #kept: Kept | null = null;
+  /** Shared with the translating worker. */
+  readonly #ended = new Int32Array(new SharedArrayBuffer(4));
   readonly #idle: PooledWorker[] = [];
   readonly #all = new Set<PooledWorker>();
   #started = 0;
@@ -102,6 +111,7 @@ export class NodeWorkers implements Workers {
       env: SHARE_ENV,
       execArgv: [],
       trackUnmanagedFds: false,
+      workerData: this.#ended.buffer,
       // The control-flow structurer recurses along the dominator tree.
       resourceLimits: { stackSizeMb: STACK_MB },
     });
@@ -110,25 +120,37 @@ export class NodeWorkers implements Workers {
     this.#translator.on('error', (error: Error) => {
       if (!this.#closed) process.stderr.write(`tuxlate: the translator has failed: ${error.message}\n`);
     });
-    for (const port of this.#ports.splice(0)) this.#translator.postMessage(port, [port]);
+    for (const port of this.#ports.splice(0)) this.#hand(port);
   }
 
   #connect(worker: PooledWorker): void {
     const port = worker.connect();
     if (this.#translator === null) this.#ports.push(port);
-    else this.#translator.postMessage(port, [port]);
+    else this.#hand(port);
   }
 
-  init(init: GuestInit): void {
+  #hand(port: MessagePort): void {
+    const message: TranslatorMessage = { type: 'port', port };
+    this.#translator!.postMessage(message, [port]);
+  }
+
+  /** `kept`: where translations are kept (keptTranslations.ts); null: nowhere. */
+  init(init: GuestInit, kept: Kept | null): void {
     this.#init = init;
-    for (const worker of this.#all) worker.post({ type: 'init', ...init });
+    this.#kept = kept;
+    for (const worker of this.#all) this.#prepare(worker);
+  }
+
+  #prepare(worker: PooledWorker): void {
+    if (this.#kept !== null) worker.post({ type: 'kept', ...this.#kept });
+    worker.post({ type: 'init', ...this.#init! });
   }
 
   #spawn(): void {
     const worker = new PooledWorker(this, this.#script);
     this.#all.add(worker);
     this.#connect(worker);
-    if (this.#init !== null) worker.post({ type: 'init', ...this.#init });
+    if (this.#init !== null) this.#prepare(worker);
     this.#idle.push(worker);
   }
 
@@ -168,9 +190,27 @@ export class NodeWorkers implements Workers {
     if (died !== null && !this.#closed) died(reason);
   }
 
-  close(): void {
+  /** Ends all guests; resolves when what is worth keeping of their translations has been written. */
+  async close(): Promise<void> {
     this.#closed = true;
     for (const worker of this.#all) worker.terminate();
-    void this.#translator?.terminate();
+    const translator = this.#translator;
+    if (translator !== null && this.#kept !== null) await this.#keep(translator, this.#kept);
+    void translator?.terminate();
+  }
+
+  #keep(translator: Worker, kept: Kept): Promise<void> {
+    Atomics.store(this.#ended, 0, 1);
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, KEEP_MS);
+      const done = (): void => {
+        clearTimeout(timer);
+        resolve();
+      };
+      translator.once('message', done);
+      translator.once('exit', done);
+      const message: TranslatorMessage = { type: 'keep', ...kept };
+      translator.postMessage(message);
+    });
   }
 }

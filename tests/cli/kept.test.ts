@@ -76,6 +76,40 @@ describe.runIf(process.platform === 'linux')('what runs keep', () => {
     expect(run('e')).toEqual(right);
   });
 
+  describe('translations', () => {
+    const loop = ['/bin/sh', '-c', 'i=0; while [ $i -lt 30000 ]; do i=$((i+1)); s="$s."; s=${s#.......}; done; echo $i ${#s}'];
+    const expected = { status: 0, stdout: '30000 5\n', stderr: '' };
+    const hot = (cache: string) => {
+      const { status, stdout, stderr } = spawnSync(process.execPath, [join(dist, 'tuxlate.js'), ...loop], { encoding: 'latin1', env: environment(cache), timeout: 60_000 });
+      return { status, stdout, stderr };
+    };
+    const regions = (cache: string): string[] => filesOf(cache).filter((path) => path.includes('regions-'));
+
+    test('are kept and used, and joined into few files', () => {
+      expect(hot('g')).toEqual(expected);
+      expect(regions('g').length).toBe(1);
+      for (let k = 0; k < 9; k++) cpSync(regions('g')[0]!, regions('g')[0]!.replace(/(..)\.cache$/, `${k}$1.cache`));
+      expect(hot('g')).toEqual(expected);
+      // Without those it had, so that it makes some and writes them.
+      rmSync(regions('g').at(-1)!);
+      const [first, ...others] = regions('g');
+      for (const path of others) truncateSync(path, 8);
+      truncateSync(first!, 8);
+      expect(hot('g')).toEqual(expected);
+      expect(regions('g').length).toBeLessThan(3);
+      expect(hot('g')).toEqual(expected);
+    });
+
+    test('are not used when damaged', () => {
+      expect(hot('h')).toEqual(expected);
+      const [path] = regions('h');
+      const bytes = readFileSync(path!);
+      for (let at = 3; at < bytes.length; at += 997) bytes[at]! ^= 0x55;
+      writeFileSync(path!, bytes);
+      expect(hot('h')).toEqual(expected);
+    });
+  });
+
   test('a directory that cannot be made does no harm', () => {
     writeFileSync(join(dir, 'f'), '');
     expect(run('f')).toEqual(right);

@@ -34,6 +34,9 @@ interface Made {
 
 let lastId = 0;
 
+/** What modules were made from, for who keeps them. */
+export const moduleBytes = new WeakMap<WebAssembly.Module, Uint8Array>();
+
 function nothing({ entry, mode }: TranslationRequest): Translation {
   return { entry, entries: [], mode, module: null, ranges: [], id: 0, later: false };
 }
@@ -46,7 +49,8 @@ function make(request: TranslationRequest, pages: CodePages, entries: readonly n
   const lifted = liftRegion(region, lifterOf);
   const firstBlock = lifted.nodes[lifted.nodes.length - region.blocks.length]!;
   if (firstBlock.addresses.length === 0) return null;
-  const module = new WebAssembly.Module(emitModule(lifted));
+  const wasm = emitModule(lifted), module = new WebAssembly.Module(wasm);
+  moduleBytes.set(module, wasm);
   return { region, translation: { entry: request.entry, entries: region.entries, mode: request.mode, module, ranges, id: ++lastId, later: false } };
 }
 

@@ -31,6 +31,8 @@ export interface CodeRange {
 /** What a guest thread sees of the service. */
 export interface Translator {
   request(request: TranslationRequest): void;
+  /** Whether an answer is probably there at once: then asking costs next to nothing. */
+  readonly knows?: (entry: number, mode: 32 | 64) => boolean;
   /** The next finished translation of this thread's requests; null while there is none. */
   take(): Translation | null;
 }

@@ -1,0 +1,61 @@
+/** The translating worker's part of what is kept of translations (keptTranslations.ts): notes its answers, and writes them at the end. */
+import { moduleBytes } from '../engine/translate/service.ts';
+import type { Translation } from '../engine/translate/translation.ts';
+import type { CompiledCode } from './compiledCode.ts';
+import { idleInstance } from './idleInstance.ts';
+import { writeTranslations } from './keptTranslations.ts';
+
+/** Fewer new answers are not worth a file. */
+const WORTH_KEEPING = 8;
+/** More are not kept. */
+const MOST_ANSWERS = 8000;
+/** So long the optimising compiler may work for later runs, at the end of this one; and no longer than this part of the run. */
+const COMPILE_MS = 60, COMPILE_PART = 0.15;
+
+const NO_BYTES = new Uint8Array(0);
+
+export class TranslationRecorder {
+  /** By what was asked, then by what the answer's first bytes are. */
+  private readonly answers = new Map<string, Translation>();
+
+  /** By Translation.id: where the blocks of a region begin. */
+  private readonly blocks = new Map<number, readonly number[]>();
+
+  made(translation: Translation, blocks: readonly number[]): void {
+    if (this.blocks.size < MOST_ANSWERS) this.blocks.set(translation.id, blocks);
+  }
+
+  note(answer: Translation): void {
+    const first = answer.ranges[0];
+    if (answer.module === null || first === undefined) return;
+    const question = `${answer.mode} ${answer.entry} ${first.first} ${first.bytes.subarray(0, 16).join()}`;
+    if (this.answers.size < MOST_ANSWERS || this.answers.has(question)) this.answers.set(question, answer);
+  }
+
+  write(prefix: string, compiled: CompiledCode | null): void {
+    if (this.answers.size < WORTH_KEEPING) return;
+    const codes = new Map<number, Uint8Array>(), until = performance.now() + Math.min(COMPILE_MS, process.uptime() * 1000 * COMPILE_PART);
+    const list = [];
+    for (const answer of this.answers.values()) {
+      const wasm = moduleBytes.get(answer.module!);
+      if (wasm === undefined) continue;
+      let code = codes.get(answer.id);
+      if (code === undefined) {
+        code = compiled === null ? NO_BYTES : codeOf(answer.module!, compiled, performance.now() < until);
+        codes.set(answer.id, code);
+      }
+      list.push({ answer, wasm, code, blocks: this.blocks.get(answer.id) ?? [] });
+    }
+    writeTranslations(prefix, list);
+  }
+}
+
+/** What V8 has of optimised code; `make`: at least of the first entry. V8 cannot write a module that has none. */
+function codeOf(module: WebAssembly.Module, compiled: CompiledCode, make: boolean): Uint8Array {
+  const functions = Object.values(idleInstance(module).exports);
+  if (!functions.some((f) => compiled.isOptimised(f))) {
+    if (!make) return NO_BYTES;
+    compiled.optimise(functions[0]);
+  }
+  return new Uint8Array(compiled.serialize(module));
+}
