@@ -36,6 +36,7 @@ int main(void) {
     setup(); desc[0] = 0; long a[6] = { 0 }; int n = strlen(calls[c].kinds); for (int i = 0; i < n; i++) a[i] = arg(calls[c].kinds[i]);
     if (!strcmp(calls[c].name, "open") || !strcmp(calls[c].name, "openat")) { int k = calls[c].kinds[0] == 'f' ? 2 : 1; a[k] |= O_NONBLOCK; a[k] &= ~O_DIRECT; if (strstr(desc, "fifo")) continue; }
     if ((!strncmp(calls[c].name, "open", 4) || !strcmp(calls[c].name, "creat")) && strstr(desc, "fifo")) continue;
+    if (!strcmp(calls[c].name, "madvise") && a[1] == 0x7fffffff) continue; /* what lies in half the address space is the loader's choice */
     errno = 0; long v = syscall(calls[c].nr, a[0], a[1], a[2], a[3], a[4], a[5]); int e = errno; alarm(0);
     say("%s%s = %s\n", calls[c].name, desc, v == -1 && e ? ename(e) : "ok"); chdir(cwd); signal(SIGALRM, SIG_IGN);
   }

@@ -11,6 +11,8 @@ static int clone_body(void *p) { *(int *)p = 42; return 5; }
 static char stack[65536] __attribute__((aligned(16)));
 int main(void) {
   int p[2], q[2], st; pid_t c, d; siginfo_t i; pipe(p); pipe(q);
+  /* A group whose leader's parent is in the same session is not orphaned: its members can be stopped, however we were started. */
+  c = fork(); if (c != 0) { setpgid(c, c); waitpid(c, &st, 0); return WIFEXITED(st) ? WEXITSTATUS(st) : 100 + WTERMSIG(st); }
   setpgid(0, 0); say("leader %d\n", getpgrp() == getpid() || getsid(0) == getpid());
   CHILD("ids", say("same group %d session %d\n", getpgrp() == getppid() || getsid(0) == getppid(), getsid(0) == getsid(getppid())); R(setpgid(0, 0)); say("own group %d\n", getpgrp() == getpid()); R(setsid()); R(setpgid(0, getppid() + 1000)); R(setpgid(999999, 0)); R(setpgid(0, -1)); R(getpgid(999999)); R(getsid(999999)); say("%d\n", getpgid(0) == getpid()));
   CHILD("session", OK(setsid()); say("%d %d\n", getsid(0) == getpid(), getpgrp() == getpid()); R(setsid()); R(setpgid(0, 0)); c = fork(); if (c == 0) { read(p[0], &ch, 1); _exit(0); } OK(setpgid(c, c)); R(setpgid(c, getpid())); R(getpgid(c) == getpid()); write(p[1], "x", 1); waitpid(c, NULL, 0));
