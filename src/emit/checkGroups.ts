@@ -21,9 +21,38 @@ export interface CheckGroup {
 }
 
 export interface CheckPlan {
-  readonly group: CheckGroup;
+  /** null: the bytes were tested on every way here. */
+  readonly group: CheckGroup | null;
   /** The access's own offset from the common base. */
   readonly offset: number;
+}
+
+/** Bytes [low, high) around a register's value that have been tested, for writing as well if `write`. */
+export interface Tested {
+  readonly low: number;
+  readonly high: number;
+  readonly write: boolean;
+}
+
+/** By register; null: nothing. */
+export type TestedAround = readonly (Tested | null)[];
+export const NOTHING_TESTED: TestedAround = new Array<Tested | null>(16).fill(null);
+
+/** What both have in common. */
+export function testedInBoth(a: TestedAround, b: TestedAround): TestedAround {
+  return a.map((one, r) => {
+    const other = b[r]!;
+    if (one === null || other === null) return null;
+    const low = Math.max(one.low, other.low), high = Math.min(one.high, other.high);
+    return low < high ? { low, high, write: one.write && other.write } : null;
+  });
+}
+
+function bothTested(a: Tested, b: Tested | null): Tested {
+  if (b === null) return a;
+  if (a.write === b.write && a.low <= b.high && b.low <= a.high) return { low: Math.min(a.low, b.low), high: Math.max(a.high, b.high), write: a.write };
+  if (a.write !== b.write) return a.write ? a : b;
+  return a.high - a.low >= b.high - b.low ? a : b;
 }
 
 interface Symbol {
@@ -100,6 +129,14 @@ class Symbols {
     return root.startsWith('r') ? Number(root.slice(1)) : UNKNOWN;
   }
 
+  /** What is tested around each register as it is now; `tested`: around roots. */
+  testedAround(tested: (root: string) => Tested | null): TestedAround {
+    return this.registers.map(({ root, offset }) => {
+      const found = tested(root);
+      return found === null ? null : { low: found.low - offset, high: found.high - offset, write: found.write };
+    });
+  }
+
   /** Of all registers, as they are now. */
   cleanEffect(): CleanEffect {
     return Int8Array.from(this.registers, (symbol) => this.valueClean(symbol));
@@ -133,10 +170,15 @@ class Symbols {
   }
 }
 
-/** Plans the tests of one block; `from` as in RegionNode. Rows without a plan test for themselves. Returns what it does to high halves. */
-export function planChecks(ir: Columns, from: readonly number[], wide: boolean, plans: Map<number, CheckPlan>): CleanEffect {
+/**
+ * Plans the tests of one block; `from` as in RegionNode, `known`: what was tested on every way to it. Rows without a plan test for
+ * themselves. Returns what the block does to high halves, and what is tested at its end.
+ */
+export function planChecks(ir: Columns, from: readonly number[], wide: boolean, plans: Map<number, CheckPlan>, known: TestedAround): { clean: CleanEffect; tested: TestedAround } {
   const symbols = new Symbols(ir, wide);
   const groups = new Map<string, CheckGroup>();
+  const before = new Map<string, Tested>();
+  known.forEach((tested, r) => { if (tested !== null) before.set(`r${r}`, tested); });
   const end = from[from.length - 1]!;
   let depth = 0, instruction = 0;
   /** The instruction may have ended early by now: what follows in it does not always happen. */
@@ -157,10 +199,17 @@ export function planChecks(ir: Columns, from: readonly number[], wide: boolean, 
     }
     symbols.step(n, depth > 0);
   }
-  return symbols.cleanEffect();
+  return { clean: symbols.cleanEffect(), tested: symbols.testedAround((root) => {
+    const group = groups.get(root), earlier = before.get(root) ?? null;
+    return group === undefined ? earlier : bothTested({ low: group.low, high: group.high, write: group.write }, earlier);
+  }) };
 
   function join(n: number, symbol: Symbol, bytes: number, write: boolean): void {
-    const group = groups.get(symbol.root);
+    const group = groups.get(symbol.root), earlier = before.get(symbol.root);
+    if (earlier !== undefined && symbol.offset >= earlier.low && symbol.offset + bytes <= earlier.high && (!write || earlier.write)) {
+      plans.set(n, { group: null, offset: symbol.offset });
+      return;
+    }
     if (group !== undefined) {
       const low = Math.min(group.low, symbol.offset), high = Math.max(group.high, symbol.offset + bytes);
       if (high - low <= MAX_SPAN) {

@@ -20,7 +20,7 @@ import { BIAS, JUMP_CACHE, PERMISSION_TABLE, Perm } from '../machine/memoryLayou
 import { Code } from '../wasm/code.ts';
 import { WasmType } from '../wasm/opcodes.ts';
 import { BodyEmitter } from './body.ts';
-import { type CheckPlan, type CleanEffect, cleanAtStart, planChecks } from './checkGroups.ts';
+import { type CheckPlan, type CleanEffect, cleanAtStart, NOTHING_TESTED, planChecks, type TestedAround, testedInBoth } from './checkGroups.ts';
 import { deadFlags, flagFields, type FlagState, flagsAfter, minuendRow, sameFlags } from './regionFlags.ts';
 import { RegionState, RegisterUse } from './regionState.ts';
 import { findHubs, RegionSync } from './regionSync.ts';
@@ -83,7 +83,7 @@ const DEPTH = 1;
 /** Whether a memory operation may be refused: those that an earlier test of their block covers are not. */
 function mayLeave(ir: Columns, n: number, plans: ReadonlyMap<number, CheckPlan>): boolean {
   const plan = plans.get(n), flags = ir.imm[n]!;
-  if (plan !== undefined) return plan.group.first === n || (flags & MemFlag.aligned16) !== 0;
+  if (plan !== undefined) return plan.group?.first === n || (flags & MemFlag.aligned16) !== 0;
   const isAccess = ops[ir.op[n]!]!.name.startsWith('load') || ops[ir.op[n]!]!.name.startsWith('store');
   return !isAccess || (flags & MemFlag.checked) === 0;
 }
@@ -103,6 +103,7 @@ export class RegionEmitter implements StructureSink {
   private hash: DispatchHash | null = null;
   private flow!: FlowGraph;
   private clean: number[] = [];
+  private predecessors: number[][] = [];
   private hubs: Uint8Array = new Uint8Array(0);
   private flagsIn: (FlagState | null | undefined)[] = [];
   /** Labels of the code writer by nesting of the structure. */
@@ -133,6 +134,8 @@ export class RegionEmitter implements StructureSink {
   emit(): Uint8Array {
     const wasm = this.wasm, exits = this.target.exits, cfg = { successors: this.successors, entry: 0 };
     this.flow = analyseFlow(cfg);
+    this.predecessors = this.nodes.map(() => []);
+    for (const node of this.flow.order) for (const s of this.flow.successors[node]!) if (s >= 0) this.predecessors[s]!.push(node);
     this.hubs = findHubs(this.flow, this.nodes);
     this.solveFlags();
     this.simplify();
@@ -212,10 +215,15 @@ export class RegionEmitter implements StructureSink {
   /** Shared permission tests, flags nobody sees. */
   private simplify(): void {
     const { ir, target, body } = this, plans = target.memory.plans;
-    const effects: (CleanEffect | null)[] = [];
-    for (const { from, end } of this.nodes) {
-      const effect = planChecks(ir, from, this.state.wide, plans);
-      effects.push(end.kind === 'call' || end.kind === 'callTo' || end.kind === 'jumpTo' ? null : effect);
+    const effects: (CleanEffect | null)[] = this.nodes.map(() => null);
+    const tested: (TestedAround | undefined)[] = [];
+    for (const node of this.flow.order) {
+      const { from, end } = this.nodes[node]!;
+      const planned = planChecks(ir, from, this.state.wide, plans, this.testedBefore(node, tested));
+      // What is called may change anything, and let other threads do so.
+      const goesOn = end.kind !== 'call' && end.kind !== 'callTo' && end.kind !== 'jumpTo';
+      if (goesOn) effects[node] = planned.clean;
+      tested[node] = goesOn ? planned.tested : NOTHING_TESTED;
       for (const row of deadFlags(ir, from[0]!, from[from.length - 1]!, (n) => mayLeave(ir, n, plans))) body.skip(row);
     }
     this.clean = cleanAtStart(effects, this.flow.successors, this.flow.order);
@@ -224,6 +232,17 @@ export class RegionEmitter implements StructureSink {
       const row = minuendRow(ir, n);
       if (row >= 0) body.keep(row);
     }
+  }
+
+  /** What all ways to `node` have tested; nothing when one of them comes from behind it. */
+  private testedBefore(node: number, tested: readonly (TestedAround | undefined)[]): TestedAround {
+    let common: TestedAround | null = null;
+    for (const p of this.predecessors[node]!) {
+      const one = tested[p];
+      if (one === undefined) return NOTHING_TESTED;
+      common = common === null ? one : testedInBoth(common, one);
+    }
+    return common ?? NOTHING_TESTED;
   }
 
   /** Flag knowledge at the start of each node: what all predecessors agree on. */

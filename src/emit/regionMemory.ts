@@ -3,11 +3,11 @@
  * that fails leaves the region before the instruction; the interpreter then takes it and finds out what is the matter.
  */
 import { MemFlag, Rmw } from '../ir/ops.ts';
-import { Perm, PERMISSION_TABLE, BIAS, SPAN_SHIFT } from '../machine/memoryLayout.ts';
-import { Code } from '../wasm/code.ts';
+import { Perm, PERMISSION_TABLE, BIAS } from '../machine/memoryLayout.ts';
+import type { Code } from '../wasm/code.ts';
 import { WasmType } from '../wasm/opcodes.ts';
 import type { BodyEmitter } from './body.ts';
-import type { CheckPlan } from './checkGroups.ts';
+import type { CheckGroup, CheckPlan } from './checkGroups.ts';
 
 const SIZES: Record<string, { bytes: number; load: string; store: string }> = {
   '8': { bytes: 1, load: 'i32.load8_u', store: 'i32.store8' },
@@ -29,16 +29,13 @@ export class RegionMemory {
   readonly plans = new Map<number, CheckPlan>();
   /** General registers (a bit each) whose high half is 0 where the node being emitted begins. */
   cleanRegisters = 0;
-  /** Number of the function with allowsBody(). */
-  private readonly allows: number;
   private readonly held: number[] = [];
   private readonly long: number;
   private readonly addr: number;
   private readonly length: number;
 
-  constructor(code: Code, wide: boolean, allows: number) {
+  constructor(code: Code, wide: boolean) {
     this.code = code;
-    this.allows = allows;
     this.long = wide ? code.local(WasmType.i64) : -1;
     this.addr = code.local(WasmType.i32);
     this.length = code.local(WasmType.i32);
@@ -70,30 +67,43 @@ export class RegionMemory {
 
   /** Leaves the region unless bytes addr..addr+bytes-1 (bytes <= 4096) have permission `mask` (one bit). */
   private test(addr: number, bytes: number, mask: number): void {
-    const code = this.code, wide = bytes > 1;
-    this.permission(addr, 0);
-    code.i32(wide ? mask << SPAN_SHIFT : mask);
+    const code = this.code;
+    if (bytes === 1) {
+      this.permission(addr);
+      code.i32(mask);
+      code.op('i32.and');
+      code.op('i32.eqz');
+      code.brIf(this.refuse);
+      return;
+    }
+    code.get(addr);
+    code.i32(12);
+    code.op('i32.shr_u');
+    // The page's byte and the next page's at once. When only the page itself has the permission, the access must end in it.
+    const both = mask | (mask << 8);
+    code.mem('i32.load16_u', PERMISSION_TABLE);
+    code.i32(both);
+    code.op('i32.and');
+    code.i32(both);
+    code.op('i32.ne');
+    code.if();
+    this.permission(addr);
+    code.i32(mask);
     code.op('i32.and');
     code.op('i32.eqz');
-    if (wide) {
-      code.if();
-      code.get(addr);
-      code.i32(bytes);
-      code.i32(mask);
-      code.call(this.allows);
-      code.op('i32.eqz');
-    }
+    code.get(addr);
+    code.i32(4095);
+    code.op('i32.and');
+    code.i32(4096 - bytes);
+    code.op('i32.gt_u');
+    code.op('i32.or');
     code.brIf(this.refuse);
-    if (wide) code.end();
+    code.end();
   }
 
-  private permission(addr: number, plus: number): void {
+  private permission(addr: number): void {
     const code = this.code;
     code.get(addr);
-    if (plus !== 0) {
-      code.i32(plus);
-      code.op('i32.add');
-    }
     code.i32(12);
     code.op('i32.shr_u');
     code.mem('i32.load8_u', PERMISSION_TABLE);
@@ -114,19 +124,23 @@ export class RegionMemory {
   /** Tests row `n`'s access if need be; the returned place is a local and the offset that, with the bias, belongs into the access. */
   private checked(e: BodyEmitter, n: number, bytes: number, store: boolean): { local: number; offset: number } {
     const flags = e.ir.imm[n]!, plan = this.plans.get(n);
-    if (plan !== undefined) {
-      const place = this.grouped(e, n, plan);
+    if (plan !== undefined && plan.group !== null) {
+      const place = this.grouped(e, n, plan.group, plan.offset);
       if ((flags & MemFlag.aligned16) !== 0) this.aligned(place.local, 16, place.offset);
       return place;
     }
-    if ((flags & MemFlag.checked) !== 0) return { local: this.addressOnly(e, e.ir.a[n]!), offset: 0 };
+    if ((flags & MemFlag.checked) !== 0 || plan !== undefined) {
+      const local = this.addressOnly(e, e.ir.a[n]!);
+      if (plan !== undefined && (flags & MemFlag.aligned16) !== 0) this.aligned(local, 16);
+      return { local, offset: 0 };
+    }
     const addr = this.address(e, e.ir.a[n]!);
     if ((flags & MemFlag.aligned16) !== 0) this.aligned(addr, 16);
     this.test(addr, bytes, store || (flags & MemFlag.forWrite) !== 0 ? Perm.W : Perm.R);
     return { local: addr, offset: 0 };
   }
 
-  private grouped(e: BodyEmitter, n: number, { group, offset }: CheckPlan): { local: number; offset: number } {
+  private grouped(e: BodyEmitter, n: number, group: CheckGroup, offset: number): { local: number; offset: number } {
     if (group.first !== n) return { local: group.local, offset: offset - group.low };
     const code = this.code, wide = e.ir.type[e.ir.a[n]!] === 2, delta = group.low - offset;
     e.value(e.ir.a[n]!);
@@ -203,7 +217,7 @@ export class RegionMemory {
     code.i32(4096);
     code.op('i32.gt_u');
     code.brIf(this.refuse);
-    this.permission(kept, 0);
+    this.permission(kept);
     code.get(kept);
     code.get(this.length);
     code.op('i32.add');
@@ -306,64 +320,4 @@ function narrow(bytes: number): string {
 
 function atomicName(bytes: number, what: string): string {
   return `${bytes === 8 ? 'i64' : 'i32'}.atomic.${what}${bytes < 4 ? '_u' : ''}`;
-}
-
-/**
- * Body of (address, bytes, R or W) -> i32: whether bytes [address, address + bytes) of at most two pages have the permission. Notes it
- * when the whole next page has it too.
- */
-export function allowsBody(): Uint8Array {
-  const code = new Code([WasmType.i32, WasmType.i32, WasmType.i32]), page = code.local(WasmType.i32);
-  const addr = 0, bytes = 1, mask = 2;
-  const next = (): void => {
-    code.get(page);
-    code.mem('i32.atomic.load8_u', PERMISSION_TABLE + 1);
-    code.get(mask);
-    code.op('i32.and');
-  };
-  code.get(addr);
-  code.i32(12);
-  code.op('i32.shr_u');
-  code.tee(page);
-  code.mem('i32.load8_u', PERMISSION_TABLE);
-  code.get(addr);
-  code.get(bytes);
-  code.op('i32.add');
-  code.i32(1);
-  code.op('i32.sub');
-  code.i32(12);
-  code.op('i32.shr_u');
-  code.mem('i32.load8_u', PERMISSION_TABLE);
-  code.op('i32.and');
-  code.get(mask);
-  code.op('i32.and');
-  code.op('i32.eqz');
-  code.if();
-  code.i32(0);
-  code.return();
-  code.end();
-  next();
-  code.if();
-  code.get(page);
-  code.get(mask);
-  code.i32(SPAN_SHIFT);
-  code.op('i32.shl');
-  code.mem('i32.atomic.rmw8.or_u', PERMISSION_TABLE);
-  code.op('drop');
-  // The next page may have lost it meanwhile, without having found the note.
-  next();
-  code.op('i32.eqz');
-  code.if();
-  code.get(page);
-  code.get(mask);
-  code.i32(SPAN_SHIFT);
-  code.op('i32.shl');
-  code.i32(-1);
-  code.op('i32.xor');
-  code.mem('i32.atomic.rmw8.and_u', PERMISSION_TABLE);
-  code.op('drop');
-  code.end();
-  code.end();
-  code.i32(1);
-  return code.finish();
 }

@@ -28,8 +28,6 @@ export interface RegionImports {
   helper(name: string): number;
   /** (cpu) -> the six status flags from the lazy fields of the CPU state. */
   readonly statusFlags: number;
-  /** See allowsBody(). */
-  readonly allows: number;
 }
 
 /** Where the instruction being emitted stands, and how it leaves. */
@@ -58,7 +56,7 @@ export class RegionTarget implements Target {
     this.code = code;
     this.state = state;
     this.imports = imports;
-    this.memory = new RegionMemory(code, state.wide, imports.allows);
+    this.memory = new RegionMemory(code, state.wide);
     this.flags = new RegionFlags(state, () => this.materialiseFlags());
   }
 

@@ -1,4 +1,4 @@
-import { endsSpan, GUEST_PAGES, PERMISSION_TABLE, Perm } from './memoryLayout.ts';
+import { GUEST_PAGES, PERMISSION_TABLE, Perm } from './memoryLayout.ts';
 
 /** Drops decoded and translated code of a page (machine/codePages.ts): its CODE bits are cleared, CODE_W is W again. */
 export type DropCode = (memory: WebAssembly.Memory, page: number) => void;
@@ -31,9 +31,7 @@ export class PermissionTable {
         }
         now = (perm & Perm.W) !== 0 ? (perm & ~Perm.W) | Perm.CODE | Perm.CODE_W : perm | Perm.CODE;
       }
-      if (Atomics.compareExchange(this.bytes, page, old, now) !== old) continue;
-      endsSpan(this.bytes, page, old & ~now);
-      return;
+      if (Atomics.compareExchange(this.bytes, page, old, now) === old) return;
     }
   }
 
@@ -42,9 +40,7 @@ export class PermissionTable {
     for (;;) {
       const old = Atomics.load(this.bytes, page);
       if ((old & (Perm.W | Perm.CODE_W)) === 0) return;
-      if (Atomics.compareExchange(this.bytes, page, old, (old & ~(Perm.W | Perm.CODE_W | Perm.W_SPAN)) | Perm.ASK) !== old) continue;
-      endsSpan(this.bytes, page, Perm.W);
-      return;
+      if (Atomics.compareExchange(this.bytes, page, old, (old & ~(Perm.W | Perm.CODE_W)) | Perm.ASK) === old) return;
     }
   }
 

@@ -3,20 +3,18 @@
  * remaps or writes into pages with Perm.CODE. See codeLayout.ts.
  */
 import { Case, Globals, PAGE_HEADER_BITMAP, PAGE_HEADER_FORWARDERS, RECORD_SIZE, Run } from './codeLayout.ts';
-import { CODE_PAGE_TABLE, endsSpan, GUEST_PAGES, PERMISSION_TABLE, Perm } from './memoryLayout.ts';
+import { CODE_PAGE_TABLE, PERMISSION_TABLE, Perm } from './memoryLayout.ts';
 
 /** Words and bytes of one process's memory; made again when it has grown (what lies below the bias never moves). */
 export class CodePages {
   readonly words: Int32Array;
   readonly halves: Uint16Array;
   readonly bytes: Uint8Array;
-  private readonly permissions: Uint8Array;
 
   constructor(buffer: SharedArrayBuffer) {
     this.words = new Int32Array(buffer);
     this.halves = new Uint16Array(buffer);
     this.bytes = new Uint8Array(buffer);
-    this.permissions = this.bytes.subarray(PERMISSION_TABLE, PERMISSION_TABLE + GUEST_PAGES);
   }
 
   tryLock(): boolean {
@@ -37,10 +35,8 @@ export class CodePages {
     for (;;) {
       const old = Atomics.load(this.bytes, at);
       if ((old & Perm.CODE) !== 0) return;
-      const now = (old & ~(Perm.W | Perm.W_SPAN)) | Perm.CODE | ((old & Perm.W) !== 0 ? Perm.CODE_W : 0);
-      if (Atomics.compareExchange(this.bytes, at, old, now) !== old) continue;
-      endsSpan(this.permissions, page, old & Perm.W);
-      return;
+      const now = (old & ~Perm.W) | Perm.CODE | ((old & Perm.W) !== 0 ? Perm.CODE_W : 0);
+      if (Atomics.compareExchange(this.bytes, at, old, now) === old) return;
     }
   }
 

@@ -43,18 +43,4 @@ export const Perm = {
   CODE_W: 16,
   /** Must be copied or filled by the kernel before use (not present, copy-on-write, shared). The engine only hands it on. */
   ASK: 32,
-  /**
-   * R (W) holds for this page and for the next one: an access that begins here needs no second test. Set by translated code when
-   * it finds it so; whoever takes R or W from a page takes these from the page and the one before it (see `endsSpan`).
-   */
-  R_SPAN: 64,
-  W_SPAN: 128,
 } as const;
-
-/** R_SPAN or W_SPAN of `mask` = R or W. */
-export const SPAN_SHIFT = 6;
-
-/** A page has lost permissions: those of `lost` do not reach it from the page before it any more. */
-export function endsSpan(permissions: Uint8Array, page: number, lost: number): void {
-  if (page > 0 && (lost & (Perm.R | Perm.W)) !== 0) Atomics.and(permissions, page - 1, ~((lost & (Perm.R | Perm.W)) << SPAN_SHIFT));
-}

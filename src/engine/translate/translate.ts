@@ -5,7 +5,6 @@
  * `r<k>` for entry k of the region: (cpu, depth) -> guest address to go on at, or -1 (see emit/regionEmitter.ts).
  */
 import { type NodeEnd, RegionEmitter, type RegionNode } from '../../emit/regionEmitter.ts';
-import { allowsBody } from '../../emit/regionMemory.ts';
 import { helpersOf } from '../../emit/regionState.ts';
 import { regionHolds } from '../../emit/regionTarget.ts';
 import { IrBuilder } from '../../ir/builder.ts';
@@ -139,7 +138,6 @@ export function emitModule({ region, ir, nodes, successors }: LiftedRegion): Uin
     const type = module.type([I, ...[...params].map((c) => LETTERS[c]!)], [...result].map((c) => LETTERS[c]!));
     helpers.set(name, module.importFunction('helpers', name, type));
   }
-  const allows = module.function(module.type([I, I, I], [I]), allowsBody());
   const signature = module.type([I, I], [I]), dispatches = region.entries.length > 1;
   const body = module.declare(dispatches ? module.type([I, I, I], [I]) : signature);
   const numbers = new Map<number, number>();
@@ -151,7 +149,6 @@ export function emitModule({ region, ir, nodes, successors }: LiftedRegion): Uin
   const imports = {
     enter,
     statusFlags,
-    allows,
     region: signature,
     helper: (name: string): number => helpers.get(name)!,
     local: (target: number): number => numbers.get(target) ?? -1,
