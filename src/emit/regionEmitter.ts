@@ -1,5 +1,5 @@
 /**
- * One region as one WebAssembly function (cpu: i32, depth: i32[, entry: i32]) -> i32: the guest address to go on at, or WILD_JUMP when the interpreter
+ * One region as one WebAssembly function (cpu: i32, depth: i32) -> i32: the guest address to go on at, or WILD_JUMP when the interpreter
  * shall take the instruction at Cpu.rip. All registers are in the CPU state when it returns.
  *
  *   block out
@@ -41,12 +41,6 @@ export type NodeEnd =
   | { kind: 'callTo'; returnTo: number }
   /** the last row leaves by itself (ret, jumpTo) */
   | { kind: 'leave' }
-  /** the last row is `jumpTo`; node 0 finds out whether the address is one of the region's entries */
-  | { kind: 'jumpTo' }
-  /** node 0 of a region with several entries: goes to the gate of the address in `pc`, or leaves */
-  | { kind: 'dispatch' }
-  /** lets only its own `start` through */
-  | { kind: 'gate' }
   /** the interpreter takes the instruction at `address` */
   | { kind: 'interpret'; address: number };
 
@@ -76,7 +70,7 @@ const MAX_DEPTH = 400;
 const SET_FLAGS = opId('setFlags');
 /** Ends of an instruction that the node's `end` stands for. */
 const TRAILING = new Set(['next', 'jump', 'branch', 'call', 'callTo'].map(opId));
-const NEXT = opId('next'), JUMP_TO = opId('jumpTo'), RET = opId('ret');
+const NEXT = opId('next'), RET = opId('ret');
 const CPU = 0;
 const DEPTH = 1;
 
@@ -98,9 +92,6 @@ export class RegionEmitter implements StructureSink {
   private readonly target: RegionTarget;
   private readonly body: BodyEmitter;
   private readonly budget: number;
-  private readonly dispatches: boolean;
-  /** Of the dispatching node: which successor each hash value means. */
-  private hash: DispatchHash | null = null;
   private flow!: FlowGraph;
   private clean: number[] = [];
   private predecessors: number[][] = [];
@@ -115,8 +106,7 @@ export class RegionEmitter implements StructureSink {
   private readonly refuseLabels = new Map<number, number>();
 
   constructor(ir: Columns, nodes: readonly RegionNode[], successors: number[][], wide: boolean, imports: CallImports) {
-    this.dispatches = nodes[0]!.end.kind === 'dispatch';
-    this.wasm = new Code(this.dispatches ? [WasmType.i32, WasmType.i32, WasmType.i32] : [WasmType.i32, WasmType.i32]);
+    this.wasm = new Code([WasmType.i32, WasmType.i32]);
     this.ir = ir;
     this.nodes = nodes;
     this.successors = successors;
@@ -126,7 +116,7 @@ export class RegionEmitter implements StructureSink {
     this.state = new RegionState(this.wasm, wide, use);
     this.target = new RegionTarget(this.wasm, this.state, imports);
     this.body = new BodyEmitter(this.wasm, ir, this.target);
-    this.target.exits.pc = this.dispatches ? 2 : this.wasm.local(WasmType.i32);
+    this.target.exits.pc = this.wasm.local(WasmType.i32);
     this.budget = this.wasm.local(WasmType.i32);
   }
 
@@ -182,7 +172,7 @@ export class RegionEmitter implements StructureSink {
     const last = n.from[k + 1]! - 1;
     if (last < from) return [from, from];
     const op = this.ir.op[last]!;
-    const trailing = TRAILING.has(op) || (isLast && ((n.end.kind === 'jumpTo' && op === JUMP_TO) || (n.end.kind === 'return' && op === RET)));
+    const trailing = TRAILING.has(op) || (isLast && n.end.kind === 'return' && op === RET);
     return [from, trailing ? last : last + 1];
   }
 
@@ -221,7 +211,7 @@ export class RegionEmitter implements StructureSink {
       const { from, end } = this.nodes[node]!;
       const planned = planChecks(ir, from, this.state.wide, plans, this.testedBefore(node, tested));
       // What is called may change anything, and let other threads do so.
-      const goesOn = end.kind !== 'call' && end.kind !== 'callTo' && end.kind !== 'jumpTo';
+      const goesOn = end.kind !== 'call' && end.kind !== 'callTo';
       if (goesOn) effects[node] = planned.clean;
       tested[node] = goesOn ? planned.tested : NOTHING_TESTED;
       for (const row of deadFlags(ir, from[0]!, from[from.length - 1]!, (n) => mayLeave(ir, n, plans))) body.skip(row);
@@ -256,7 +246,7 @@ export class RegionEmitter implements StructureSink {
         const before = into[node];
         if (before === undefined) continue;
         const n = this.nodes[node]!;
-        const isCall = n.end.kind === 'call' || n.end.kind === 'callTo' || n.end.kind === 'jumpTo';
+        const isCall = n.end.kind === 'call' || n.end.kind === 'callTo';
         const after = isCall ? null : flagsAfter(this.ir, n.from[0]!, n.from[n.from.length - 1]!, before);
         for (const s of successors[node]!) {
           if (s < 0 || into[s] === null) continue;
@@ -283,10 +273,6 @@ export class RegionEmitter implements StructureSink {
   }
   br(depth: number): void { this.wasm.br(this.label(depth)); }
   brIf(depth: number): void { this.wasm.brIf(this.label(depth)); }
-  brTable(depths: readonly number[]): void {
-    // Only node 0 is a switch: its successors are found by hash.
-    this.wasm.brTable(this.hash!.slots.map((k) => this.label(depths[k]!)), this.label(depths[depths.length - 1]!));
-  }
   invert(): void { this.wasm.op('i32.eqz'); }
   private label(depth: number): number { return this.labels[this.labels.length - 1 - depth]!; }
 
@@ -296,7 +282,7 @@ export class RegionEmitter implements StructureSink {
     this.target.memory.cleanRegisters = this.clean[node]!;
     const last = n.addresses.length - 1;
     if (this.hubs[node] !== 0) this.readAgain(node);
-    this.leaveWith(n.end.kind === 'callTo' || n.end.kind === 'jumpTo' || n.end.kind === 'return' || n.end.kind === 'leave' ? this.sync.callMask(node) : this.sync.endMask(node));
+    this.leaveWith(n.end.kind === 'callTo' || n.end.kind === 'return' || n.end.kind === 'leave' ? this.sync.callMask(node) : this.sync.endMask(node));
     for (let k = 0; k <= last; k++) {
       this.refuseWith(refuse[k]!);
       this.instruction(n, k, k === last);
@@ -307,19 +293,8 @@ export class RegionEmitter implements StructureSink {
       this.wasm.set(exits.pc);
       this.wasm.br(this.refuseLabels.get(this.sync.endMask(node))!);
     } else if (n.end.kind === 'call' || n.end.kind === 'callTo') this.call(node, n);
-    else if (n.end.kind === 'jumpTo') {
-      this.target.target(this.body, this.ir.a[n.from[n.from.length - 1]! - 1]!);
-      this.body.recycle();
-      this.writeBack(node);
-    } else if (n.end.kind === 'return') this.returned(n, n.end.returnTo);
-    else if (n.end.kind === 'gate') {
-      this.wasm.get(exits.pc);
-      this.wasm.i32(n.start | 0);
-      this.wasm.op('i32.ne');
-      this.wasm.brIf(exits.leave);
-      this.readAgain(node);
-    }
-    if (n.end.kind !== 'call' && n.end.kind !== 'callTo' && n.end.kind !== 'jumpTo' && this.sync.synchronises(node)) this.writeBack(node);
+    else if (n.end.kind === 'return') this.returned(n, n.end.returnTo);
+    if (n.end.kind !== 'call' && n.end.kind !== 'callTo' && this.sync.synchronises(node)) this.writeBack(node);
   }
 
   /** Registers and flags to the CPU state. */
@@ -371,17 +346,6 @@ export class RegionEmitter implements StructureSink {
     const from = this.nodes[node]!.from;
     this.body.value(this.ir.a[from[from.length - 1]! - 1]!);
     this.body.recycle();
-  }
-
-  /** Only the dispatching node has more than two ways on. */
-  switchIndex(node: number): void {
-    const wasm = this.wasm, starts = this.successors[node]!.slice(0, -1).map((gate) => this.nodes[gate]!.start);
-    this.hash = dispatchHash(starts);
-    wasm.get(this.target.exits.pc);
-    wasm.i32(this.hash.factor);
-    wasm.op('i32.mul');
-    wasm.i32(this.hash.shift);
-    wasm.op('i32.shr_u');
   }
 
   /** The callee finds all registers in the CPU state and leaves them there. */
@@ -519,10 +483,6 @@ export class RegionEmitter implements StructureSink {
     wasm.op('i32.sub');
     wasm.tee(this.budget);
     wasm.op('i32.eqz');
-    if (this.nodes[header]!.end.kind === 'dispatch') {
-      wasm.brIf(this.target.exits.leave);
-      return;
-    }
     wasm.if();
     this.leaveAt(this.nodes[header]!.start);
     wasm.end();
@@ -530,10 +490,6 @@ export class RegionEmitter implements StructureSink {
 
   exitEdge(node: number, index: number): void {
     this.leaveWith(this.sync.endMask(node));
-    if (this.nodes[node]!.end.kind === 'dispatch') {
-      this.wasm.br(this.target.exits.leave);
-      return;
-    }
     this.leaveAt(this.nodes[node]!.successorAddresses[index]!);
   }
 
@@ -542,35 +498,4 @@ export class RegionEmitter implements StructureSink {
     this.wasm.set(this.target.exits.pc);
     this.wasm.br(this.target.exits.leave);
   }
-}
-
-/** How the dispatching node finds an entry: slots[(address * factor) >>> shift]. */
-interface DispatchHash {
-  factor: number;
-  shift: number;
-  /** Number of the entry, or of the default. Its length is a power of two. */
-  slots: number[];
-}
-
-/** The most entries for which dispatchHash surely finds a table. */
-export const MAX_ENTRIES = 200;
-
-/** A table in which no two addresses meet. */
-function dispatchHash(starts: readonly number[]): DispatchHash {
-  for (let bits = 2; bits <= 16; bits++) {
-    if (1 << bits < starts.length) continue;
-    for (let attempt = 0; attempt < 100; attempt++) {
-      // Odd factors from a Weyl sequence; any will do.
-      const factor = Math.imul(attempt + 1, 0x9e3779b1) | 1, shift = 32 - bits;
-      const slots = new Array<number>(1 << bits).fill(starts.length);
-      const free = starts.every((start, k) => {
-        const at = Math.imul(start, factor) >>> shift;
-        if (slots[at] !== starts.length) return false;
-        slots[at] = k;
-        return true;
-      });
-      if (free) return { factor, shift, slots };
-    }
-  }
-  throw new Error('no dispatch table');
 }

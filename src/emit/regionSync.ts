@@ -42,7 +42,7 @@ export class RegionSync {
   entryLoads = 0;
   /** By node: registers that may have changed when its last instruction has run (a call writes them back). */
   readonly changed: number[];
-  /** By node with a call: registers loaded behind it; by gate and hub: loaded there. */
+  /** By node with a call: registers loaded behind it; by hub: loaded there. */
   readonly reloads: number[];
   private readonly ir: Columns;
   private readonly nodes: readonly RegionNode[];
@@ -76,15 +76,10 @@ export class RegionSync {
   /** Whether many ways meet at `node` (see findHubs). */
   isHub(node: number): boolean { return this.hubs[node] !== 0; }
 
-  /** The registers are in the CPU state when the node begins. */
-  private arrives(node: number): boolean {
-    return this.isHub(node) || this.nodes[node]!.end.kind === 'gate';
-  }
-
-  /** The node writes back what has changed when it ends: before a call, and when it leads to a place where registers arrive in the CPU state. */
+  /** The node writes back what has changed when it ends: before a call, and when it leads to a hub. */
   synchronises(node: number): boolean {
     const n = this.nodes[node]!;
-    return isCall(n) || n.end.kind === 'jumpTo' || this.flow.successors[node]!.some((s) => s >= 0 && this.isHub(s));
+    return isCall(n) || this.flow.successors[node]!.some((s) => s >= 0 && this.isHub(s));
   }
 
   /** What is written back when the region is left at the end of `node`, or on one of its edges. */
@@ -92,7 +87,7 @@ export class RegionSync {
     return this.canonical.get(this.synchronises(node) ? 0 : this.changed[node]!)!;
   }
 
-  /** The same before a call or an indirect jump is made. */
+  /** The same before the node has written back what has changed. */
   callMask(node: number): number {
     return this.canonical.get(this.changed[node]!)!;
   }
@@ -183,7 +178,7 @@ export class RegionSync {
       again = false;
       for (let i = order.length - 1; i >= 0; i--) {
         const node = order[i]!, n = this.nodes[node]!, list = successors[node]!;
-        let live = 0, leaves = list.length === 0 || n.end.kind === 'gate' || n.end.kind === 'dispatch' || n.end.kind === 'jumpTo' || n.end.kind === 'return';
+        let live = 0, leaves = list.length === 0 || n.end.kind === 'return';
         for (const s of list) {
           if (s >= 0) live |= liveIn[s]!;
           if (s < 0 || position[s]! <= position[node]!) leaves = true;
@@ -198,7 +193,7 @@ export class RegionSync {
           live = (live & ~effect.defines) | effect.uses;
           if (this.facts.mayLeave(n, k)) live |= refuse[node]![k]!;
         }
-        if (this.arrives(node)) {
+        if (this.isHub(node)) {
           this.reloads[node] = live;
           live = 0;
         }
@@ -220,7 +215,7 @@ function isCall(n: RegionNode): boolean {
 export function findHubs(flow: FlowGraph, nodes: readonly RegionNode[]): Uint8Array {
   const ways = new Int32Array(nodes.length);
   for (const node of flow.order) for (const s of flow.successors[node]!) if (s >= 0) ways[s]!++;
-  return Uint8Array.from(nodes, (n, k) => (ways[k]! >= HUB && n.end.kind !== 'dispatch' && n.end.kind !== 'gate' ? 1 : 0));
+  return Uint8Array.from(nodes, (_, k) => (ways[k]! >= HUB ? 1 : 0));
 }
 
 /** Operations whose immediate is a fixed place in the CPU state. */

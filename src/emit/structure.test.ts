@@ -17,7 +17,7 @@ function randomCfg(next: () => number, nodes: number): Cfg {
   const successors: number[][] = [];
   for (let i = 0; i < nodes; i++) {
     const kind = next();
-    const count = kind < 0.1 ? 0 : kind < 0.35 ? 1 : kind < 0.9 ? 2 : 2 + Math.floor(next() * 4) + 1;
+    const count = kind < 0.1 ? 0 : kind < 0.35 ? 1 : 2;
     const list: number[] = [];
     for (let k = 0; k < count; k++) {
       const where = next();
@@ -31,7 +31,7 @@ function randomCfg(next: () => number, nodes: number): Cfg {
   return { successors, entry: 0 };
 }
 
-/** Emits WAT: node n calls visit(n); conditions and switch indexes come from pick(n, count). */
+/** Emits WAT: node n calls visit(n); conditions come from pick(n, count). */
 function toWat(cfg: Cfg): string {
   const lines: string[] = [];
   const flow = analyseFlow(cfg);
@@ -51,8 +51,6 @@ function toWat(cfg: Cfg): string {
     br: (depth) => put(`br ${depth}`),
     brIf: (depth) => put(`br_if ${depth}`),
     invert: () => put('i32.eqz'),
-    switchIndex: (node) => put(`i32.const ${node} i32.const ${cfg.successors[node]!.length} call $pick`),
-    brTable: (depths) => put(`br_table ${depths.join(' ')}`),
     backEdge: () => {},
     exitEdge: (node, index) => put(`i32.const ${node} i32.const ${index} call $exit return`),
   };

@@ -30,9 +30,6 @@ export interface StructureSink {
   brIf(depth: number): void;
   /** pops the condition and inverts it. */
   invert(): void;
-  /** n-way terminator: pushes the index; successors follow in order, the last is the default. */
-  switchIndex(node: number): void;
-  brTable(depths: readonly number[]): void;
   /** before a branch along a back edge to `header` (counts, polls); may leave the region by itself. */
   backEdge(from: number, header: number): void;
   /** the edge leaves the region: successor `index` of `node`, whose target is negative or was cut. Must not fall through. */
@@ -221,63 +218,29 @@ export function emitStructured(cfg: Cfg, flow: FlowGraph, sink: StructureSink): 
       branch(node, 0);
       return;
     }
-    if (list.length === 2) {
-      sink.condition(node);
-      const taken = plainDepth(node, 0);
-      if (taken >= 0) {
-        sink.brIf(taken);
-        branch(node, 1);
-        return;
-      }
-      const other = plainDepth(node, 1);
-      if (other >= 0) {
-        sink.invert();
-        sink.brIf(other);
-        branch(node, 0);
-        return;
-      }
-      sink.openIf();
-      labels.push(-1);
-      branch(node, 0);
-      labels.pop();
-      sink.openElse();
-      labels.push(-1);
+    sink.condition(node);
+    const taken = plainDepth(node, 0);
+    if (taken >= 0) {
+      sink.brIf(taken);
       branch(node, 1);
-      labels.pop();
-      sink.close();
       return;
     }
-    terminateSwitch(node, list);
-  };
-
-  /** One block per distinct edge that is no plain branch; br_table picks among them. */
-  const terminateSwitch = (node: number, list: readonly number[]): void => {
-    const opened: number[] = [];
-    const kind: number[] = [];
-    const firstWith = new Map<number, number>();
-    for (let i = 0; i < list.length; i++) {
-      if (plainDepth(node, i) >= 0) continue;
-      const target = list[i]!;
-      if (target >= 0 && firstWith.has(target)) continue;
-      if (target >= 0) firstWith.set(target, i);
-      opened.push(i);
+    const other = plainDepth(node, 1);
+    if (other >= 0) {
+      sink.invert();
+      sink.brIf(other);
+      branch(node, 0);
+      return;
     }
-    for (let i = opened.length - 1; i >= 0; i--) {
-      sink.openBlock();
-      labels.push(-1);
-    }
-    for (let i = 0; i < list.length; i++) {
-      const direct = plainDepth(node, i);
-      if (direct >= 0) kind.push(direct);
-      else kind.push(opened.indexOf(list[i]! >= 0 ? firstWith.get(list[i]!)! : i));
-    }
-    sink.switchIndex(node);
-    sink.brTable(kind);
-    for (const index of opened) {
-      labels.pop();
-      sink.close();
-      branch(node, index);
-    }
+    sink.openIf();
+    labels.push(-1);
+    branch(node, 0);
+    labels.pop();
+    sink.openElse();
+    labels.push(-1);
+    branch(node, 1);
+    labels.pop();
+    sink.close();
   };
 
   placeTree(cfg.entry);

@@ -132,14 +132,14 @@ export class Regions {
       return;
     }
     if (t.later) this.heats.set(t.entry, LATER_HEAT);
-    if (t.entries.every((entry) => this.made.get(entry) === t.id && this.owned.get(entry) === this.code.regionSlot(entry))) return;
+    if (this.made.get(t.start) === t.id && this.owned.get(t.start) === this.code.regionSlot(t.start)) return;
     const instance = new WebAssembly.Instance(t.module, {
       env: { memory: this.memory },
       engine: { enter: this.host.enter, statusFlags: this.host.statusFlags, table: this.host.table },
       helpers: this.helpers,
     });
     if (!sameCode(this.code.current().bytes, t.ranges)) return;
-    t.entries.forEach((entry, k) => this.enterable(entry, instance.exports[`r${k}`], t, cpu));
+    this.enterable(t.start, instance.exports['region'], t, cpu);
     regionHooks.installed?.(t);
   }
 

@@ -39,7 +39,7 @@ export class TranslatorExecutor implements Executor {
       position: (address) => BIAS + address,
       available: (address) => (address >= Area.code && address < end ? Math.min(end - address, PAGE_SIZE) : 0),
     };
-    const region = discover(reader, [start], this.mode);
+    const region = discover(reader, start, this.mode);
     if (region === null) return this.refuse();
     const lifted = liftRegion(region, (row) => lifters[rows[row]!.mnemonic]);
     const module = new WebAssembly.Module(emitModule(lifted));
@@ -48,7 +48,7 @@ export class TranslatorExecutor implements Executor {
       engine: { enter: (_cpu: number, address: number) => address, statusFlags: (cpu: number) => lazyStatus(guest.view, cpu), table: this.table },
       helpers: this.helpers as WebAssembly.ModuleImports,
     });
-    const next = (instance.exports['r0'] as RegionFunction)(guest.cpu, 0);
+    const next = (instance.exports['region'] as RegionFunction)(guest.cpu, 0);
     const rip = next === -1 ? guest.view.getUint32(guest.cpu + Cpu.rip, true) : next >>> 0;
     // Where the filler is, the processor traps: that is the end. Anything else goes to the interpreter.
     const inCode = rip >= Area.code && rip < end && (rip < start || rip >= start + c.code.length);

@@ -1,6 +1,6 @@
 /**
  * Where an indirect jump of a `switch` may lead: the table it reads is looked for in the code around it, as compilers write
- * such jumps. What is found is only a guess, which costs nothing when it is wrong: the jump itself compares its address.
+ * such jumps. What is found is only a guess that says which addresses are worth a region of their own.
  */
 import { BASE_RIP, type Instruction, Kind } from '../../isa/instruction.ts';
 import { rowAt } from '../../isa/rows.ts';
@@ -25,12 +25,11 @@ interface Table {
   relative: boolean;
 }
 
-/** Addresses the jump at the end of the block may lead to. null: it does not look as if it read a table; empty: the table was not found. */
-export function jumpTargets(reader: CodeReader, instructions: readonly Instruction[], addresses: readonly number[], mode: 32 | 64): number[] | null {
+/** Addresses the jump at the end of the block may lead to; empty: no table was found. */
+export function jumpTargets(reader: CodeReader, instructions: readonly Instruction[], addresses: readonly number[], mode: 32 | 64): number[] {
   const last = instructions.length - 1, jump = instructions[last]!, from = addresses[last]!;
   const table = tableOf(instructions, addresses, jump, mode);
-  if (table === null) return null;
-  if (reader.readable === undefined) return [];
+  if (table === null || reader.readable === undefined) return [];
   if (table.base < 0) return entriesAt(reader, table, table.address >>> 0, 0, from);
   if (mode === 32) return [];
   for (const base of loadedBases(reader, table.base, from)) {

@@ -1,5 +1,5 @@
 /**
- * What a region is made of: the basic blocks reached from its entries by direct jumps and branches, without entering the
+ * What a region is made of: the basic blocks reached from its start by direct jumps and branches, without entering the
  * functions it calls, except small ones, whose blocks are taken in once for each call. Code that has never run is left out.
  * Discovery only decodes; lifting and emission come after.
  */
@@ -24,7 +24,7 @@ export const End = {
   leave: 5,
   /** cannot be translated: the interpreter takes this instruction */
   interpret: 6,
-  /** indirect jump: to one of the region's entries, or out of it */
+  /** indirect jump, out of the region */
   jumpTo: 7,
   /** direct call of a function whose blocks are in the region; successors[0] = its first block */
   inlined: 8,
@@ -63,19 +63,17 @@ export interface InlinedCall {
 }
 
 export class Region {
-  /** Addresses the region can be entered at; blocks[k] begins at entries[k]. */
-  readonly entries: readonly number[];
+  /** Address the region is entered at, where blocks[0] begins. */
+  readonly start: number;
   readonly mode: 32 | 64;
   readonly blocks: Block[] = [];
   instructionCount = 0;
-  /** Some indirect jump looks as if it read a table. */
-  hasTableJump = false;
   /** Where its indirect jumps lead to, as far as their tables were found; also what has never run. */
   readonly jumpTargets = new Set<number>();
   /** Addresses it leaves for that have never run. */
   readonly cold = new Set<number>();
-  constructor(entries: readonly number[], mode: 32 | 64) {
-    this.entries = entries;
+  constructor(start: number, mode: 32 | 64) {
+    this.start = start;
     this.mode = mode;
   }
 
@@ -114,13 +112,11 @@ export interface CodeReader {
   readable?(address: number): boolean;
 }
 
-export interface RegionLimits {
+interface RegionLimits {
   instructions: number;
   blocks: number;
 }
-export const DEFAULT_LIMITS: RegionLimits = { instructions: 1500, blocks: 400 };
-/** Of a region with many entries. */
-export const MERGED_LIMITS: RegionLimits = { instructions: 4000, blocks: 1000 };
+const REGION_LIMITS: RegionLimits = { instructions: 1500, blocks: 400 };
 /** Of a function that is taken in where it is called. */
 const INLINE_LIMITS: RegionLimits = { instructions: 40, blocks: 12 };
 /** Instructions of a region, with all that is taken in. */
@@ -151,21 +147,17 @@ function classify(i: Instruction, next: number): { kind: number; target: number 
 }
 
 /**
- * Finds the region of some entries, or null when none of their first instructions can be decoded (others are left out).
- * Breadth first, so that the code around a loop comes first.
+ * Finds the region that begins at `start`, or null when the instruction there cannot be decoded. Breadth first, so that the code
+ * around a loop comes first.
  */
-export function discover(reader: CodeReader, entries: readonly number[], mode: 32 | 64, limits: RegionLimits = DEFAULT_LIMITS): Region | null {
-  const body = findBody(reader, entries, mode, limits);
-  const found = entries.filter((entry) => body.decoded.has(entry));
-  if (found.length === 0) return null;
-  const region = new Region(found, mode);
+export function discover(reader: CodeReader, start: number, mode: 32 | 64): Region | null {
+  const body = findBody(reader, start, mode, REGION_LIMITS);
+  if (!body.decoded.has(start)) return null;
+  const region = new Region(start, mode);
   region.instructionCount = body.decoded.size;
-  const starts = [...found, ...[...body.leaders].filter((a) => !found.includes(a) && body.decoded.has(a)).sort((a, b) => a - b)];
-  addBlocks(region, body, starts, null);
+  addBlocks(region, body, start, null);
   for (const block of region.blocks) {
-    const targets = block.kind === End.jumpTo ? jumpTargets(reader, block.instructions, block.addresses, mode) : null;
-    if (targets === null) continue;
-    region.hasTableJump = true;
+    const targets = block.kind === End.jumpTo ? jumpTargets(reader, block.instructions, block.addresses, mode) : [];
     for (const target of targets) region.jumpTargets.add(target);
   }
   takeInCalls(region, reader);
@@ -180,9 +172,9 @@ interface Body {
   cold: Set<number>;
 }
 
-function findBody(reader: CodeReader, entries: readonly number[], mode: 32 | 64, limits: RegionLimits): Body {
-  const decoded = new Map<number, Decoded>(), leaders = new Set<number>(entries), cold = new Set<number>();
-  const queue: number[] = [...entries];
+function findBody(reader: CodeReader, start: number, mode: 32 | 64, limits: RegionLimits): Body {
+  const decoded = new Map<number, Decoded>(), leaders = new Set<number>([start]), cold = new Set<number>();
+  const queue: number[] = [start];
   const follow = (target: number): void => {
     if (leaders.has(target) || cold.has(target)) return;
     if (!decoded.has(target) && reader.warm?.(target) === false) {
@@ -215,12 +207,13 @@ function decodeAt(reader: CodeReader, address: number, mode: 32 | 64): Decoded |
   return { instruction, ...classify(instruction, address + instruction.length) };
 }
 
-/** Appends the blocks of one body; `inside`: the call it is taken in for. Successors outside of the body are -1. */
-function addBlocks(region: Region, body: Body, starts: readonly number[], inside: InlinedCall | null): Map<number, number> {
+/** Appends the blocks of one body, the one at `start` first; `inside`: the call it is taken in for. Successors outside of the body are -1. */
+function addBlocks(region: Region, body: Body, start: number, inside: InlinedCall | null): void {
+  const starts = [start, ...[...body.leaders].filter((a) => a !== start && body.decoded.has(a)).sort((a, b) => a - b)];
   const numbers = new Map<number, number>(), first = region.blocks.length;
-  for (const start of starts) {
-    numbers.set(start, region.blocks.length);
-    region.blocks.push(new Block(start, inside));
+  for (const address of starts) {
+    numbers.set(address, region.blocks.length);
+    region.blocks.push(new Block(address, inside));
   }
   for (let n = first; n < region.blocks.length; n++) {
     const block = region.blocks[n]!;
@@ -232,7 +225,6 @@ function addBlocks(region: Region, body: Body, starts: readonly number[], inside
     if (block.kind === End.jump || block.kind === End.branch) link(block.target);
     if (block.kind !== End.jump && block.kind !== End.leave && block.kind !== End.jumpTo) link(block.end);
   }
-  return numbers;
 }
 
 /** Small callees become part of the region; calls through stubs learn where those lead. */
@@ -243,7 +235,7 @@ function takeInCalls(region: Region, reader: CodeReader): void {
     if (block.kind !== End.call) continue;
     block.slot = stubSlot(reader, block.target, region.mode);
     const callee = block.target, depth = (block.inside?.depth ?? 0) + 1;
-    if (block.slot !== null || depth > INLINE_DEPTH || block.successors[0]! < 0 || region.entries.includes(callee) || isActive(block.inside, callee)) continue;
+    if (block.slot !== null || depth > INLINE_DEPTH || block.successors[0]! < 0 || region.start === callee || isActive(block.inside, callee)) continue;
     let body = bodies.get(callee);
     if (body === undefined) bodies.set(callee, (body = smallBody(reader, callee, region.mode)));
     if (body === null || region.instructionCount + body.decoded.size > MOST_WITH_INLINED) continue;
@@ -254,7 +246,7 @@ function takeInCalls(region: Region, reader: CodeReader): void {
 function takeIn(region: Region, call: Block, body: Body, inside: InlinedCall): void {
   const returnBlock = call.successors[0]!, first = region.blocks.length;
   region.instructionCount += body.decoded.size;
-  addBlocks(region, body, [inside.callee, ...[...body.leaders].filter((a) => a !== inside.callee && body.decoded.has(a)).sort((a, b) => a - b)], inside);
+  addBlocks(region, body, inside.callee, inside);
   for (let n = first; n < region.blocks.length; n++) {
     const block = region.blocks[n]!;
     if (block.kind !== End.leave) continue;
@@ -276,7 +268,7 @@ function isActive(inside: InlinedCall | null, callee: number): boolean {
 /** The body of a function that is small and ends in nothing but `ret`; else null. */
 function smallBody(reader: CodeReader, callee: number, mode: 32 | 64): Body | null {
   if (reader.warm?.(callee) === false) return null;
-  const body = findBody(reader, [callee], mode, INLINE_LIMITS);
+  const body = findBody(reader, callee, mode, INLINE_LIMITS);
   if (body.decoded.size === 0 || body.decoded.size >= INLINE_LIMITS.instructions || body.leaders.size > INLINE_LIMITS.blocks) return null;
   let returns = false;
   for (const { instruction, kind, target } of body.decoded.values()) {

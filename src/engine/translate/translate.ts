@@ -1,8 +1,8 @@
 /**
  * A region -> a WebAssembly module. Pure: bytes in, bytes out; installing the result is the region cache's work.
  *
- * The module imports `env.memory`, `engine.enter`, `engine.statusFlags`, the interpreter's table and the helpers it calls, and exports one function
- * `r<k>` for entry k of the region: (cpu, depth) -> guest address to go on at, or -1 (see emit/regionEmitter.ts).
+ * The module imports `env.memory`, `engine.enter`, `engine.statusFlags`, the interpreter's table and the helpers it calls, and exports the
+ * function `region`: (cpu, depth) -> guest address to go on at, or -1 (see emit/regionEmitter.ts).
  */
 import { type NodeEnd, RegionEmitter, type RegionNode } from '../../emit/regionEmitter.ts';
 import { helpersOf } from '../../emit/regionState.ts';
@@ -15,7 +15,6 @@ import { Instruction } from '../../isa/instruction.ts';
 import { rowAt } from '../../isa/rows.ts';
 import { ConstantSource } from '../../lift/constantSource.ts';
 import { Lift, type Lifter } from '../../lift/context.ts';
-import { Code } from '../../wasm/code.ts';
 import { ModuleWriter } from '../../wasm/module.ts';
 import { WasmType } from '../../wasm/opcodes.ts';
 import { type Block, End, type Region } from './region.ts';
@@ -25,8 +24,8 @@ const IF = opId('if'), LOOP = opId('loop'), BLOCK = opId('block'), END = opId('e
 const EXPECTED_END: Record<number, number> = {
   [End.jump]: opId('jump'), [End.branch]: opId('branch'), [End.call]: opId('call'), [End.callTo]: opId('callTo'), [End.inlined]: opId('call'),
 };
-const JUMP_TO = opId('jumpTo'), RET = opId('ret');
-const LEAVES = new Set([RET, JUMP_TO]);
+const RET = opId('ret');
+const LEAVES = new Set([RET, opId('jumpTo')]);
 
 /** The lifter of a row, or undefined: the interpreter takes such instructions. */
 export type LifterOf = (row: number) => Lifter | undefined;
@@ -45,33 +44,17 @@ export function liftRegion(region: Region, lifterOf: LifterOf): LiftedRegion {
   const source = new ConstantSource(new Instruction());
   const nodes: RegionNode[] = [];
   const successors: number[][] = [];
-  // With several entries node 0 dispatches on the address to one gate node an entry; the blocks come behind.
-  const entries = region.entries.length, dispatches = entries > 1;
-  const first = dispatches ? 1 + entries : 0;
-  if (dispatches) {
-    nodes.push(emptyNode({ kind: 'dispatch' }, 0));
-    successors.push([...region.entries.map((_, k) => 1 + k), -1]);
-    region.entries.forEach((entry, k) => {
-      nodes.push(emptyNode({ kind: 'gate' }, entry));
-      successors.push([first + k]);
-    });
-  }
   for (const block of region.blocks) {
-    const node = liftBlock(block, builder, source, lifterOf, dispatches);
+    const node = liftBlock(block, builder, source, lifterOf);
     nodes.push(node);
     const goesOn = node.end.kind !== 'interpret' && node.end.kind !== 'leave';
-    if (node.end.kind === 'jumpTo') successors.push([0]);
-    else successors.push(goesOn ? block.successors.map((s) => (s < 0 ? s : s + first)) : []);
+    successors.push(goesOn ? block.successors : []);
     if (!goesOn) node.successorAddresses = [];
   }
   return { region, ir, nodes, successors };
 }
 
-function emptyNode(end: NodeEnd, start: number): RegionNode {
-  return { from: [0], addresses: [], end, successorAddresses: [], start };
-}
-
-function liftBlock(block: Block, builder: IrBuilder, source: ConstantSource, lifterOf: LifterOf, dispatches: boolean): RegionNode {
+function liftBlock(block: Block, builder: IrBuilder, source: ConstantSource, lifterOf: LifterOf): RegionNode {
   const ir = builder.code;
   const node: RegionNode = { from: [ir.length], addresses: [], end: { kind: 'fall' }, successorAddresses: block.outside, start: block.start };
   const count = block.instructions.length;
@@ -81,7 +64,7 @@ function liftBlock(block: Block, builder: IrBuilder, source: ConstantSource, lif
     const start = ir.length;
     const interpreted = lifter === undefined || (isLast && block.kind === End.interpret);
     if (!interpreted) lifter(new Lift(builder, i, rowAt(i.row), source.at(i, address)));
-    const end = interpreted ? null : endOf(ir, start, block, isLast, dispatches);
+    const end = interpreted ? null : endOf(ir, start, block, isLast);
     if (end === null) {
       ir.length = start;
       builder.depth = 0;
@@ -96,7 +79,7 @@ function liftBlock(block: Block, builder: IrBuilder, source: ConstantSource, lif
 }
 
 /** What the instruction's IR ends with, if that is what its block expects; null = leave it to the interpreter. */
-function endOf(ir: Columns, from: number, block: Block, isLast: boolean, dispatches: boolean): NodeEnd | null {
+function endOf(ir: Columns, from: number, block: Block, isLast: boolean): NodeEnd | null {
   let depth = 0;
   const last = ir.length - 1;
   for (let n = from; n <= last; n++) {
@@ -118,8 +101,7 @@ function endOf(ir: Columns, from: number, block: Block, isLast: boolean, dispatc
     case End.inlined: return { kind: 'inlined' };
     case End.return: return lastOp === RET ? { kind: 'return', returnTo: block.inside!.returnTo } : null;
     case End.callTo: return { kind: 'callTo', returnTo: block.end };
-    case End.jumpTo: return lastOp !== JUMP_TO ? null : dispatches ? { kind: 'jumpTo' } : { kind: 'leave' };
-    case End.leave: return lastOp >= 0 && LEAVES.has(lastOp) ? { kind: 'leave' } : null;
+    case End.jumpTo: case End.leave: return lastOp >= 0 && LEAVES.has(lastOp) ? { kind: 'leave' } : null;
     default: return lastOp >= 0 && ops[lastOp]!.effect === 'exit' && LEAVES.has(lastOp) ? null : { kind: 'fall' };
   }
 }
@@ -138,31 +120,15 @@ export function emitModule({ region, ir, nodes, successors }: LiftedRegion): Uin
     const type = module.type([I, ...[...params].map((c) => LETTERS[c]!)], [...result].map((c) => LETTERS[c]!));
     helpers.set(name, module.importFunction('helpers', name, type));
   }
-  const signature = module.type([I, I], [I]), dispatches = region.entries.length > 1;
-  const body = module.declare(dispatches ? module.type([I, I, I], [I]) : signature);
-  const numbers = new Map<number, number>();
-  region.entries.forEach((entry, k) => {
-    const number = dispatches ? module.function(signature, entryBody(body, entry)) : body;
-    numbers.set(entry, number);
-    module.exportFunction(`r${k}`, number);
-  });
+  const signature = module.type([I, I], [I]), body = module.declare(signature);
+  module.exportFunction('region', body);
   const imports = {
     enter,
     statusFlags,
     region: signature,
     helper: (name: string): number => helpers.get(name)!,
-    local: (target: number): number => numbers.get(target) ?? -1,
+    local: (target: number): number => (target === region.start ? body : -1),
   };
   module.define(body, new RegionEmitter(ir, nodes, successors, region.mode === 64, imports).emit());
   return module.finish();
-}
-
-/** (cpu, depth) of one of several entries. */
-function entryBody(body: number, entry: number): Uint8Array {
-  const code = new Code([WasmType.i32, WasmType.i32]);
-  code.get(0);
-  code.get(1);
-  code.i32(entry | 0);
-  code.call(body);
-  return code.finish();
 }

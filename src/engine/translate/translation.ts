@@ -10,8 +10,8 @@ export interface TranslationRequest {
 export interface Translation {
   /** The address of the request. */
   readonly entry: number;
-  /** All addresses the module can be entered at: entries[k] by its export `r<k>`. */
-  readonly entries: readonly number[];
+  /** Where the region begins that the module exports as `region`: at the requested address, or elsewhere where that serves better. */
+  readonly start: number;
   readonly mode: 32 | 64;
   /** null: there is nothing to translate at the address. */
   readonly module: WebAssembly.Module | null;
