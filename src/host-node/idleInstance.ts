@@ -1,11 +1,14 @@
-let memory: WebAssembly.Memory | null = null;
+let memory: WebAssembly.Memory | null = null, table: WebAssembly.Table | null = null;
+
+function idle(kind: WebAssembly.ModuleImportDescriptor['kind']): WebAssembly.ImportValue {
+  if (kind === 'memory') return (memory ??= new WebAssembly.Memory({ initial: 1, maximum: 65536, shared: true }));
+  if (kind === 'table') return (table ??= new WebAssembly.Table({ element: 'anyfunc', initial: 0 }));
+  return () => 0;
+}
 
 /** An instance that nobody runs: its functions are asked about. */
 export function idleInstance(module: WebAssembly.Module): WebAssembly.Instance {
   const imports: Record<string, Record<string, WebAssembly.ImportValue>> = {};
-  for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
-    const value = kind === 'memory' ? (memory ??= new WebAssembly.Memory({ initial: 1, maximum: 65536, shared: true })) : () => 0;
-    (imports[from] ??= {})[name] = value;
-  }
+  for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) (imports[from] ??= {})[name] = idle(kind);
   return new WebAssembly.Instance(module, imports);
 }

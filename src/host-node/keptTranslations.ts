@@ -7,7 +7,7 @@
  *   magic, answers, parts, sum of the index
  *   answers     mode | 256 if it is a `later` one | 512 if nobody asked, but a block of the region begins there; address; part
  *   parts       first byte in the file, length, sum
- *   then each part: entries, ranges, bytes of wasm, bytes of V8's code (0: none); the entries; the ranges' first addresses and lengths;
+ *   then each part: where the region begins, ranges, bytes of wasm, bytes of V8's code (0: none); the ranges' first addresses and lengths;
  *   the ranges' bytes, the wasm, the code, each filled up to words
  */
 import { closeSync, readSync } from 'node:fs';
@@ -85,7 +85,7 @@ function indexSum(index: Int32Array): number {
 
 /** A part that has been read. */
 interface Part {
-  readonly entries: readonly number[];
+  readonly start: number;
   readonly ranges: readonly CodeRange[];
   readonly wasm: Uint8Array;
   readonly code: Uint8Array;
@@ -94,9 +94,8 @@ interface Part {
 
 function parse(bytes: Uint8Array): Part {
   const words = new Int32Array(bytes.buffer, 0, bytes.length >> 2);
-  const [entryCount, rangeCount, wasmLength, codeLength] = words as unknown as [number, number, number, number];
-  const entries = Array.from(words.subarray(4, 4 + entryCount), (entry) => entry >>> 0);
-  let at = 4 * (4 + entryCount + 2 * rangeCount);
+  const [start, rangeCount, wasmLength, codeLength] = words as unknown as [number, number, number, number];
+  let at = 4 * (4 + 2 * rangeCount);
   const take = (length: number): Uint8Array => {
     const taken = bytes.subarray(at, at + length);
     at += padded(length);
@@ -104,16 +103,16 @@ function parse(bytes: Uint8Array): Part {
   };
   const ranges: CodeRange[] = [];
   for (let k = 0; k < rangeCount; k++) {
-    const place = 4 + entryCount + 2 * k;
+    const place = 4 + 2 * k;
     ranges.push({ first: words[place]! >>> 0, bytes: take(words[place + 1]!) });
   }
   const wasm = take(wasmLength);
-  return { entries, ranges, wasm, code: take(codeLength), module: null };
+  return { start: start >>> 0, ranges, wasm, code: take(codeLength), module: null };
 }
 
-function pack(entries: readonly number[], ranges: readonly CodeRange[], wasm: Uint8Array, code: Uint8Array): Uint8Array {
+function pack(start: number, ranges: readonly CodeRange[], wasm: Uint8Array, code: Uint8Array): Uint8Array {
   const pieces = [...ranges.map((range) => range.bytes), wasm, code];
-  const head = [entries.length, ranges.length, wasm.length, code.length, ...entries, ...ranges.flatMap(({ first, bytes }) => [first, bytes.length])];
+  const head = [start, ranges.length, wasm.length, code.length, ...ranges.flatMap(({ first, bytes }) => [first, bytes.length])];
   const out = new Uint8Array(pieces.reduce((sum, piece) => sum + padded(piece.length), 4 * head.length));
   new Int32Array(out.buffer).set(head);
   let at = 4 * head.length;
@@ -160,7 +159,7 @@ export class KeptTranslations {
       for (const { first } of part.ranges) pages.watch(first >>> 12);
       if ((flags & WITHIN) !== 0) this.within.add(entry);
       const module = (part.module ??= this.compile(part));
-      return { entry, entries: part.entries, mode, module, ranges: part.ranges, id, later: (flags & LATER) !== 0 };
+      return { entry, start: part.start, mode, module, ranges: part.ranges, id, later: (flags & LATER) !== 0 };
     }
     return null;
   }
@@ -247,7 +246,7 @@ export function writeTranslations(prefix: string, answers: readonly { readonly a
   for (const { answer, wasm, code, blocks } of answers) {
     let part = parts.get(answer.id);
     if (part === undefined) {
-      part = writer.part(pack(answer.entries, answer.ranges, wasm, code));
+      part = writer.part(pack(answer.start, answer.ranges, wasm, code));
       parts.set(answer.id, part);
       for (const block of blocks) if (!asked.has(keyOf(block, answer.mode))) writer.answer(answer.mode | LATER | WITHIN, block, part);
     }
@@ -262,7 +261,7 @@ function newName(prefix: string): string {
   return `${prefix}-${Date.now().toString(36).padStart(9, '0')}${process.pid.toString(36)}.cache`;
 }
 
-/** One file instead of `names`; of regions with the same first entry and bytes the last. */
+/** One file instead of `names`; of regions that begin at the same address with the same bytes the last. */
 function join(prefix: string, names: readonly string[]): void {
   const writer = new Writer(), seen = new Set<string>(), answers: [flags: number, address: number, part: number][] = [];
   const files = names.map((name) => KeptFile.open(name));
@@ -274,8 +273,8 @@ function join(prefix: string, names: readonly string[]): void {
       const bytes = moved.has(number) ? null : file.readPart(number);
       if (bytes === null && !moved.has(number)) continue;
       if (bytes !== null) {
-        const { entries, ranges } = parse(bytes), first = ranges[0]!;
-        const question = `${flags & 0xff} ${entries[0]} ${ranges.length} ${first.first} ${sumOf(first.bytes.slice(), 1)}`;
+        const { start, ranges } = parse(bytes), first = ranges[0]!;
+        const question = `${flags & 0xff} ${start} ${ranges.length} ${first.first} ${sumOf(first.bytes.slice(), 1)}`;
         moved.set(number, seen.has(question) ? -1 : writer.part(bytes));
         seen.add(question);
       }

@@ -27,7 +27,7 @@ export class NodeTranslator implements Translator {
     port.unref();
   }
 
-  knows = (entry: number, mode: 32 | 64): boolean => this.kept !== null && this.kept.has(entry, mode);
+  knows = (entry: number, mode: 32 | 64): boolean => this.kept?.has(entry, mode) ?? false;
 
   request(request: TranslationRequest): void {
     const found = this.kept?.find(request) ?? null;
