@@ -36,6 +36,33 @@ export function compiledCodeData(): Uint8Array | null {
   return compiledCode() === null ? null : made!.script.createCachedData();
 }
 
+/**
+ * Runs `work`, which uses compiledCode() some time after it was made: V8 forgets what it has compiled of functions that were not
+ * called for long, and compiles the text again, for which it wants the flag.
+ */
+export function withCompiledCode(work: (code: CompiledCode) => void): void {
+  const code = compiledCode();
+  if (code === null) return;
+  setFlagsFromString('--allow-natives-syntax');
+  try {
+    work(code);
+  } finally {
+    setFlagsFromString('--no-allow-natives-syntax');
+  }
+}
+
+/** For a worker, which cannot set the flag: what V8 has forgotten by now is as if it refused the bytes. */
+function forgetful(code: CompiledCode): CompiledCode {
+  const deserialize = (bytes: ArrayBuffer, module: Uint8Array): WebAssembly.Module | undefined => {
+    try {
+      return code.deserialize(bytes, module);
+    } catch {
+      return undefined;
+    }
+  };
+  return { ...code, deserialize };
+}
+
 /** The flag is set for a moment: code that is kept of scripts holds only under the flags it was made with (see bundle.ts). */
 function make(): typeof made & object | null {
   try {
@@ -54,7 +81,7 @@ export function compiledCodeFrom(data: Uint8Array | null): CompiledCode | null {
   if (data === null) return null;
   try {
     const script = new Script(TEXT, { cachedData: data });
-    return script.cachedDataRejected === true ? null : (script.runInThisContext() as CompiledCode);
+    return script.cachedDataRejected === true ? null : forgetful(script.runInThisContext() as CompiledCode);
   } catch {
     return null;
   }

@@ -87,11 +87,11 @@ function diff(a, b) {
   const table = Array.from({ length: n + 1 }, () => new Uint16Array(m + 1));
   for (let i = n - 1; i >= 0; i--) for (let j = m - 1; j >= 0; j--) table[i][j] = x[i] === y[j] ? table[i + 1][j + 1] + 1 : Math.max(table[i + 1][j], table[i][j + 1]);
   const out = [];
-  let i = 0, j = 0;
+  let i = 0, j = 0, before = '';
   while (i < n || j < m) {
-    if (i < n && j < m && x[i] === y[j]) { i++; j++; }
-    else if (i < n && (j >= m || table[i + 1][j] >= table[i][j + 1])) out.push(`- ${x[i++]}`);
-    else out.push(`+ ${y[j++]}`);
+    if (i < n && j < m && x[i] === y[j]) { before = ` (after "${x[i]}")`; i++; j++; }
+    else if (i < n && (j >= m || table[i + 1][j] >= table[i][j + 1])) out.push(`- ${x[i++]}${before}`);
+    else out.push(`+ ${y[j++]}${before}`);
   }
   return out;
 }

@@ -22,7 +22,7 @@ static void change(int s, siginfo_t *i, void *c) { ucontext_t *u = c;
 int main(void) {
   sigset_t m, o; struct sigaction a; char buf[100];
   act(SIGUSR1, simple, 0); R(raise(SIGUSR1)); say("%d %d\n", count, last); R(kill(getpid(), SIGUSR1)); say("%d\n", count);
-  R(sigaction(SIGKILL, &a, NULL)); say("%d\n", a.sa_handler == SIG_DFL); act(SIGKILL, simple, 0); act(SIGSTOP, simple, 0); R(sigaction(0, NULL, &a)); R(sigaction(65, NULL, &a)); R(syscall(SYS_rt_sigaction, SIGUSR1, NULL, NULL, 4)); R(syscall(SYS_rt_sigaction, SIGUSR1, (void *)8, NULL, 8)); R(syscall(SYS_rt_sigprocmask, 0, NULL, NULL, 16)); R(syscall(SYS_rt_sigprocmask, 7, &m, NULL, 8)); R(syscall(SYS_rt_sigprocmask, 7, NULL, &m, 8));
+  memset(&a, 0, sizeof a); R(sigaction(SIGKILL, &a, NULL)); a.sa_handler = SIG_IGN; R(sigaction(SIGKILL, NULL, &a)); say("%d\n", a.sa_handler == SIG_DFL); act(SIGKILL, simple, 0); act(SIGSTOP, simple, 0); R(sigaction(0, NULL, &a)); R(sigaction(65, NULL, &a)); R(syscall(SYS_rt_sigaction, SIGUSR1, NULL, NULL, 4)); R(syscall(SYS_rt_sigaction, SIGUSR1, (void *)8, NULL, 8)); R(syscall(SYS_rt_sigprocmask, 0, NULL, NULL, 16)); R(syscall(SYS_rt_sigprocmask, 7, &m, NULL, 8)); R(syscall(SYS_rt_sigprocmask, 7, NULL, &m, 8));
   act(SIGUSR1, full, SA_SIGINFO); count = 0; raise(SIGUSR1); pinfo("raise"); kill(getpid(), SIGUSR1); pinfo("kill"); union sigval v = { .sival_int = 1234 }; R(sigqueue(getpid(), SIGUSR1, v)); pinfo("queue");
   sigaction(SIGUSR1, NULL, &a); say("flags %x mask usr1 %d\n", a.sa_flags & ~0x4000000, sigismember(&a.sa_mask, SIGUSR1));
   act(SIGUSR2, simple, SA_RESETHAND | SA_NODEFER); count = 0; raise(SIGUSR2); sigaction(SIGUSR2, NULL, &a); say("reset %d count %d\n", a.sa_handler == SIG_DFL, count);
