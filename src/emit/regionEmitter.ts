@@ -14,9 +14,9 @@
  */
 import type { Columns } from '../ir/columns.ts';
 import { Field, MemFlag, opId, ops } from '../ir/ops.ts';
-import { Case, FOREIGN_REGION, jumpCacheIndex } from '../machine/codeLayout.ts';
+import { Case } from '../machine/codeLayout.ts';
 import { Cpu } from '../machine/cpuState.ts';
-import { BIAS, JUMP_CACHE, PERMISSION_TABLE, Perm } from '../machine/memoryLayout.ts';
+import { BIAS, PERMISSION_TABLE, Perm } from '../machine/memoryLayout.ts';
 import { Code } from '../wasm/code.ts';
 import { WasmType } from '../wasm/opcodes.ts';
 import { BodyEmitter } from './body.ts';
@@ -55,12 +55,14 @@ export interface RegionNode {
 }
 
 export interface CallImports extends RegionImports {
-  /** Number of the function (cpu, depth) -> i32 of the region at guest address `target`, if it is in the same module; else -1. */
-  local(target: number): number;
+  /** Number of the region's own function. */
+  readonly itself: number;
+  /** Its type. */
+  readonly signature: number;
+  /** Another region's place in table 0, and the number of the global with its record (0: it has none). */
+  callee(address: number): { place: number; record: number };
   /** (cpu, guest address, depth, return address) -> i32: runs the guest from the address until it is at the return address; anything else returned unwinds. */
   readonly enter: number;
-  /** Type of regions, (cpu, depth) -> i32, as it is in the interpreter's table. */
-  readonly region: number;
 }
 
 /** Iterations of its loops after which a region is left once: optimised code is entered, interrupts are seen. */
@@ -362,72 +364,44 @@ export class RegionEmitter implements StructureSink {
     wasm.i32(MAX_DEPTH);
     wasm.op('i32.ge_u');
     wasm.brIf(this.outLabel);
-    if (end.kind === 'callTo') this.enter(end.returnTo);
-    else this.callDirectly(end);
+    if (end.kind === 'call') this.callDirectly(end);
+    else this.enter(end.returnTo);
     this.readAgain(node);
   }
 
-  /** A call whose callee is known, in `pc`: its region, when it has one, without asking the hub. */
+  /** A call whose callee is known, its address in `pc`: straight into its region while the record it was bound to lives. */
   private callDirectly(end: Extract<NodeEnd, { kind: 'call' }>): void {
     const wasm = this.wasm, pc = this.target.exits.pc;
-    const callee = end.slot?.value ?? end.target, local = end.slot === null ? this.imports.local(callee) : -1;
+    const address = end.slot?.value ?? end.target;
     const done = wasm.block(), unknown = wasm.block();
-    if (local >= 0) {
-      wasm.get(CPU);
-      this.deeper();
-      wasm.call(local);
-    } else {
-      if (end.slot !== null) {
-        wasm.get(pc);
-        wasm.i32(callee | 0);
-        wasm.op('i32.ne');
-        wasm.brIf(unknown);
-      }
-      this.regionOf(callee, unknown);
+    if (end.slot !== null) {
+      wasm.get(pc);
+      wasm.i32(address | 0);
+      wasm.op('i32.ne');
+      wasm.brIf(unknown);
+    }
+    const callee = address === this.nodes[0]!.start ? null : this.imports.callee(address);
+    if (callee !== null) {
+      wasm.globalGet(callee.record);
+      wasm.mem('i32.load16_u', Field.caseId, 1);
+      wasm.i32(Case.region);
+      wasm.op('i32.ne');
+      wasm.brIf(unknown);
+    }
+    wasm.get(CPU);
+    this.deeper();
+    if (callee === null) wasm.call(this.imports.itself);
+    else {
+      wasm.i32(callee.place);
+      wasm.callIndirect(this.imports.signature);
     }
     wasm.tee(pc);
     wasm.i32(end.returnTo | 0);
     wasm.op('i32.eq');
     wasm.brIf(done);
-    // A place that only another worker fills answers FOREIGN_REGION.
-    wasm.i32(callee | 0);
-    wasm.get(pc);
-    wasm.get(pc);
-    wasm.i32(FOREIGN_REGION);
-    wasm.op('i32.eq');
-    wasm.op('select');
-    wasm.set(pc);
     wasm.end();
     this.enter(end.returnTo);
     wasm.end();
-  }
-
-  /** Calls the region at `callee` when the jump cache has it; else branches to `unknown`. */
-  private regionOf(callee: number, unknown: number): void {
-    const wasm = this.wasm, entry = this.body.borrow(WasmType.i64), record = this.body.borrow(WasmType.i32);
-    wasm.i32(0);
-    wasm.mem('i64.load', JUMP_CACHE + 8 * jumpCacheIndex(callee));
-    wasm.tee(entry);
-    wasm.op('i32.wrap_i64');
-    wasm.i32(callee | 0);
-    wasm.op('i32.ne');
-    wasm.brIf(unknown);
-    wasm.get(entry);
-    wasm.i64(32, 0);
-    wasm.op('i64.shr_u');
-    wasm.op('i32.wrap_i64');
-    wasm.tee(record);
-    wasm.mem('i32.load16_u', Field.caseId);
-    wasm.i32(Case.region);
-    wasm.op('i32.ne');
-    wasm.brIf(unknown);
-    wasm.get(CPU);
-    this.deeper();
-    wasm.get(record);
-    wasm.mem('i32.load', Field.link);
-    wasm.callIndirect(this.imports.region);
-    this.body.giveBack(WasmType.i64, entry);
-    this.body.giveBack(WasmType.i32, record);
   }
 
   /** The callee's address on the stack: a stub is skipped while its slot, which may be read, has the value it had. */

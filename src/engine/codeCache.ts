@@ -122,14 +122,20 @@ export class CodeCache {
 
   /** The place in the interpreter's table of the translated region that jumps to `addr` lead into; -1 = there is none. */
   regionSlot(addr: number): number {
+    const record = this.regionRecord(addr);
+    return record === 0 ? -1 : this.pages.words[(record + Field.link) >> 2]!;
+  }
+
+  /** The record of the translated region that jumps to `addr` lead into; 0 = there is none. */
+  regionRecord(addr: number): number {
     const { words, halves } = this.pages;
     const header = words[(CODE_PAGE_TABLE >> 2) + (addr >>> 12)]!;
-    if (header === 0) return -1;
+    if (header === 0) return 0;
     for (let run = words[header >> 2]!; run !== 0; run = words[(run + Run.next) >> 2]!) {
       const record = words[(run + Run.records) >> 2]!;
-      if (halves[record >> 1] === Case.region && words[(record + Field.rip) >> 2]! >>> 0 === addr) return words[(record + Field.link) >> 2]!;
+      if (halves[record >> 1] === Case.region && words[(record + Field.rip) >> 2]! >>> 0 === addr) return record;
     }
-    return -1;
+    return 0;
   }
 
   /** The place in the table of the region that the jump cache has for `addr`, else -1. */

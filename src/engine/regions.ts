@@ -15,8 +15,10 @@ const SAMPLE_HEAT = 8;
 const LATER_HEAT = -400;
 /** Addresses whose heat is remembered; beyond, all counts start anew. */
 const MAX_COUNTED = 20_000;
-/** Regions of one process; beyond, no more are made. The table has places for all of them: regions do not ask for its size. */
+/** Regions of one process; beyond, no more are made. */
 const MAX_REGIONS = 16_384;
+/** The table grows by so many. */
+const SLOTS_AT_ONCE = 64;
 
 /** What regions import from the interpreter's instance. */
 export interface RegionHost {
@@ -30,6 +32,14 @@ export interface RegionHost {
 /** Slots of `--trace=wasm` and the profiler. */
 export const regionHooks: { installed: ((t: Translation) => void) | null } = { installed: null };
 
+/** A region that this worker has an instance of. */
+interface Installed {
+  readonly translation: Translation;
+  readonly exports: Record<string, unknown>;
+  /** Place in the interpreter's table. */
+  readonly slot: number;
+}
+
 export class Regions {
   private readonly memory: WebAssembly.Memory;
   private readonly code: CodeCache;
@@ -41,10 +51,10 @@ export class Regions {
   private readonly waiting = new Set<number>();
   /** Addresses that have been answered with nothing. */
   private readonly hopeless = new Set<number>();
-  /** Entry -> place in the table, of the regions this worker has an instance of. */
-  private readonly owned = new Map<number, number>();
-  /** Entry -> Translation.id of that instance. */
-  private readonly made = new Map<number, number>();
+  /** By entry. */
+  private readonly installed = new Map<number, Installed>();
+  /** By address: the regions that call it directly. */
+  private readonly callers = new Map<number, Set<Installed>>();
   /** Globals.regionsDropped when an address was last found hopeless. */
   private dropped = 0;
   private count = 0;
@@ -74,7 +84,7 @@ export class Regions {
   /** Whether a jump to `entry` finds a region that this worker has an instance of. */
   canEnter(entry: number): boolean {
     const slot = this.code.cachedRegion(entry);
-    return slot >= 0 && this.owned.get(entry) === slot;
+    return slot >= 0 && this.installed.get(entry)?.slot === slot;
   }
 
   private heat(rip: number, cpu: number, more: number): void {
@@ -106,7 +116,7 @@ export class Regions {
     }
     if (this.count >= MAX_REGIONS || this.waiting.has(entry) || this.hopeless.has(entry)) return;
     const slot = this.code.regionSlot(entry);
-    if (slot >= 0 && this.owned.get(entry) === slot) return;
+    if (slot >= 0 && this.installed.get(entry)?.slot === slot) return;
     if (this.translator === null) return;
     const mode = this.mode(cpu);
     this.waiting.add(entry);
@@ -132,29 +142,54 @@ export class Regions {
       return;
     }
     if (t.later) this.heats.set(t.entry, LATER_HEAT);
-    if (this.made.get(t.start) === t.id && this.owned.get(t.start) === this.code.regionSlot(t.start)) return;
+    const before = this.installed.get(t.start);
+    if (before !== undefined && before.translation.id === t.id && before.slot === this.code.regionSlot(t.start)) return;
     const instance = new WebAssembly.Instance(t.module, {
       env: { memory: this.memory },
-      engine: { enter: this.host.enter, statusFlags: this.host.statusFlags, table: this.host.table },
+      engine: { enter: this.host.enter, statusFlags: this.host.statusFlags },
       helpers: this.helpers,
     });
     if (!sameCode(this.code.current().bytes, t.ranges)) return;
-    this.enterable(t.start, instance.exports['region'], t, cpu);
+    this.enterable(t, instance.exports, cpu);
     regionHooks.installed?.(t);
   }
 
-  /** Makes `entry` lead into the exported function. */
-  private enterable(entry: number, region: unknown, t: Translation, cpu: number): void {
-    const { table } = this.host;
+  /** Makes the region's start lead into it. */
+  private enterable(t: Translation, exports: Record<string, unknown>, cpu: number): void {
+    const { table } = this.host, entry = t.start;
     // Another worker of the process may have it already: then this one only lacks the instance.
-    const known = this.code.regionSlot(entry), mine = this.owned.get(entry) === known;
+    const known = this.code.regionSlot(entry), mine = this.installed.get(entry)?.slot === known;
     const slot = known >= 0 && !mine ? known : this.firstSlot + Atomics.add(this.code.current().words, Globals.regions >> 2, 1);
     if (slot >= this.firstSlot + MAX_REGIONS) return;
-    if (table.length === this.firstSlot) table.grow(MAX_REGIONS, this.host.noRegion);
-    table.set(slot, region);
+    if (slot >= table.length) table.grow(slot + SLOTS_AT_ONCE - table.length, this.host.noRegion);
+    table.set(slot, exports['region']);
     this.count++;
-    this.owned.set(entry, slot);
-    this.made.set(entry, t.id);
+    const one: Installed = { translation: t, exports, slot };
+    this.dismiss(entry);
+    this.installed.set(entry, one);
     if (known !== slot) this.code.installRegion(entry, cpu, slot, t.ranges);
+    for (const callee of t.callees) {
+      let callers = this.callers.get(callee);
+      if (callers === undefined) this.callers.set(callee, (callers = new Set()));
+      callers.add(one);
+      this.bind(one, callee);
+    }
+    for (const caller of this.callers.get(entry) ?? []) this.bind(caller, entry);
+  }
+
+  /** The region at `entry` that is about to be replaced is not told of new callees any more. */
+  private dismiss(entry: number): void {
+    const old = this.installed.get(entry);
+    if (old === undefined) return;
+    for (const callee of old.translation.callees) this.callers.get(callee)?.delete(old);
+  }
+
+  /** Lets `caller` call the region at `callee` directly, if there is one. */
+  private bind(caller: Installed, callee: number): void {
+    const target = this.installed.get(callee), record = this.code.regionRecord(callee);
+    if (target === undefined || record === 0 || this.code.regionSlot(callee) !== target.slot) return;
+    const place = caller.translation.callees.indexOf(callee);
+    (caller.exports['callees'] as WebAssembly.Table).set(place, target.exports['region']);
+    (caller.exports[`record${place}`] as WebAssembly.Global).value = record;
   }
 }

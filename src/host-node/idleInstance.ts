@@ -1,8 +1,7 @@
-let memory: WebAssembly.Memory | null = null, table: WebAssembly.Table | null = null;
+let memory: WebAssembly.Memory | null = null;
 
 function idle(kind: WebAssembly.ModuleImportDescriptor['kind']): WebAssembly.ImportValue {
   if (kind === 'memory') return (memory ??= new WebAssembly.Memory({ initial: 1, maximum: 65536, shared: true }));
-  if (kind === 'table') return (table ??= new WebAssembly.Table({ element: 'anyfunc', initial: 0 }));
   return () => 0;
 }
 

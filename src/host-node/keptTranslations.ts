@@ -7,8 +7,8 @@
  *   magic, answers, parts, sum of the index
  *   answers     mode | 256 if it is a `later` one | 512 if nobody asked, but a block of the region begins there; address; part
  *   parts       first byte in the file, length, sum
- *   then each part: where the region begins, ranges, bytes of wasm, bytes of V8's code (0: none); the ranges' first addresses and lengths;
- *   the ranges' bytes, the wasm, the code, each filled up to words
+ *   then each part: where the region begins, ranges, bytes of wasm, bytes of V8's code (0: none), callees; the ranges' first addresses and
+ *   lengths; the callees' addresses; the ranges' bytes, the wasm, the code, each filled up to words
  */
 import { closeSync, readSync } from 'node:fs';
 import { sameCode, type CodeRange, type Translation, type TranslationRequest } from '../engine/translate/translation.ts';
@@ -17,8 +17,8 @@ import { wholeBuffer } from '../machine/wholeBuffer.ts';
 import type { CompiledCode } from './compiledCode.ts';
 import { keptNames, openKept, removeKept, sumOf, writeKept } from './keptFiles.ts';
 
-const MAGIC = 0x33787574;
-const HEAD_WORDS = 4, ANSWER_WORDS = 3, PART_WORDS = 3;
+const MAGIC = 0x34787574;
+const HEAD_WORDS = 4, ANSWER_WORDS = 3, PART_WORDS = 3, PART_HEAD_WORDS = 5;
 const LATER = 0x100, WITHIN = 0x200;
 /** Files of one version; when there are more they are joined. */
 const MOST_FILES = 8;
@@ -87,6 +87,7 @@ function indexSum(index: Int32Array): number {
 interface Part {
   readonly start: number;
   readonly ranges: readonly CodeRange[];
+  readonly callees: readonly number[];
   readonly wasm: Uint8Array;
   readonly code: Uint8Array;
   module: WebAssembly.Module | null;
@@ -94,8 +95,9 @@ interface Part {
 
 function parse(bytes: Uint8Array): Part {
   const words = new Int32Array(bytes.buffer, 0, bytes.length >> 2);
-  const [start, rangeCount, wasmLength, codeLength] = words as unknown as [number, number, number, number];
-  let at = 4 * (4 + 2 * rangeCount);
+  const [start, rangeCount, wasmLength, codeLength, calleeCount] = words as unknown as [number, number, number, number, number];
+  const firstCallee = PART_HEAD_WORDS + 2 * rangeCount;
+  let at = 4 * (firstCallee + calleeCount);
   const take = (length: number): Uint8Array => {
     const taken = bytes.subarray(at, at + length);
     at += padded(length);
@@ -103,16 +105,17 @@ function parse(bytes: Uint8Array): Part {
   };
   const ranges: CodeRange[] = [];
   for (let k = 0; k < rangeCount; k++) {
-    const place = 4 + 2 * k;
+    const place = PART_HEAD_WORDS + 2 * k;
     ranges.push({ first: words[place]! >>> 0, bytes: take(words[place + 1]!) });
   }
   const wasm = take(wasmLength);
-  return { start: start >>> 0, ranges, wasm, code: take(codeLength), module: null };
+  const callees = Array.from(words.subarray(firstCallee, firstCallee + calleeCount), (address) => address >>> 0);
+  return { start: start >>> 0, ranges, callees, wasm, code: take(codeLength), module: null };
 }
 
-function pack(start: number, ranges: readonly CodeRange[], wasm: Uint8Array, code: Uint8Array): Uint8Array {
+function pack({ start, ranges, callees }: Translation, wasm: Uint8Array, code: Uint8Array): Uint8Array {
   const pieces = [...ranges.map((range) => range.bytes), wasm, code];
-  const head = [start, ranges.length, wasm.length, code.length, ...ranges.flatMap(({ first, bytes }) => [first, bytes.length])];
+  const head = [start, ranges.length, wasm.length, code.length, callees.length, ...ranges.flatMap(({ first, bytes }) => [first, bytes.length]), ...callees];
   const out = new Uint8Array(pieces.reduce((sum, piece) => sum + padded(piece.length), 4 * head.length));
   new Int32Array(out.buffer).set(head);
   let at = 4 * head.length;
@@ -159,7 +162,7 @@ export class KeptTranslations {
       for (const { first } of part.ranges) pages.watch(first >>> 12);
       if ((flags & WITHIN) !== 0) this.within.add(entry);
       const module = (part.module ??= this.compile(part));
-      return { entry, start: part.start, mode, module, ranges: part.ranges, id, later: (flags & LATER) !== 0 };
+      return { entry, start: part.start, mode, module, ranges: part.ranges, callees: part.callees, id, later: (flags & LATER) !== 0 };
     }
     return null;
   }
@@ -246,7 +249,7 @@ export function writeTranslations(prefix: string, answers: readonly { readonly a
   for (const { answer, wasm, code, blocks } of answers) {
     let part = parts.get(answer.id);
     if (part === undefined) {
-      part = writer.part(pack(answer.start, answer.ranges, wasm, code));
+      part = writer.part(pack(answer, wasm, code));
       parts.set(answer.id, part);
       for (const block of blocks) if (!asked.has(keyOf(block, answer.mode))) writer.answer(answer.mode | LATER | WITHIN, block, part);
     }

@@ -43,6 +43,7 @@ export class Code {
   get(local: number): void { this.out.u8(0x20); this.out.leb(local); }
   set(local: number): void { this.out.u8(0x21); this.out.leb(local); }
   tee(local: number): void { this.out.u8(0x22); this.out.leb(local); }
+  globalGet(global: number): void { this.out.u8(0x23); this.out.leb(global); }
   /** A load or store; `align` is log2 of the promised alignment. Atomic ones need their natural alignment. */
   mem(name: string, offset: number, align = 0): void {
     this.op(name);

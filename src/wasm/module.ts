@@ -1,11 +1,13 @@
 import { ByteSink } from './byteSink.ts';
 
-/** One module being written: imports first, then functions, at most one table, exports, custom sections. */
+/** One module being written: imports first, then functions, at most one table, globals, exports, custom sections. */
 export class ModuleWriter {
   private readonly types: string[] = [];
   private readonly typeBytes: Uint8Array[] = [];
   private readonly imports: Uint8Array[] = [];
   private importedFunctions = 0;
+  private emptyTable = 0;
+  private readonly globals: Uint8Array[] = [];
   private readonly functions: { type: number; body: Uint8Array }[] = [];
   private readonly exports: Uint8Array[] = [];
   private readonly elements: number[] = [];
@@ -40,15 +42,6 @@ export class ModuleWriter {
     out.u8(3);
     out.leb(minPages);
     out.leb(maxPages);
-    this.imports.push(out.view());
-  }
-
-  /** Table 0, of functions. */
-  importTable(module: string, name: string): void {
-    const out = this.importHead(module, name, 1);
-    out.u8(0x70);
-    out.u8(0);
-    out.leb(0);
     this.imports.push(out.view());
   }
 
@@ -94,6 +87,20 @@ export class ModuleWriter {
     return this.elements.length - 1;
   }
 
+  /** Table 0 with places that are filled from outside, instead of tableEntry(). */
+  table(places: number): void { this.emptyTable = places; }
+
+  /** A mutable i32 that is 0 at first, exported; returns its number. */
+  exportGlobal(name: string): number {
+    this.globals.push(Uint8Array.of(0x7f, 1, 0x41, 0, 0x0b));
+    const out = new ByteSink(), index = this.globals.length - 1;
+    out.name(name);
+    out.u8(3);
+    out.leb(index);
+    this.exports.push(out.view());
+    return index;
+  }
+
   custom(name: string, bytes: Uint8Array): void {
     const out = new ByteSink(bytes.length + 16);
     out.name(name);
@@ -109,6 +116,8 @@ export class ModuleWriter {
     section(out, 2, this.imports);
     section(out, 3, this.functions.map((f) => lebBytes(f.type)));
     if (this.elements.length > 0) section(out, 4, [Uint8Array.of(0x70, 0, ...lebBytes(this.elements.length))]);
+    else if (this.emptyTable > 0) section(out, 4, [Uint8Array.of(0x70, 0, ...lebBytes(this.emptyTable))]);
+    section(out, 6, this.globals);
     section(out, 7, this.exports);
     if (this.elements.length > 0) {
       const e = new ByteSink(this.elements.length * 2 + 16);

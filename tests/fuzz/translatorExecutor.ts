@@ -45,7 +45,7 @@ export class TranslatorExecutor implements Executor {
     const module = new WebAssembly.Module(emitModule(lifted));
     const instance = new WebAssembly.Instance(module, {
       env: { memory: guest.memory },
-      engine: { enter: (_cpu: number, address: number) => address, statusFlags: (cpu: number) => lazyStatus(guest.view, cpu), table: this.table },
+      engine: { enter: (_cpu: number, address: number) => address, statusFlags: (cpu: number) => lazyStatus(guest.view, cpu) },
       helpers: this.helpers as WebAssembly.ModuleImports,
     });
     const next = (instance.exports['region'] as RegionFunction)(guest.cpu, 0);
@@ -56,8 +56,6 @@ export class TranslatorExecutor implements Executor {
     guest.view.setBigUint64(guest.cpu + Cpu.rip, BigInt(rip + 1), true);
     return guest.result(c, lazyStatus(guest.view, guest.cpu), true);
   }
-
-  private readonly table = new WebAssembly.Table({ element: 'anyfunc', initial: 0 });
 
   private refuse(): null {
     this.refused++;

@@ -42,18 +42,40 @@ export function addRuntime(module: ModuleWriter, helper: (name: string) => numbe
  * address than `returnTo` when everything has to unwind to the dispatcher.
  */
 export function addEnter(module: ModuleWriter, run: RuntimeFunctions, miss: number): number {
-  const code = new Code([I, I, I, I]), record = code.local(I), next = code.local(I);
+  const code = new Code([I, I, I, I]), record = code.local(I), next = code.local(I), entry = code.local(L);
   const cpu = 0, pc = 1, depth = 2, returnTo = 3;
   const again = code.loop();
   const missing = code.block();
+  // The first place of lookup(); -1 is no address of an entry that has a record.
+  code.get(pc);
+  code.i32(JUMP_CACHE_FACTOR | 0);
+  code.op('i32.mul');
+  code.i32(JUMP_CACHE_SHIFT);
+  code.op('i32.shr_u');
+  code.i32(4);
+  code.op('i32.shl');
+  code.mem('i64.load', JUMP_CACHE, 3);
+  code.tee(entry);
+  code.op('i32.wrap_i64');
+  code.get(pc);
+  code.op('i32.eq');
+  code.if();
+  code.get(entry);
+  code.i64(32, 0);
+  code.op('i64.shr_u');
+  code.op('i32.wrap_i64');
+  code.set(record);
+  code.else();
+  code.get(pc);
+  code.call(run.lookup);
+  code.set(record);
+  code.end();
   code.get(pc);
   code.i32(-1);
   code.op('i32.eq');
-  code.brIf(missing);
-  code.get(pc);
-  code.call(run.lookup);
-  code.tee(record);
+  code.get(record);
   code.op('i32.eqz');
+  code.op('i32.or');
   code.brIf(missing);
   code.get(record);
   code.mem('i32.load16_u', Field.caseId, 1);

@@ -14,7 +14,7 @@ import { wholeBuffer } from '../../machine/wholeBuffer.ts';
 import { readerOf } from './decodedCode.ts';
 import { loopAround } from './loops.ts';
 import { discover, type Region } from './region.ts';
-import { emitModule, liftRegion, type LifterOf } from './translate.ts';
+import { calleesOf, emitModule, liftRegion, type LifterOf } from './translate.ts';
 import { sameCode, type Translation, type TranslationRequest, type Translator } from './translation.ts';
 
 const lifterOf: LifterOf = (row) => lifters[rowAt(row).mnemonic];
@@ -35,7 +35,7 @@ let lastId = 0;
 export const moduleBytes = new WeakMap<WebAssembly.Module, Uint8Array>();
 
 function nothing({ entry, mode }: TranslationRequest): Translation {
-  return { entry, start: entry, mode, module: null, ranges: [], id: 0, later: false };
+  return { entry, start: entry, mode, module: null, ranges: [], callees: [], id: 0, later: false };
 }
 
 /** Translates the region that begins at `start`; null when its first instruction cannot be. */
@@ -47,7 +47,7 @@ function make(request: TranslationRequest, pages: CodePages, start: number): Mad
   if (lifted.nodes[0]!.addresses.length === 0) return null;
   const wasm = emitModule(lifted), module = new WebAssembly.Module(wasm);
   moduleBytes.set(module, wasm);
-  return { region, translation: { entry: request.entry, start, mode: request.mode, module, ranges, id: ++lastId, later: false } };
+  return { region, translation: { entry: request.entry, start, mode: request.mode, module, ranges, callees: calleesOf(lifted.nodes, start), id: ++lastId, later: false } };
 }
 
 /** Slots for tests and traces. */

@@ -1,8 +1,10 @@
 /**
  * A region -> a WebAssembly module. Pure: bytes in, bytes out; installing the result is the region cache's work.
  *
- * The module imports `env.memory`, `engine.enter`, `engine.statusFlags`, the interpreter's table and the helpers it calls, and exports the
- * function `region`: (cpu, depth) -> guest address to go on at, or -1 (see emit/regionEmitter.ts).
+ * The module imports `env.memory`, `engine.enter`, `engine.statusFlags` and the helpers it calls. For each
+ * function that it calls directly it has a place in the table `callees` and a global `record<place>`, in the order of calleesOf(),
+ * that are filled when that has a region: its function and its record. It exports the function
+ * `region`: (cpu, depth) -> guest address to go on at, or -1 (see emit/regionEmitter.ts).
  */
 import { type NodeEnd, RegionEmitter, type RegionNode } from '../../emit/regionEmitter.ts';
 import { helpersOf } from '../../emit/regionState.ts';
@@ -111,7 +113,6 @@ export function emitModule({ region, ir, nodes, successors }: LiftedRegion): Uin
   const module = new ModuleWriter();
   const I = WasmType.i32;
   module.importMemory('env', 'memory', 1, 65536);
-  module.importTable('engine', 'table');
   const enter = module.importFunction('engine', 'enter', module.type([I, I, I, I], [I]));
   const statusFlags = module.importFunction('engine', 'statusFlags', module.type([I], [I]));
   const helpers = new Map<string, number>();
@@ -120,15 +121,29 @@ export function emitModule({ region, ir, nodes, successors }: LiftedRegion): Uin
     const type = module.type([I, ...[...params].map((c) => LETTERS[c]!)], [...result].map((c) => LETTERS[c]!));
     helpers.set(name, module.importFunction('helpers', name, type));
   }
+  const callees = new Map(calleesOf(nodes, region.start).map((address, place) => [address, { place, record: module.exportGlobal(`record${place}`) }]));
+  if (callees.size > 0) {
+    module.table(callees.size);
+    module.exportTable('callees');
+  }
   const signature = module.type([I, I], [I]), body = module.declare(signature);
   module.exportFunction('region', body);
   const imports = {
     enter,
     statusFlags,
-    region: signature,
     helper: (name: string): number => helpers.get(name)!,
-    local: (target: number): number => (target === region.start ? body : -1),
+    itself: body,
+    signature,
+    callee: (address: number) => callees.get(address)!,
   };
   module.define(body, new RegionEmitter(ir, nodes, successors, region.mode === 64, imports).emit());
   return module.finish();
+}
+
+/** Guest functions that are called directly, without the region itself. */
+export function calleesOf(nodes: readonly RegionNode[], start: number): number[] {
+  const found = new Set<number>();
+  for (const { end } of nodes) if (end.kind === 'call') found.add(end.slot?.value ?? end.target);
+  found.delete(start);
+  return [...found];
 }

@@ -16,6 +16,8 @@ export interface Translation {
   /** null: there is nothing to translate at the address. */
   readonly module: WebAssembly.Module | null;
   readonly ranges: readonly CodeRange[];
+  /** Addresses of the functions it calls directly, in the order of the module's table `callees`. */
+  readonly callees: readonly number[];
   /** Different for each module. */
   readonly id: number;
   /** The requested address belongs to the region without being an entry: it is worth asking for again only if it stays hot. */
