@@ -174,9 +174,15 @@ export class Task implements FileCaller {
     return park(this, spec);
   }
 
+  /** The group stops, or the tracer wants a stop: this thread has to leave its call for it. */
+  private get stopWanted(): boolean {
+    const { trace } = this;
+    return (this.process.stopSignal !== 0 && trace?.passesGroupStop !== true) || (trace !== null && trace.trapWanted);
+  }
+
   /** A signal waits that would end a block: a handler, a fatal one, a stop. */
   get signalPending(): boolean {
-    return this.pending.set.firstNotIn(this.blocked) !== 0 || this.process.pending.set.firstNotIn(this.blocked) !== 0 || this.process.exiting || (this.trace !== null && this.trace.trapWanted);
+    return this.pending.set.firstNotIn(this.blocked) !== 0 || this.process.pending.set.firstNotIn(this.blocked) !== 0 || this.process.exiting || this.stopWanted;
   }
 
   /** Changes the signal mask. SIGKILL and SIGSTOP never get in. */

@@ -1,0 +1,51 @@
+#include "test.h"
+#include <pthread.h>
+#include <semaphore.h>
+#include <sys/epoll.h>
+#include <linux/futex.h>
+/* flags: -pthread */
+/* Threads that wait in all kinds of calls when their process is stopped and continued: the stop takes all of them, some calls go on
+ * afterwards, some end with EINTR (signal(7)). */
+static int p[2], word;
+static void *wait_in(void *a) {
+  char b; struct timespec ts = { 2, 0 }; sigset_t s; siginfo_t si; struct epoll_event ev; struct pollfd pf = { p[0], POLLIN };
+  long r;
+  errno = 0;
+  switch ((long)a) {
+    case 0: r = read(p[0], &b, 1); break;
+    case 1: r = nanosleep(&ts, NULL); break;
+    case 2: sigemptyset(&s); sigaddset(&s, SIGUSR2); r = sigtimedwait(&s, &si, &ts); break;
+    case 3: { int e = epoll_create1(0); r = epoll_wait(e, &ev, 1, 2000); } break;
+    case 4: r = poll(&pf, 0, 2000); break;
+    case 5: r = syscall(SYS_futex, &word, FUTEX_WAIT, 0, NULL); if (r == -1 && errno == EAGAIN) r = 0; break; /* whoever comes first */
+    case 6: r = select(0, NULL, NULL, NULL, &(struct timeval){ 2, 0 }); break;
+    default: r = 0; for (volatile int i = 0; i < 100000000; i++) if (word) break;
+  }
+  return (void *)(r == -1 ? -errno : r);
+}
+static void body(void) {
+  pthread_t t[8];
+  for (long i = 0; i < 8; i++) pthread_create(&t[i], NULL, wait_in, (void *)i);
+  msleep(100);
+  raise(SIGSTOP);
+  word = 1;
+  syscall(SYS_futex, &word, FUTEX_WAKE, 10);
+  write(p[1], "x", 1);
+  for (int i = 0; i < 8; i++) { void *r; pthread_join(t[i], &r); say("%d: %ld %s\n", i, (long)r, (long)r < 0 ? ename(-(long)r) : ""); }
+}
+int main(void) {
+  pipe(p);
+  pid_t c = fork();
+  if (c == 0) { body(); _exit(3); }
+  int st;
+  R(waitpid(c, &st, WUNTRACED) == c);
+  show_status("stopped", st);
+  R(waitpid(c, &st, WNOHANG | WUNTRACED));
+  msleep(50);
+  kill(c, SIGCONT);
+  R(waitpid(c, &st, WCONTINUED) == c);
+  show_status("continued", st);
+  R(waitpid(c, &st, 0) == c);
+  show_status("end", st);
+  return 0;
+}
