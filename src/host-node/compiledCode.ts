@@ -25,10 +25,16 @@ isOptimised: (function (f) { return %IsTurboFanFunction(f); }) })`;
 
 let made: { readonly code: CompiledCode; readonly script: Script } | null | undefined;
 
-/** null: not in this version of Node. */
+/** For use soon: V8 forgets what it has compiled of functions that were not called for long. null: not in this version of Node. */
 export function compiledCode(): CompiledCode | null {
   made ??= KNOWN.test(process.versions.v8) ? make() : null;
   return made?.code ?? null;
+}
+
+/** The same, compiled anew: for the end of a long run. */
+export function compiledCodeAgain(): CompiledCode | null {
+  if (compiledCode() !== null) made = make();
+  return compiledCode();
 }
 
 /** For compiledCodeFrom() in workers of this process: what V8 made of the text. */
@@ -36,35 +42,8 @@ export function compiledCodeData(): Uint8Array | null {
   return compiledCode() === null ? null : made!.script.createCachedData();
 }
 
-/**
- * Runs `work`, which uses compiledCode() some time after it was made: V8 forgets what it has compiled of functions that were not
- * called for long, and compiles the text again, for which it wants the flag.
- */
-export function withCompiledCode(work: (code: CompiledCode) => void): void {
-  const code = compiledCode();
-  if (code === null) return;
-  setFlagsFromString('--allow-natives-syntax');
-  try {
-    work(code);
-  } finally {
-    setFlagsFromString('--no-allow-natives-syntax');
-  }
-}
-
-/** For a worker, which cannot set the flag: what V8 has forgotten by now is as if it refused the bytes. */
-function forgetful(code: CompiledCode): CompiledCode {
-  const deserialize = (bytes: ArrayBuffer, module: Uint8Array): WebAssembly.Module | undefined => {
-    try {
-      return code.deserialize(bytes, module);
-    } catch {
-      return undefined;
-    }
-  };
-  return { ...code, deserialize };
-}
-
-/** The flag is set for a moment: code that is kept of scripts holds only under the flags it was made with (see bundle.ts). */
-function make(): typeof made & object | null {
+/** The flag is set for a moment: code that is kept holds only under the flags it was written with, of scripts (see bundle.ts) and modules. */
+function make(): NonNullable<typeof made> | null {
   try {
     setFlagsFromString('--allow-natives-syntax');
     const script = new Script(TEXT);
@@ -76,12 +55,12 @@ function make(): typeof made & object | null {
   }
 }
 
-/** In a worker: the flags, which all threads of the process share, are left alone. */
+/** In a worker: the flags, which all threads of the process share, are left alone. For use soon, too. */
 export function compiledCodeFrom(data: Uint8Array | null): CompiledCode | null {
   if (data === null) return null;
   try {
     const script = new Script(TEXT, { cachedData: data });
-    return script.cachedDataRejected === true ? null : forgetful(script.runInThisContext() as CompiledCode);
+    return script.cachedDataRejected === true ? null : (script.runInThisContext() as CompiledCode);
   } catch {
     return null;
   }

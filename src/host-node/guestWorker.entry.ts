@@ -18,7 +18,7 @@ let translator: NodeTranslator | null = null;
 
 parentPort!.on('message', (message: GuestMessage | WorkerMessage) => {
   if (message.type === 'translator') host.translator = translator = new NodeTranslator(message.port, () => parentPort!.postMessage('translate'));
-  else if (message.type === 'kept') translator!.kept = new KeptTranslations(message.prefix, compiledCodeFrom(message.compiled));
+  else if (message.type === 'kept') translator!.kept = new KeptTranslations(message.prefix, () => compiledCodeFrom(message.compiled));
   else if (message.type === 'end') process.exit();
   else host.receive(message);
 });

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { type CompiledCode, compiledCode, withCompiledCode } from './compiledCode.ts';
+import { compiledCode, compiledCodeAgain } from './compiledCode.ts';
 import { idleInstance } from './idleInstance.ts';
 import { readKept, writeKept } from './keptFiles.ts';
 
@@ -26,10 +26,8 @@ export class KeptInterpreter {
 
   /** Writes the code of the loop and of `cases`. */
   keep(cases: Iterable<number>): void {
-    withCompiledCode((code) => this.#write(code, cases));
-  }
-
-  #write(code: CompiledCode, cases: Iterable<number>): void {
+    const code = compiledCodeAgain();
+    if (code === null) return;
     const { run, enter, statusFlags, table } = idleInstance(this.module).exports as unknown as { run: unknown; enter: unknown; statusFlags: unknown; table: WebAssembly.Table };
     const functions = new Set<unknown>([run, enter, statusFlags]);
     for (const one of cases) if (one < table.length) functions.add(table.get(one));

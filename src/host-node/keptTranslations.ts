@@ -129,7 +129,8 @@ function pack({ start, ranges, callees }: Translation, wasm: Uint8Array, code: U
 /** A guest worker's view of what is kept. */
 export class KeptTranslations {
   private readonly prefix: string;
-  private readonly compiled: CompiledCode | null;
+  private readonly load: () => CompiledCode | null;
+  private compiled: CompiledCode | null;
   /** Answers by address and mode, the latest last; made at the first question. */
   private answers: Map<number, { readonly file: KeptFile; readonly part: number; readonly flags: number; readonly id: number }[]> | null = null;
   /** Addresses within regions that have been answered with the region: who asks again wants one for the address itself. */
@@ -137,9 +138,10 @@ export class KeptTranslations {
   private readonly read = new Map<number, Part | null>();
 
   /** `prefix`: of the files' names; changes with everything that a translation depends on but the guest's bytes. */
-  constructor(prefix: string, compiled: CompiledCode | null) {
+  constructor(prefix: string, load: () => CompiledCode | null) {
     this.prefix = prefix;
-    this.compiled = compiled;
+    this.load = load;
+    this.compiled = load();
   }
 
   /** Whether there is an answer for the address, of this program or of another. */
@@ -195,8 +197,17 @@ export class KeptTranslations {
   }
 
   private compile({ wasm, code }: Part): WebAssembly.Module {
-    const module = code.length === 0 ? undefined : this.compiled?.deserialize(code.slice().buffer as ArrayBuffer, wasm.slice());
-    return module ?? new WebAssembly.Module(wasm);
+    return (code.length === 0 ? undefined : this.decode(code, wasm.slice())) ?? new WebAssembly.Module(wasm);
+  }
+
+  private decode(code: Uint8Array, wasm: Uint8Array): WebAssembly.Module | undefined {
+    try {
+      return this.compiled?.deserialize(code.slice().buffer as ArrayBuffer, wasm);
+    } catch {
+      // V8 has forgotten the function. It may next time as well.
+      this.compiled = this.load();
+      return undefined;
+    }
   }
 }
 
