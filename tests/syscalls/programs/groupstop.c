@@ -6,11 +6,12 @@
 /* flags: -pthread */
 /* Threads that wait in all kinds of calls when their process is stopped and continued: the stop takes all of them, some calls go on
  * afterwards, some end with EINTR (signal(7)). */
-static int p[2], word;
+static int p[2], word, ready;
 static void *wait_in(void *a) {
   char b; struct timespec ts = { 2, 0 }; sigset_t s; siginfo_t si; struct epoll_event ev; struct pollfd pf = { p[0], POLLIN };
   long r;
   errno = 0;
+  __atomic_fetch_add(&ready, 1, __ATOMIC_SEQ_CST);
   switch ((long)a) {
     case 0: r = read(p[0], &b, 1); break;
     case 1: r = nanosleep(&ts, NULL); break;
@@ -26,7 +27,8 @@ static void *wait_in(void *a) {
 static void body(void) {
   pthread_t t[8];
   for (long i = 0; i < 8; i++) pthread_create(&t[i], NULL, wait_in, (void *)i);
-  msleep(100);
+  while (__atomic_load_n(&ready, __ATOMIC_SEQ_CST) < 8) msleep(5);
+  msleep(300);
   raise(SIGSTOP);
   word = 1;
   syscall(SYS_futex, &word, FUTEX_WAKE, 10);
