@@ -52,7 +52,8 @@ export class TranslationRecorder {
 
 /** What V8 has of optimised code; `make`: at least of the first entry. V8 cannot write a module that has none. */
 function codeOf(module: WebAssembly.Module, compiled: CompiledCode, make: boolean): Uint8Array {
-  const functions = Object.values(idleInstance(module).exports);
+  // Its table and globals are exports too: V8 ends the process when it is asked about those.
+  const functions = Object.values(idleInstance(module).exports).filter((one) => typeof one === 'function');
   if (!functions.some((f) => compiled.isOptimised(f))) {
     if (!make) return NO_BYTES;
     compiled.optimise(functions[0]);
