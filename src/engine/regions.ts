@@ -12,7 +12,7 @@ const HOT = 16;
 /** Heat of one sample of the interpreter's jumps. */
 const SAMPLE_HEAT = 8;
 /** Heat of an address inside a region that is already there. */
-const LATER_HEAT = -400;
+const LATER_HEAT = -48;
 /** Addresses whose heat is remembered; beyond, all counts start anew. */
 const MAX_COUNTED = 20_000;
 /** Regions of one process; beyond, no more are made. */
