@@ -2,6 +2,7 @@
 import { ENOENT, ENOEXEC } from '../abi/linux/errno.ts';
 import { errnoText } from '../abi/linux/errnoText.ts';
 import { anonPath } from '../fs/anon/anonFs.ts';
+import { SIGCONT, SIGWINCH } from '../abi/linux/signal.ts';
 import { registerMemoryDevices } from '../fs/devfs/memoryDevices.ts';
 import { DevPts } from '../fs/devpts/devpts.ts';
 import { openFifo } from '../fs/pipefs/pipeFile.ts';
@@ -72,7 +73,11 @@ export class Emulator {
   readonly #ports: Ports;
   readonly #options: RunOptions;
   readonly #net: NetStack;
+  readonly #stdio: Stdio;
   #result: RunResult = { code: 125 };
+  /** The first process has ended; a signal has come from outside. */
+  #over = false;
+  #signalled = false;
   /** The first process was stopped (its stop signal) or continued (0) by job control. */
   onStopped: ((signal: number) => void) | null = null;
 
@@ -104,7 +109,8 @@ export class Emulator {
     installNetTables(this.kernel, netTables(this.#net));
     const tree = this.#buildTree();
     this.task = firstTask(this.kernel, tree.root, options);
-    new Stdio(this.task, ports.files, ports.descriptorInfo).install(ports.console);
+    this.#stdio = new Stdio(this.task, ports.files, ports.descriptorInfo);
+    this.#stdio.install(ports.console);
     this.#enterDirectory(tree);
   }
 
@@ -152,7 +158,16 @@ export class Emulator {
     const status = process.exitStatus;
     const signal = status & 0x7f;
     this.#result = signal === 0 ? { code: (status >> 8) & 0xff } : { signal };
-    this.kernel.stop();
+    // What runs on in the background ends with the first process, unless the reader of our output still waits for it: then a
+    // native run would not be over either.
+    this.#over = true;
+    this.#stdio.onPipeClosed = () => this.#stopIfOver();
+    if (signal !== 0 || this.#signalled) this.kernel.stop();
+    else this.#stopIfOver();
+  }
+
+  #stopIfOver(): void {
+    if (!this.#stdio.pipesHeld) this.kernel.stop();
   }
 
   #prepare(): Exclude<ReturnType<typeof prepareProgram>, number> {
@@ -204,6 +219,8 @@ export class Emulator {
   /** A signal that was sent to the emulator: `group` as by a terminal's key, else to the first process alone. */
   signal(signo: number, group: boolean): void {
     this.kernel.defer(() => {
+      this.#signalled ||= signo !== SIGWINCH && signo !== SIGCONT;
+      if (this.#over && this.#signalled) return this.kernel.stop();
       const { process } = this.task;
       const info = siginfo(signo, 0);
       if (group) sendToGroup(process.group, info);

@@ -18,6 +18,10 @@ export class Stdio {
   readonly #inherited: InheritedFs;
   /** One description for all streams that are the terminal, as a shell or getty opens it. */
   #terminal: FileDescription | null = null;
+  /** Output and error stream, where they are pipes. */
+  readonly #pipes: HostOutputFile[] = [];
+  /** A pipe of ours has lost its last writer. */
+  onPipeClosed: (() => void) | null = null;
 
   constructor(task: Task, files: HostFiles, info: DescriptorInfo) {
     this.#task = task;
@@ -31,10 +35,20 @@ export class Stdio {
     const { cred } = this.#task;
     const pipe = (fd: number) => this.#inherited.path(fd, 'pipe');
     const input = (stream: HostInput): FileDescription => new HostInputFile(stream, pipe(stream.fd), cred, defer);
-    const output = (stream: HostOutput): FileDescription => new HostOutputFile(stream, pipe(stream.fd), cred, defer);
+    const output = (stream: HostOutput): FileDescription => {
+      const file = new HostOutputFile(stream, pipe(stream.fd), cred, defer);
+      file.onClosed = () => this.onPipeClosed?.();
+      this.#pipes.push(file);
+      return file;
+    };
     this.#put(0, console.input, O_RDONLY, input);
     this.#put(1, console.output, O_WRONLY, output);
     this.#put(2, console.error, O_WRONLY, output);
+  }
+
+  /** Somebody can still write to a pipe of ours: whoever reads it waits for more. */
+  get pipesHeld(): boolean {
+    return this.#pipes.some((file) => file.open);
   }
 
   #put<S extends HostInput | HostOutput>(fd: number, stream: S, flags: number, pipe: (stream: S) => FileDescription): void {

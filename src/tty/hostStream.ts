@@ -66,6 +66,8 @@ export class HostInputFile extends FileDescription {
 export class HostOutputFile extends FileDescription {
   private readonly output: HostOutput;
   override readonly waitQueue = new WaitQueue();
+  /** The last descriptor of it was closed. */
+  onClosed: (() => void) | null = null;
 
   constructor(output: HostOutput, path: Path, cred: Cred, defer: (work: () => void) => void) {
     super(path, O_WRONLY, cred);
@@ -82,6 +84,10 @@ export class HostOutputFile extends FileDescription {
   }
   override poll(): number {
     return this.output.writable() ? EPOLLOUT | EPOLLWRNORM : 0;
+  }
+  override close(): void {
+    super.close();
+    this.onClosed?.();
   }
 }
 

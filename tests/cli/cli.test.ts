@@ -21,6 +21,13 @@ function tuxlate(args: string[], options: Options = {}) {
 const sh = (script: string, options: Options = {}, flags: string[] = []) => tuxlate([...flags, '/bin/sh', '-c', script], options);
 
 describe.runIf(process.platform === 'linux')('tuxlate', () => {
+  test('what runs on in the background is waited for as long as it can write to our output', () => {
+    expect(sh('(sleep 1; echo late) & exit 3')).toMatchObject({ status: 3, stdout: 'late\n' });
+    expect(sh('(sleep 0.5; exec >/dev/null 2>&1; sleep 100) & echo now')).toMatchObject({ status: 0, stdout: 'now\n' });
+    expect(sh('sleep 100 >/dev/null 2>&1 & echo now')).toMatchObject({ status: 0, stdout: 'now\n' });
+    expect(sh('sleep 100 & kill -9 $$')).toMatchObject({ signal: 'SIGKILL' });
+  });
+
   test('--version and --help are answers, not errors', () => {
     expect(tuxlate(['--version'])).toMatchObject({ status: 0, stdout: expect.stringMatching(/^tuxlate \d+\.\d+/) });
     expect(tuxlate(['--help'])).toMatchObject({ status: 0, stdout: expect.stringContaining('--root DIR'), stderr: '' });
