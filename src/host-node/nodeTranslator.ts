@@ -3,11 +3,12 @@ import type { Translation, TranslationRequest, Translator } from '../engine/tran
 import type { KeptTranslations } from './keptTranslations.ts';
 
 /**
- * Where most of a program's translations are kept, the translating worker waits for so many requests, or for so many looks for their
- * answers (half a second of the guest): a program that ends before does without it, whose start alone costs as much as a short program.
+ * The translating worker waits for so many requests, or for so many looks for their answers (ten of them are a millisecond of the
+ * guest): a program that ends before does without it, whose start alone costs as much as a short program. It waits longer where
+ * many of a program's translations are kept.
  */
-const FEW = 64;
-const LOOKS = 5000;
+const FEW = { known: 80, unknown: 4 } as const;
+const LOOKS = { known: 5000, unknown: 300 } as const;
 
 /** A guest worker's end of its channel to the translating worker. Works while the guest keeps the worker's event loop from running. */
 export class NodeTranslator implements Translator {
@@ -44,7 +45,8 @@ export class NodeTranslator implements Translator {
 
   /** Lets the translating worker begin when it is time. */
   private wake(): void {
-    if (this.misses === 0 || (this.hits > this.misses && this.misses < FEW && this.looks++ < LOOKS)) return;
+    const program = this.hits * 2 > this.misses ? 'known' : 'unknown';
+    if (this.misses === 0 || (this.misses < FEW[program] && this.looks++ < LOOKS[program])) return;
     this.wanted!();
     this.wanted = null;
   }
