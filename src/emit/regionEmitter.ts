@@ -283,7 +283,7 @@ export class RegionEmitter implements StructureSink {
     this.target.flags.known = this.flagsIn[node] ?? null;
     this.target.memory.cleanRegisters = this.clean[node]!;
     const last = n.addresses.length - 1;
-    if (this.hubs[node] !== 0) this.readAgain(node);
+    if (this.hubs[node] !== 0) this.readAgain(this.sync.arrivals[node]!);
     this.leaveWith(n.end.kind === 'callTo' || n.end.kind === 'return' || n.end.kind === 'leave' ? this.sync.callMask(node) : this.sync.endMask(node));
     for (let k = 0; k <= last; k++) {
       this.refuseWith(refuse[k]!);
@@ -307,8 +307,8 @@ export class RegionEmitter implements StructureSink {
   }
 
   /** The registers needed from here on; the flags stay where they are. */
-  private readAgain(node: number): void {
-    this.state.load(this.sync.reloads[node]!);
+  private readAgain(registers: number): void {
+    this.state.load(registers);
     this.state.flagsInMemory();
   }
 
@@ -366,7 +366,7 @@ export class RegionEmitter implements StructureSink {
     wasm.brIf(this.outLabel);
     if (end.kind === 'call') this.callDirectly(end);
     else this.enter(end.returnTo);
-    this.readAgain(node);
+    this.readAgain(this.sync.reloads[node]!);
   }
 
   /** A call whose callee is known, its address in `pc`: straight into its region while the record it was bound to lives. */

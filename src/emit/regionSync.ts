@@ -42,8 +42,10 @@ export class RegionSync {
   entryLoads = 0;
   /** By node: registers that may have changed when its last instruction has run (a call writes them back). */
   readonly changed: number[];
-  /** By node with a call: registers loaded behind it; by hub: loaded there. */
+  /** By node with a call: registers loaded behind it. */
   readonly reloads: number[];
+  /** By hub: registers loaded when it begins. */
+  readonly arrivals: number[];
   private readonly ir: Columns;
   private readonly nodes: readonly RegionNode[];
   private readonly flow: FlowGraph;
@@ -68,6 +70,7 @@ export class RegionSync {
     this.changedIn = nodes.map(() => 0);
     this.changed = nodes.map(() => 0);
     this.reloads = nodes.map(() => 0);
+    this.arrivals = nodes.map(() => 0);
     this.solveChanged();
     this.chooseMasks();
     this.solveLive();
@@ -194,7 +197,7 @@ export class RegionSync {
           if (this.facts.mayLeave(n, k)) live |= refuse[node]![k]!;
         }
         if (this.isHub(node)) {
-          this.reloads[node] = live;
+          this.arrivals[node] = live;
           live = 0;
         }
         if (live !== liveIn[node]) {
