@@ -20,8 +20,9 @@ import { BIAS, PERMISSION_TABLE, Perm } from '../machine/memoryLayout.ts';
 import { Code } from '../wasm/code.ts';
 import { WasmType } from '../wasm/opcodes.ts';
 import { BodyEmitter } from './body.ts';
-import { type CheckPlan, type CleanEffect, cleanAtStart, NOTHING_TESTED, planChecks, type TestedAround, testedInBoth } from './checkGroups.ts';
-import { deadFlags, flagFields, type FlagState, flagsAfter, minuendRow, sameFlags } from './regionFlags.ts';
+import type { CheckPlan } from './checkGroups.ts';
+import { flagsAtStart, planTests } from './regionFacts.ts';
+import { deadFlags, flagFields, type FlagState, minuendRow } from './regionFlags.ts';
 import { RegionState, RegisterUse } from './regionState.ts';
 import { findHubs, RegionSync } from './regionSync.ts';
 import { type RegionImports, RegionTarget, WILD_JUMP } from './regionTarget.ts';
@@ -96,7 +97,6 @@ export class RegionEmitter implements StructureSink {
   private readonly budget: number;
   private flow!: FlowGraph;
   private clean: number[] = [];
-  private predecessors: number[][] = [];
   private hubs: Uint8Array = new Uint8Array(0);
   private flagsIn: (FlagState | null | undefined)[] = [];
   /** Labels of the code writer by nesting of the structure. */
@@ -126,10 +126,8 @@ export class RegionEmitter implements StructureSink {
   emit(): Uint8Array {
     const wasm = this.wasm, exits = this.target.exits, cfg = { successors: this.successors, entry: 0 };
     this.flow = analyseFlow(cfg);
-    this.predecessors = this.nodes.map(() => []);
-    for (const node of this.flow.order) for (const s of this.flow.successors[node]!) if (s >= 0) this.predecessors[s]!.push(node);
     this.hubs = findHubs(this.flow, this.nodes);
-    this.solveFlags();
+    this.flagsIn = flagsAtStart(this.ir, this.nodes, this.flow, this.hubs);
     this.simplify();
     this.body.prepare();
     this.sync = new RegionSync(this.ir, this.nodes, this.flow, this.state.wide, this.state.use, {
@@ -207,60 +205,16 @@ export class RegionEmitter implements StructureSink {
   /** Shared permission tests, flags nobody sees. */
   private simplify(): void {
     const { ir, target, body } = this, plans = target.memory.plans;
-    const effects: (CleanEffect | null)[] = this.nodes.map(() => null);
-    const tested: (TestedAround | undefined)[] = [];
+    this.clean = planTests(ir, this.nodes, this.flow, this.state.wide, plans);
     for (const node of this.flow.order) {
-      const { from, end } = this.nodes[node]!;
-      const planned = planChecks(ir, from, this.state.wide, plans, this.testedBefore(node, tested));
-      // What is called may change anything, and let other threads do so.
-      const goesOn = end.kind !== 'call' && end.kind !== 'callTo';
-      if (goesOn) effects[node] = planned.clean;
-      tested[node] = goesOn ? planned.tested : NOTHING_TESTED;
+      const { from } = this.nodes[node]!;
       for (const row of deadFlags(ir, from[0]!, from[from.length - 1]!, (n) => mayLeave(ir, n, plans))) body.skip(row);
     }
-    this.clean = cleanAtStart(effects, this.flow.successors, this.flow.order);
     for (let n = 0; n < ir.length; n++) {
       if (ir.op[n] !== SET_FLAGS || body.isSkipped(n)) continue;
       const row = minuendRow(ir, n);
       if (row >= 0) body.keep(row);
     }
-  }
-
-  /** What all ways to `node` have tested; nothing when one of them comes from behind it. */
-  private testedBefore(node: number, tested: readonly (TestedAround | undefined)[]): TestedAround {
-    let common: TestedAround | null = null;
-    for (const p of this.predecessors[node]!) {
-      const one = tested[p];
-      if (one === undefined) return NOTHING_TESTED;
-      common = common === null ? one : testedInBoth(common, one);
-    }
-    return common ?? NOTHING_TESTED;
-  }
-
-  /** Flag knowledge at the start of each node: what all predecessors agree on. */
-  private solveFlags(): void {
-    const { order, successors } = this.flow;
-    const into: (FlagState | null | undefined)[] = this.nodes.map(() => undefined);
-    into[0] = null;
-    for (let changed = true; changed; ) {
-      changed = false;
-      for (const node of order) {
-        const before = into[node];
-        if (before === undefined) continue;
-        const n = this.nodes[node]!;
-        const isCall = n.end.kind === 'call' || n.end.kind === 'callTo';
-        const after = isCall ? null : flagsAfter(this.ir, n.from[0]!, n.from[n.from.length - 1]!, before);
-        for (const s of successors[node]!) {
-          if (s < 0 || into[s] === null) continue;
-          if (this.hubs[s] !== 0) into[s] = null;
-          else if (into[s] === undefined) into[s] = after;
-          else if (!sameFlags(into[s]!, after)) into[s] = null;
-          else continue;
-          changed = true;
-        }
-      }
-    }
-    this.flagsIn = into;
   }
 
   // ---- StructureSink
