@@ -22,6 +22,8 @@ const common = {
   charset: 'utf8',
   minifyWhitespace: true,
   minifySyntax: true,
+  // A tenth of a start is reading names. With TUXLATE_NAMES=1 they are kept, for profiles and stacks.
+  minifyIdentifiers: !process.env.TUXLATE_NAMES,
   logLevel: 'warning',
   define: { TUXLATE_VERSION: JSON.stringify(version) },
 };

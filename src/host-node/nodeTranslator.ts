@@ -7,8 +7,8 @@ import type { KeptTranslations } from './keptTranslations.ts';
  * guest): a program that ends before does without it, whose start alone costs as much as a short program. It waits longer where
  * many of a program's translations are kept.
  */
-const FEW = { known: 80, unknown: 4 } as const;
-const LOOKS = { known: 5000, unknown: 300 } as const;
+const FEW = { known: 160, unknown: 4 } as const;
+const LOOKS = { known: 10_000, unknown: 300 } as const;
 
 /** A guest worker's end of its channel to the translating worker. Works while the guest keeps the worker's event loop from running. */
 export class NodeTranslator implements Translator {

@@ -10,7 +10,7 @@ const WORTH_KEEPING = 8;
 /** More are not kept. */
 const MOST_ANSWERS = 8000;
 /** So long the optimising compiler may work for later runs, at the end of this one; and no longer than this part of the run. */
-const COMPILE_MS = 60, COMPILE_PART = 0.15;
+const COMPILE_MS = 300, COMPILE_PART = 0.4;
 
 const NO_BYTES = new Uint8Array(0);
 
