@@ -27,6 +27,8 @@ const MAX_GROWTHS = 4;
 interface Made {
   readonly region: Region;
   readonly translation: Translation;
+  /** How often it was made again because it got warmer. */
+  growths: number;
 }
 
 let lastId = 0;
@@ -47,7 +49,7 @@ function make(request: TranslationRequest, pages: CodePages, start: number): Mad
   if (lifted.nodes[0]!.addresses.length === 0) return null;
   const wasm = emitModule(lifted), module = new WebAssembly.Module(wasm);
   moduleBytes.set(module, wasm);
-  return { region, translation: { entry: request.entry, start, mode: request.mode, module, ranges, callees: calleesOf(lifted.nodes, start), id: ++lastId, later: false } };
+  return { region, translation: { entry: request.entry, start, mode: request.mode, module, ranges, callees: calleesOf(lifted.nodes, start), id: ++lastId, later: false }, growths: 0 };
 }
 
 /** Slots for tests and traces. */
@@ -64,7 +66,6 @@ export class TranslationService {
   private readonly byBlock = new Map<string, Made>();
   /** By address that a region leaves for because it had not run. */
   private readonly byExit = new Map<string, Made>();
-  private readonly growths = new Map<string, number>();
   /** Addresses that have been answered with `later`. */
   private readonly asked = new Set<string>();
   /** Where indirect jumps lead: nothing but a region of its own helps there. */
@@ -115,10 +116,10 @@ export class TranslationService {
 
   /** A region that left the address out is made again with what has run since. */
   private grow(outer: Made, request: TranslationRequest, pages: CodePages): Translation | null {
-    const key = keyOf(request, outer.region.start), growths = this.growths.get(key) ?? 0;
-    if (growths >= MAX_GROWTHS) return null;
-    this.growths.set(key, growths + 1);
+    if (outer.growths >= MAX_GROWTHS) return null;
+    outer.growths++;
     const made = this.attempt(request, pages, outer.region.start);
+    if (made !== null) made.growths = outer.growths;
     if (made === null || !made.region.blocks.some((block) => block.start === request.entry)) return null;
     return { ...made.translation, later: true };
   }
@@ -159,7 +160,6 @@ export class TranslationService {
     this.byEntry.clear();
     this.byBlock.clear();
     this.byExit.clear();
-    this.growths.clear();
     this.asked.clear();
     this.jumpTargets.clear();
     this.count = 0;
