@@ -26,6 +26,7 @@ import { siginfo } from '../kernel/signal/siginfo.ts';
 import { sendToGroup, sendToProcess } from '../kernel/signal/send.ts';
 import { becomeProgram, prepareProgram } from '../kernel/task/exec.ts';
 import type { Process } from '../kernel/task/process.ts';
+import { Timer } from '../kernel/time/timerHeap.ts';
 import type { Task } from '../kernel/task/task.ts';
 import { dropPageCode } from './dropPageCode.ts';
 import { MailboxKernel } from '../machine/mailbox.ts';
@@ -66,6 +67,8 @@ export type Ports = {
 const SPIN_NS = 50_000;
 /** As long as this a host event may wait while guests run. */
 const BLOCK_MS = 1;
+/** When the host's SIGCONT should have come. */
+const CONTINUE_NS = 100_000_000;
 
 export class Emulator {
   readonly kernel: Kernel;
@@ -78,8 +81,6 @@ export class Emulator {
   /** The first process has ended; a signal has come from outside. */
   #over = false;
   #signalled = false;
-  /** The first process was stopped (its stop signal) or continued (0) by job control. */
-  onStopped: ((signal: number) => void) | null = null;
 
   constructor(ports: Ports, options: RunOptions) {
     this.#ports = ports;
@@ -144,6 +145,8 @@ export class Emulator {
   async run(): Promise<RunResult> {
     const { task, kernel } = this;
     kernel.hooks.processExit = (process) => this.#ended(process);
+    kernel.hooks.processStop = (process) => this.#stopped(process);
+    task.process.group.continuedByHost = this.#ports.console.terminal !== null;
     this.#options.observe?.(kernel, allRows);
     const busy = await this.#net.openPublished(this.#ports.sockets, this.#options.published);
     if (busy !== null) throw new StartError(125, `${busy.host.ip}:${busy.host.port}: the port cannot be opened`);
@@ -164,6 +167,22 @@ export class Emulator {
     this.#stdio.onPipeClosed = () => this.#stopIfOver();
     if (signal !== 0 || this.#signalled) this.kernel.stop();
     else this.#stopIfOver();
+  }
+
+  /** The first process has stopped: so does the emulator, for the shell that it was started from. */
+  #stopped(process: Process): void {
+    const { terminal } = this.#ports.console;
+    if (process !== this.task.process || terminal === null) return;
+    const { kernel } = this;
+    kernel.defer(() => {
+      if (process.stopSignal === 0) return;
+      terminal.suspend();
+      // The shell's SIGCONT comes by the host's way. None comes where the host did not stop us.
+      const late = new Timer(() => {
+        if (process.stopSignal !== 0) sendToGroup(process.group, siginfo(SIGCONT, 0));
+      });
+      kernel.timers.set(late, kernel.nowNs() + CONTINUE_NS);
+    });
   }
 
   #stopIfOver(): void {

@@ -2,6 +2,7 @@ import { fstatSync, openSync } from 'node:fs';
 import type { ReadStream } from 'node:tty';
 import { EAGAIN } from '../abi/linux/errno.ts';
 import type { Console, HostInput, HostOutput, HostTerminal, StreamKind, WindowSize } from '../host/console.ts';
+import { inForeground, stopByJobControl } from './jobControl.ts';
 import { DirectOutput, PipeInput, PipeOutput, StreamInput } from './pipes.ts';
 
 const WINDOWS = process.platform === 'win32';
@@ -29,6 +30,8 @@ function outputOf(fd: number): HostOutput {
   return kind === 'pipe' && !WINDOWS ? new PipeOutput(fd) : new DirectOutput(kind, fd);
 }
 
+/** How often a job in the background looks whether it is in the foreground. */
+const LOOK_MS = 100;
 const CR = 13;
 const LF = 10;
 const VT = 11;
@@ -102,6 +105,25 @@ class NodeTerminal implements HostTerminal {
     } catch {
       // The terminal has gone; there is nothing to restore.
     }
+  }
+
+  suspend(): void {
+    const raw = this.#raw;
+    this.setRaw(false);
+    this.input.hold(true);
+    stopByJobControl();
+    this.#comeBack(raw);
+  }
+
+  /** In the background the terminal's keys are not ours, and changing its mode would stop us again. */
+  #comeBack(raw: boolean): void {
+    if (!inForeground()) {
+      // A shell brings a running job to the foreground without a signal.
+      setTimeout(() => this.#comeBack(raw), LOOK_MS).unref();
+      return;
+    }
+    this.setRaw(raw);
+    this.input.hold(false);
   }
 
   close(): void {

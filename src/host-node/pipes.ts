@@ -152,6 +152,7 @@ export class StreamInput implements HostInput {
   #chunk: Uint8Array = EMPTY;
   #ended = false;
   #started = false;
+  #held = false;
 
   constructor(kind: StreamKind, fd: number, stream: NodeJS.ReadableStream) {
     this.kind = kind;
@@ -182,7 +183,7 @@ export class StreamInput implements HostInput {
     if (into.length === 0) return 0;
     if (this.#chunk.length === 0) {
       if (this.#ended) return 0;
-      this.#stream.resume();
+      if (!this.#held) this.#stream.resume();
       return -EAGAIN;
     }
     const count = Math.min(into.length, this.#chunk.length);
@@ -198,6 +199,14 @@ export class StreamInput implements HostInput {
 
   stop(): void {
     if (this.#started) this.#stream.pause();
+  }
+
+  /** What comes while it is held is not for us. */
+  hold(held: boolean): void {
+    this.#held = held;
+    if (!this.#started) return;
+    if (held) this.#stream.pause();
+    else this.#stream.resume();
   }
 }
 

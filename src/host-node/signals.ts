@@ -3,7 +3,7 @@
 /** Linux number; `group`: as from a terminal's key, to the whole foreground group. */
 const forwarded: readonly [NodeJS.Signals, number, boolean][] = [
   ['SIGHUP', 1, true], ['SIGINT', 2, true], ['SIGQUIT', 3, true], ['SIGUSR1', 10, false], ['SIGUSR2', 12, false], ['SIGALRM', 14, false],
-  ['SIGTERM', 15, false], ['SIGCONT', 18, true], ['SIGTSTP', 20, true], ['SIGTTIN', 21, true], ['SIGTTOU', 22, true], ['SIGWINCH', 28, true],
+  ['SIGTERM', 15, false], ['SIGCONT', 18, true], ['SIGTSTP', 20, true], ['SIGWINCH', 28, true],
 ];
 
 /** Begins to forward; the answer ends it. */

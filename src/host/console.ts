@@ -35,6 +35,11 @@ export interface HostTerminal {
   onResize: ((size: WindowSize) => void) | null;
   /** Raw mode. Undone on every way out of the program. */
   setRaw(raw: boolean): void;
+  /**
+   * Gives the terminal back and stops the emulator as ^Z stops any job of the host's shell; returns when it goes on, which is at once
+   * where nobody could continue it. Raw mode comes back with the foreground.
+   */
+  suspend(): void;
 }
 
 export interface Console {

@@ -50,6 +50,8 @@ export interface KernelHooks {
   fault: ((t: Task, addr: number, access: number, code: number) => void) | null;
   /** A thread has ended: wait status of the thread. `last`: the process too. */
   exit: ((t: Task, status: number, last: boolean) => void) | null;
+  /** All threads of a process have stopped (job control). */
+  processStop: ((process: import('./task/process.ts').Process) => void) | null;
   /** A process has become a zombie (or was reaped at once). */
   processExit: ((process: import('./task/process.ts').Process) => void) | null;
   exec: ((t: Task, path: string) => void) | null;
@@ -61,5 +63,5 @@ export interface KernelHooks {
 }
 
 export const noHooks = (): KernelHooks => ({
-  syscallEnter: null, syscallExit: null, syscallUnknown: null, signal: null, fault: null, exit: null, processExit: null, exec: null, clone: null, workerDied: null, coreDump: null,
+  syscallEnter: null, syscallExit: null, syscallUnknown: null, signal: null, fault: null, exit: null, processExit: null, processStop: null, exec: null, clone: null, workerDied: null, coreDump: null,
 });

@@ -72,6 +72,7 @@ export function stopComplete(process: Process): void {
   process.news = ChildNews.stopped;
   process.newsStatus = process.stopSignal;
   notifyParentOfStop(process, CLD_STOPPED, process.stopSignal);
+  process.leader.kernel.hooks.processStop?.(process);
 }
 
 /** RLIMIT_SIGPENDING counts queued signals; beyond it only standard ones without information still come through. */

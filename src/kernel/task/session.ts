@@ -23,6 +23,8 @@ export class ProcessGroup {
   readonly id: number;
   readonly session: Session;
   readonly members = new Set<Process>();
+  /** The emulator is a job of the host's shell, which continues the first process when it stops. */
+  continuedByHost = false;
   constructor(id: number, session: Session) {
     this.id = id;
     this.session = session;
@@ -39,6 +41,7 @@ export class ProcessGroup {
     for (const member of this.members) {
       if (member === process || member.state !== 'alive') continue;
       const parent = member.parent;
+      if (parent === null && this.continuedByHost) return false;
       if (parent !== null && parent.pid !== 1 && parent.session === this.session && parent.group !== this) return false;
     }
     return true;
