@@ -133,6 +133,9 @@ describe.runIf(process.platform === 'linux')('tuxlate', () => {
   test.each<[NodeJS.Signals, string, number | null, NodeJS.Signals | null]>([
     ['SIGTERM', 'exec sleep 30', null, 'SIGTERM'],
     ['SIGINT', 'exec sleep 30', null, 'SIGINT'],
+    ['SIGTERM', 'while :; do :; done', null, 'SIGTERM'],
+    ['SIGINT', 'while :; do :; done', null, 'SIGINT'],
+    ['SIGTERM', '(while :; do :; done) & (while :; do :; done) & while :; do :; done', null, 'SIGTERM'],
     ['SIGTERM', 'trap "echo trapped; exit 9" TERM; echo ready; sleep 30 & wait', 9, null],
   ])('%s goes to the program: %s', async (name, script, status, signal) => {
     const child = spawn(process.execPath, [command, '/bin/sh', '-c', `echo ready; ${script}`], { stdio: ['ignore', 'pipe', 'inherit'] });
