@@ -130,7 +130,7 @@ function pack({ start, ranges, callees }: Translation, wasm: Uint8Array, code: U
 export class KeptTranslations {
   private readonly prefix: string;
   private readonly load: () => CompiledCode | null;
-  private compiled: CompiledCode | null;
+  private compiled: CompiledCode | null | undefined;
   /** Answers by address and mode, the latest last; made at the first question. */
   private answers: Map<number, { readonly file: KeptFile; readonly part: number; readonly flags: number; readonly id: number }[]> | null = null;
   /** Addresses within regions that have been answered with the region: who asks again wants one for the address itself. */
@@ -141,7 +141,6 @@ export class KeptTranslations {
   constructor(prefix: string, load: () => CompiledCode | null) {
     this.prefix = prefix;
     this.load = load;
-    this.compiled = load();
   }
 
   /** Whether there is an answer for the address, of this program or of another. */
@@ -201,11 +200,12 @@ export class KeptTranslations {
   }
 
   private decode(code: Uint8Array, wasm: Uint8Array): WebAssembly.Module | undefined {
+    this.compiled ??= this.load();
     try {
       return this.compiled?.deserialize(code.slice().buffer as ArrayBuffer, wasm);
     } catch {
       // V8 has forgotten the function. It may next time as well.
-      this.compiled = this.load();
+      this.compiled = undefined;
       return undefined;
     }
   }
