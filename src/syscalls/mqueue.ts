@@ -15,6 +15,7 @@ import { Dentry } from '../vfs/dentry.ts';
 import { fileOf } from './fileArgs.ts';
 import { installFile } from './install.ts';
 import type { Time } from './poll.ts';
+import { NetlinkSocket } from '../net/netlink/netlinkSocket.ts';
 import type { SyscallRow } from './row.ts';
 
 const HARD_MSG_MAX = 65536;
@@ -150,11 +151,30 @@ const timedReceive = (layout: (abi: Abi) => Time) => (t: Task, fd: number, ptr: 
   });
 };
 
+const NOTIFY_WOKENUP = 1;
+const NOTIFY_REMOVED = 2;
+const NOTIFY_COOKIE_LEN = 32;
+
+/** SIGEV_THREAD: a helper thread of the C library reads the netlink socket `fd`, from which it gets its cookie and what has happened. */
+function helperThread(t: Task, fd: number, cookiePtr: number): ((what: number) => void) | number {
+  const cookie = t.memory.copyIn(cookiePtr, NOTIFY_COOKIE_LEN);
+  if (cookie === null) return -EFAULT;
+  const socket = t.fds.get(fd);
+  if (socket === null) return -EBADF;
+  if (!(socket instanceof NetlinkSocket)) return -EINVAL;
+  return (what) => {
+    const message = cookie.slice();
+    message[NOTIFY_COOKIE_LEN - 1] = what;
+    socket.deliver(message);
+  };
+}
+
 function sysMqNotify(t: Task, fd: number, eventPtr: number): number {
   const { sigevent } = t.abi;
   let event: { sigev_notify: number; sigev_signo: number } | null = null;
   let lo = 0;
   let hi = 0;
+  let helper: ((what: number) => void) | null = null;
   if (eventPtr !== 0) {
     const buf = t.memory.readable(eventPtr, sigevent.size);
     if (buf === null) return -EFAULT;
@@ -164,14 +184,19 @@ function sysMqNotify(t: Task, fd: number, eventPtr: number): number {
     const { sigev_notify: kind, sigev_signo: signo } = event;
     if (kind !== SIGEV_NONE && kind !== SIGEV_SIGNAL && kind !== SIGEV_THREAD) return -EINVAL;
     if (kind === SIGEV_SIGNAL && (signo < 0 || signo > 64)) return -EINVAL;
-    // SIGEV_THREAD is the library's: it needs a netlink socket, and falls back when there is none.
-    if (kind === SIGEV_THREAD) return -EBADF;
+    if (kind === SIGEV_THREAD) {
+      const found = helperThread(t, signo, sigevent.get(buf, 'sigev_value'));
+      if (typeof found === 'number') return found;
+      helper = found;
+    }
   }
   const file = queueOf(t, fd);
   if (typeof file === 'number') return file;
   const { queue } = file;
   if (event === null) {
-    if (queue.notice?.pid === t.tgid) queue.notice = null;
+    if (queue.notice?.pid !== t.tgid) return 0;
+    queue.notice.removed?.();
+    queue.notice = null;
     return 0;
   }
   if (queue.notice !== null && queue.notice.alive()) return -EBUSY;
@@ -180,7 +205,9 @@ function sysMqNotify(t: Task, fd: number, eventPtr: number): number {
   queue.notice = {
     pid: t.tgid, signo,
     alive: () => process.state === 'alive',
+    removed: helper === null ? null : () => helper(NOTIFY_REMOVED),
     fire: ({ pid, uid }) => {
+      helper?.(NOTIFY_WOKENUP);
       if (kind === SIGEV_SIGNAL && signo !== 0) sendToProcess(process, siginfo(signo, SI_MESGQ, { pid, uid, valueLo: lo, valueHi: hi }));
     },
   };
@@ -216,7 +243,7 @@ export const mqueueRows: readonly SyscallRow[] = [
   { name: 'mq_unlink', x86_64: 241, i386: 278, args: ['str'], ret: 'int', handler: sysMqUnlink },
   { name: 'mq_timedsend', x86_64: 242, i386: 279, args: ['fd', 'bufIn', 'size', 'uint', 'timespecIn'], ret: 'int', handler: timedSend(native) },
   { name: 'mq_timedreceive', x86_64: 243, i386: 280, args: ['fd', 'bufOut', 'size', 'ptr', 'timespecIn'], ret: 'ssize', handler: timedReceive(native) },
-  { name: 'mq_notify', x86_64: 244, i386: 281, args: ['fd', 'ptr'], ret: 'int', handler: sysMqNotify, note: 'no SIGEV_THREAD' },
+  { name: 'mq_notify', x86_64: 244, i386: 281, args: ['fd', 'ptr'], ret: 'int', handler: sysMqNotify },
   { name: 'mq_getsetattr', x86_64: 245, i386: 282, args: ['fd', 'ptr', 'ptr'], ret: 'int', handler: sysMqGetsetattr },
   { name: 'mq_timedsend_time64', x86_64: -1, i386: 418, args: ['fd', 'bufIn', 'size', 'uint', 'timespecIn'], ret: 'int', handler: timedSend(time64) },
   { name: 'mq_timedreceive_time64', x86_64: -1, i386: 419, args: ['fd', 'bufOut', 'size', 'ptr', 'timespecIn'], ret: 'ssize', handler: timedReceive(time64) },

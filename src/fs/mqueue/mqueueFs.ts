@@ -127,6 +127,8 @@ export interface QueueNotice {
   /** False when the process is over. */
   alive(): boolean;
   fire(sender: { pid: number; uid: number }): void;
+  /** It was taken back before it fired; null: nobody is told. */
+  readonly removed: (() => void) | null;
 }
 
 /** One message queue. */

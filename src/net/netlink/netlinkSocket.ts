@@ -93,6 +93,12 @@ export class NetlinkSocket extends Socket {
     return (msg.flags & MSG_TRUNC) !== 0 ? first.length : n;
   }
 
+  /** A message from the kernel that nobody asked for. */
+  deliver(message: Uint8Array): void {
+    this.queue.push(message);
+    this.waitQueue.wake(EPOLLIN | EPOLLRDNORM);
+  }
+
   override shutdown(): number {
     return -EOPNOTSUPP;
   }
