@@ -147,7 +147,8 @@ export class RegularFile extends InodeFile {
 
   override allocate(mode: number, offset: number, length: number): number {
     const { inode } = this;
-    inode.mappings?.beforeRead(offset, length);
+    // Modes that move what lies behind the range change all of it.
+    inode.mappings?.beforeRead(offset, MAX_FILE_SIZE - offset);
     const result = inode.allocate(mode, offset, length);
     if (result < 0) return result;
     inode.mappings?.afterWrite(offset, MAX_FILE_SIZE - offset);

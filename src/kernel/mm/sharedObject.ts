@@ -182,16 +182,26 @@ export class SharedObject implements FileMappings {
   /** Copies the range's new bytes into every copy: what a write(2) changes shows in mappings at once. */
   afterWrite(offset: number, length: number): void {
     if (this.inode === null || length <= 0) return;
-    const last = Math.floor((offset + length - 1) / PAGE_SIZE);
-    for (let index = Math.floor(offset / PAGE_SIZE); index <= last; index++) {
-      const shared = this.pages.get(index);
-      if (shared === undefined) continue;
+    for (const [index, shared] of this.pagesWithin(offset, length)) {
       const from = Math.max(0, offset - index * PAGE_SIZE);
       const to = Math.min(PAGE_SIZE, offset + length - index * PAGE_SIZE);
       for (const holder of shared.owner === null ? shared.readers : [shared.owner]) {
         holder.mm.forgetCode(holder.page);
         this.inode.readAt(this.bytesOf(holder).subarray(from, to), index * PAGE_SIZE + from);
       }
+    }
+  }
+
+  /** Of the bytes [offset, offset + length), which may be more than there are pages by far (fallocate(2) to the end of any file). */
+  private *pagesWithin(offset: number, length: number): Iterable<[index: number, page: SharedPage]> {
+    const first = Math.floor(offset / PAGE_SIZE), last = Math.floor((offset + length - 1) / PAGE_SIZE);
+    if (last - first >= this.pages.size) {
+      for (const entry of [...this.pages]) if (entry[0] >= first && entry[0] <= last) yield entry;
+      return;
+    }
+    for (let index = first; index <= last; index++) {
+      const page = this.pages.get(index);
+      if (page !== undefined) yield [index, page];
     }
   }
 
@@ -214,9 +224,7 @@ export class SharedObject implements FileMappings {
 
   /** madvise(MADV_REMOVE): zeros in place of a range, for everyone. */
   punch(offset: number, length: number): number {
-    for (let index = offset / PAGE_SIZE; index < (offset + length) / PAGE_SIZE; index++) {
-      const shared = this.pages.get(index);
-      if (shared === undefined) continue;
+    for (const [index, shared] of this.pagesWithin(offset, length)) {
       for (const holder of shared.owner === null ? shared.readers : [shared.owner]) {
         holder.mm.quiesce();
         holder.mm.revoke(holder.page);

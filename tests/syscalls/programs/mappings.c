@@ -63,5 +63,7 @@ int main(void) {
   R(mlock(p, 4096)); R(munlock(p, 4096)); R(mlockall(0)); R(mlock((void *)(1 << 20), 4096)); R(munlockall());
   p = map(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); munmap(p + 4096, 4096); R(read(zero, p + 4000, 8192)); R(read(zero, (void *)8, 10)); R(write(pf[1], (void *)8, 10)); R(read(zero, p + 4096, 10));
   p = map(NULL, 1 << 28, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0); p[0] = p[(1 << 28) - 1] = 1; say("sparse %d\n", p[1 << 27]); R(munmap(p, 1 << 28));
+  /* fallocate of a mapped file: the rest of the largest possible file is no work */
+  int mf = memfd_create("m", 0); ftruncate(mf, 16384); p = map(NULL, 16384, PROT_READ | PROT_WRITE, MAP_SHARED, mf, 0); memset(p, 5, 16384); R(fallocate(mf, 3, 4096, 8192)); say("punched %d %d %d %d\n", p[4095], p[4096], p[12287], p[12288]); R(fallocate(mf, 0, 0, 20000)); R(madvise(p, 4096, MADV_REMOVE)); say("removed %d %d\n", p[0], p[12288]);
   leave_tmp(); return 0;
 }
