@@ -3,12 +3,12 @@ import type { Translation, TranslationRequest, Translator } from '../engine/tran
 import type { KeptTranslations } from './keptTranslations.ts';
 
 /**
- * The translating worker waits for so many requests, or for so many looks for their answers (ten of them are a millisecond of the
- * guest): a program that ends before does without it, whose start alone costs as much as a short program. It waits longer where
- * many of a program's translations are kept.
+ * The translating worker waits for so many requests, or for so long since the first: a program that ends before does without it,
+ * whose start alone costs as much as a short program. It waits longer where many of a program's translations are kept. (Looks for
+ * answers tell no time: a loop of long straight code has few jumps, and so few looks.)
  */
 const FEW = { known: 160, unknown: 4 } as const;
-const LOOKS = { known: 10_000, unknown: 300 } as const;
+const WAIT_MS = { known: 500, unknown: 20 } as const;
 
 /** A guest worker's end of its channel to the translating worker. Works while the guest keeps the worker's event loop from running. */
 export class NodeTranslator implements Translator {
@@ -19,7 +19,8 @@ export class NodeTranslator implements Translator {
   private readonly found: Translation[] = [];
   private hits = 0;
   private misses = 0;
-  private looks = 0;
+  /** When the first request was made that nothing was kept for. */
+  private firstMiss = 0;
 
   /** `wanted` is called when the translating worker is to run. */
   constructor(port: MessagePort, wanted: () => void) {
@@ -39,14 +40,14 @@ export class NodeTranslator implements Translator {
     }
     this.port.postMessage(request);
     if (this.wanted === null) return;
-    this.misses++;
+    if (this.misses++ === 0) this.firstMiss = performance.now();
     this.wake();
   }
 
   /** Lets the translating worker begin when it is time. */
   private wake(): void {
     const program = this.hits * 2 > this.misses ? 'known' : 'unknown';
-    if (this.misses === 0 || (this.misses < FEW[program] && this.looks++ < LOOKS[program])) return;
+    if (this.misses === 0 || (this.misses < FEW[program] && performance.now() - this.firstMiss < WAIT_MS[program])) return;
     this.wanted!();
     this.wanted = null;
   }
