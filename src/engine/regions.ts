@@ -7,12 +7,12 @@ import { sameCode, type Translation, type Translator } from './translate/transla
 import { Globals } from '../machine/codeLayout.ts';
 import { Cpu } from '../machine/cpuState.ts';
 
-/** Heat at which an address is translated; a call from a region that finds no region counts 1. */
-const HOT = 16;
+/** Heat at which an address is translated; a call from a region that finds no region counts 1. A compilation by gcc took twice as long with 16: too many functions for the two compilers. */
+const HOT = 64;
 /** Heat of one sample of the interpreter's jumps. */
 const SAMPLE_HEAT = 8;
 /** Heat of an address inside a region that is already there. */
-const LATER_HEAT = -48;
+const LATER_HEAT = 0;
 /** Addresses whose heat is remembered; beyond, all counts start anew. */
 const MAX_COUNTED = 20_000;
 /** Regions of one process; beyond, no more are made. */

@@ -116,7 +116,7 @@ interface RegionLimits {
   instructions: number;
   blocks: number;
 }
-const REGION_LIMITS: RegionLimits = { instructions: 5000, blocks: 400 };
+const REGION_LIMITS: RegionLimits = { instructions: 5000, blocks: 150 };
 /** Of a function that is taken in where it is called. */
 const INLINE_LIMITS: RegionLimits = { instructions: 40, blocks: 12 };
 /** Instructions of a region, with all that is taken in. */
