@@ -11,8 +11,6 @@ import { Cpu } from '../machine/cpuState.ts';
 const HOT = 64;
 /** Heat of one sample of the interpreter's jumps. */
 const SAMPLE_HEAT = 8;
-/** Heat of an address inside a region that is already there. */
-const LATER_HEAT = 0;
 /** Addresses whose heat is remembered; beyond, all counts start anew. */
 const MAX_COUNTED = 20_000;
 /** Regions of one process; beyond, no more are made. */
@@ -141,7 +139,6 @@ export class Regions {
       this.hopeless.add(t.entry);
       return;
     }
-    if (t.later) this.heats.set(t.entry, LATER_HEAT);
     const before = this.installed.get(t.start);
     if (before !== undefined && before.translation.id === t.id && before.slot === this.code.regionSlot(t.start)) return;
     const instance = new WebAssembly.Instance(t.module, {

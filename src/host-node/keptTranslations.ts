@@ -5,7 +5,7 @@
  *
  * A file, in words of 32 bits:
  *   magic, answers, parts, sum of the index
- *   answers     mode | 256 if it is a `later` one | 512 if nobody asked, but a block of the region begins there; address; part
+ *   answers     mode | 512 if nobody asked, but a block of the region begins there; address; part
  *   parts       first byte in the file, length, sum
  *   then each part: where the region begins, ranges, bytes of wasm, bytes of V8's code (0: none), callees; the ranges' first addresses and
  *   lengths; the callees' addresses; the ranges' bytes, the wasm, the code, each filled up to words
@@ -17,9 +17,9 @@ import { wholeBuffer } from '../machine/wholeBuffer.ts';
 import type { CompiledCode } from './compiledCode.ts';
 import { keptNames, openKept, removeKept, sumOf, writeKept } from './keptFiles.ts';
 
-const MAGIC = 0x34787574;
+const MAGIC = 0x35787574;
 const HEAD_WORDS = 4, ANSWER_WORDS = 3, PART_WORDS = 3, PART_HEAD_WORDS = 5;
-const LATER = 0x100, WITHIN = 0x200;
+const WITHIN = 0x200;
 /** Files of one version; when there are more they are joined. */
 const MOST_FILES = 8;
 /** The joined file is not made longer: the oldest parts are left out. */
@@ -163,7 +163,7 @@ export class KeptTranslations {
       for (const { first } of part.ranges) pages.watch(first >>> 12);
       if ((flags & WITHIN) !== 0) this.within.add(entry);
       const module = (part.module ??= this.compile(part));
-      return { entry, start: part.start, mode, module, ranges: part.ranges, callees: part.callees, id, later: (flags & LATER) !== 0 };
+      return { entry, start: part.start, mode, module, ranges: part.ranges, callees: part.callees, id };
     }
     return null;
   }
@@ -262,9 +262,9 @@ export function writeTranslations(prefix: string, answers: readonly { readonly a
     if (part === undefined) {
       part = writer.part(pack(answer, wasm, code));
       parts.set(answer.id, part);
-      for (const block of blocks) if (!asked.has(keyOf(block, answer.mode))) writer.answer(answer.mode | LATER | WITHIN, block, part);
+      for (const block of blocks) if (!asked.has(keyOf(block, answer.mode))) writer.answer(answer.mode | WITHIN, block, part);
     }
-    writer.answer(answer.mode | (answer.later ? LATER : 0), answer.entry, part);
+    writer.answer(answer.mode, answer.entry, part);
   }
   writeKept(newName(prefix), writer.finish());
   const names = keptNames(prefix);

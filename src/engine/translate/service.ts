@@ -37,7 +37,7 @@ let lastId = 0;
 export const moduleBytes = new WeakMap<WebAssembly.Module, Uint8Array>();
 
 function nothing({ entry, mode }: TranslationRequest): Translation {
-  return { entry, start: entry, mode, module: null, ranges: [], callees: [], id: 0, later: false };
+  return { entry, start: entry, mode, module: null, ranges: [], callees: [], id: 0 };
 }
 
 /** Translates the region that begins at `start`; null when its first instruction cannot be. */
@@ -49,7 +49,7 @@ function make(request: TranslationRequest, pages: CodePages, start: number): Mad
   if (lifted.nodes[0]!.addresses.length === 0) return null;
   const wasm = emitModule(lifted), module = new WebAssembly.Module(wasm);
   moduleBytes.set(module, wasm);
-  return { region, translation: { entry: request.entry, start, mode: request.mode, module, ranges, callees: calleesOf(lifted.nodes, start), id: ++lastId, later: false }, growths: 0 };
+  return { region, translation: { entry: request.entry, start, mode: request.mode, module, ranges, callees: calleesOf(lifted.nodes, start), id: ++lastId }, growths: 0 };
 }
 
 /** Slots for tests and traces. */
@@ -66,7 +66,7 @@ export class TranslationService {
   private readonly byBlock = new Map<string, Made>();
   /** By address that a region leaves for because it had not run. */
   private readonly byExit = new Map<string, Made>();
-  /** Addresses that have been answered with `later`. */
+  /** Addresses that have been answered with a region they are inside of. */
   private readonly asked = new Set<string>();
   /** Where indirect jumps lead: nothing but a region of its own helps there. */
   private readonly jumpTargets = new Set<string>();
@@ -96,22 +96,18 @@ export class TranslationService {
     const head = loopAround(covering.region, request.entry);
     if (head >= 0 && head !== request.entry) {
       const known = this.known(request, head, pages.bytes);
-      if (known !== null) return this.later(known, request, pages);
-      const made = this.attempt(request, pages, head);
-      return made === null ? nothing(request) : { ...made.translation, later: true };
+      if (known !== null) return this.regionAround(known, request, pages);
+      return this.attempt(request, pages, head)?.translation ?? nothing(request);
     }
-    if (head < 0 && !this.asked.has(keyOf(request, request.entry))) return this.later(covering, request, pages);
-    return this.serveNew(request, pages);
+    return head < 0 ? this.regionAround(covering, request, pages) : this.serveNew(request, pages);
   }
 
   /** The first time the region itself is the answer; who asks again wants its own. */
-  private later(made: Made, request: TranslationRequest, pages: CodePages): Translation {
+  private regionAround(made: Made, request: TranslationRequest, pages: CodePages): Translation {
     const key = keyOf(request, request.entry);
-    if (this.asked.has(key)) {
-      return this.serveNew(request, pages);
-    }
+    if (this.asked.has(key)) return this.serveNew(request, pages);
     this.asked.add(key);
-    return { ...again(made, request, pages), later: true };
+    return again(made, request, pages);
   }
 
   /** A region that left the address out is made again with what has run since. */
@@ -121,7 +117,7 @@ export class TranslationService {
     const made = this.attempt(request, pages, outer.region.start);
     if (made !== null) made.growths = outer.growths;
     if (made === null || !made.region.blocks.some((block) => block.start === request.entry)) return null;
-    return { ...made.translation, later: true };
+    return made.translation;
   }
 
   private serveNew(request: TranslationRequest, pages: CodePages): Translation {

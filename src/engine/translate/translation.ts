@@ -20,8 +20,6 @@ export interface Translation {
   readonly callees: readonly number[];
   /** Different for each module. */
   readonly id: number;
-  /** The requested address belongs to the region without being an entry: it is worth asking for again only if it stays hot. */
-  readonly later: boolean;
 }
 
 /** Guest bytes [first, first + bytes.length), in one page. */
