@@ -18,7 +18,9 @@ import { fastBranch, fastBranches, fastBranchKey } from './fastBranch.ts';
 import { isHot } from './hot.ts';
 import { addEnter, addRuntime } from './runtime.ts';
 import { addressRecord, RecordSource } from './source.ts';
-import { InterpreterTarget, type CaseEnd, type RuntimeFunctions } from './target.ts';
+import type { CaseEnd, RuntimeFunctions } from './caseCode.ts';
+import { InterpreterTarget } from './target.ts';
+import { goLink, goNext } from './transferCode.ts';
 
 const I = WasmType.i32;
 const letterTypes: Record<string, number> = { i: WasmType.i32, l: WasmType.i64, f: WasmType.f32, d: WasmType.f64, v: WasmType.v128 };
@@ -90,7 +92,7 @@ function caseBody(runtime: RuntimeFunctions, ir: IrBuilder): Uint8Array {
 function emitCase(code: Code, ir: IrBuilder, target: InterpreterTarget): void {
   new BodyEmitter(code, ir.code, target).emit();
   const last = ir.code.length - 1;
-  if (last < 0 || ops[ir.code.op[last]!]!.effect !== 'exit') target.goNext(code);
+  if (last < 0 || ops[ir.code.op[last]!]!.effect !== 'exit') goNext(target, code);
 }
 
 function collectCases(runtime: RuntimeFunctions): { cases: OneCase[]; keys: Map<number, number>; missing: string[] } {
@@ -183,7 +185,7 @@ function runLoop(runtime: RuntimeFunctions, hot: readonly OneCase[], caseType: n
   code.end();
   code.recycle();
   code.local(I);
-  new InterpreterTarget(runtime, plain).goLink(code, code.local(I), true);
+  goLink(new InterpreterTarget(runtime, plain), code, code.local(I), true);
   code.end();
   code.get(1);
   code.i32(RECORD_SIZE);

@@ -11,7 +11,8 @@ import { CODE_PAGE_TABLE, JUMP_CACHE, PERMISSION_TABLE, Perm } from '../../machi
 import { Code } from '../../wasm/code.ts';
 import type { ModuleWriter } from '../../wasm/module.ts';
 import { WasmType } from '../../wasm/opcodes.ts';
-import { InterpreterTarget, type RuntimeFunctions } from './target.ts';
+import type { RuntimeFunctions } from './caseCode.ts';
+import { InterpreterTarget } from './target.ts';
 
 const I = WasmType.i32, L = WasmType.i64;
 

@@ -1,0 +1,141 @@
+/** How interpreter cases go on: to the next record, along a link, to a computed address, into a translated region. */
+import type { BodyEmitter } from '../../emit/body.ts';
+import { Field, Type } from '../../ir/ops.ts';
+import { Case, EngineExit, EngineField, FOREIGN_REGION, RECORD_SIZE } from '../../machine/codeLayout.ts';
+import { Cpu } from '../../machine/cpuState.ts';
+import { Access, Exit } from '../../machine/exit.ts';
+import type { Code } from '../../wasm/code.ts';
+import { WasmType } from '../../wasm/opcodes.ts';
+import { type CaseCode, CPU, RECORD } from './caseCode.ts';
+
+export function poll(t: CaseCode, code: Code, target: () => void): void {
+  code.get(CPU);
+  code.mem('i32.load', Cpu.interrupt, 2);
+  code.if();
+  code.get(CPU);
+  code.i32(Exit.interrupt);
+  code.mem('i32.store', Cpu.exitReason, 2);
+  t.leaveAt(code, EngineExit.kernel, target);
+  code.end();
+  if (t.end.fuel < 0) return;
+  code.get(t.end.fuel);
+  code.i32(-1);
+  code.op('i32.add');
+  code.tee(t.end.fuel);
+  code.op('i32.eqz');
+  code.if();
+  t.leaveAt(code, EngineExit.fuel, target);
+  code.end();
+}
+
+export function goNext(t: CaseCode, code: Code): void {
+  if (t.end.next) return t.end.next(code);
+  code.get(RECORD);
+  code.i32(RECORD_SIZE);
+  code.op('i32.add');
+  t.end.goOn(code);
+}
+
+/** To the instruction's own target, through the link. */
+export function goLink(t: CaseCode, code: Code, link: number, polled: boolean): void {
+  if (polled && t.end.taken) return t.end.taken(code);
+  if (polled) poll(t, code, () => t.field(code, Field.imm));
+  t.field(code, Field.link);
+  code.tee(link);
+  code.op('i32.eqz');
+  code.if();
+  t.leaveAt(code, EngineExit.link, () => t.field(code, Field.imm));
+  code.end();
+  code.get(link);
+  t.end.goOn(code);
+}
+
+/** To a computed address. */
+export function goIndirect(t: CaseCode, e: BodyEmitter, addr: number): void {
+  const { code, ir } = e;
+  const a = e.borrow(WasmType.i32), link = e.borrow(WasmType.i32);
+  e.value(addr);
+  if (ir.type[addr] === Type.i64) {
+    const wide = e.borrow(WasmType.i64);
+    code.tee(wide);
+    code.i64(32, 0);
+    code.op('i64.shr_u');
+    code.op('i32.wrap_i64');
+    code.if();
+    t.leaveFault(code, Access.execute, () => code.get(wide), () => { code.get(wide); code.op('i32.wrap_i64'); });
+    code.end();
+    code.get(wide);
+    code.op('i32.wrap_i64');
+    e.giveBack(WasmType.i64, wide);
+  }
+  code.set(a);
+  poll(t, code, () => code.get(a));
+  code.get(a);
+  code.call(t.run.lookup);
+  code.tee(link);
+  code.op('i32.eqz');
+  code.if();
+  t.leaveAt(code, EngineExit.lookup, () => code.get(a));
+  code.end();
+  code.get(link);
+  t.end.goOn(code);
+  e.giveBack(WasmType.i32, a); e.giveBack(WasmType.i32, link);
+}
+
+/** Case.region: calls the translation, goes on where it left off; -1 = at Cpu.rip with the instruction's own record. */
+export function enterRegion(t: CaseCode, e: BodyEmitter): void {
+  const { code } = e, a = e.borrow(WasmType.i32), link = e.borrow(WasmType.i32);
+  const here = code.block(), foreign = code.block();
+  t.field(code, Field.link);
+  code.tableSize();
+  code.op('i32.ge_u');
+  code.brIf(foreign);
+  code.get(CPU);
+  code.get(CPU);
+  code.mem('i32.load', EngineField.depth, 2);
+  t.field(code, Field.link);
+  code.callIndirect(t.run.regionType);
+  code.tee(a);
+  code.i32(FOREIGN_REGION);
+  code.op('i32.ne');
+  code.brIf(here);
+  code.end();
+  // another worker of the process has it: the instruction's own record
+  t.field(code, Field.imm);
+  t.end.goOn(code);
+  code.end();
+  code.get(a);
+  code.i32(-1);
+  code.op('i32.eq');
+  code.if();
+  code.get(CPU);
+  code.mem('i32.load', Cpu.rip, 2);
+  code.tee(a);
+  code.call(t.run.lookup);
+  code.tee(link);
+  code.if();
+  code.get(link);
+  code.mem('i32.load16_u', Field.caseId, 1);
+  code.i32(Case.region);
+  code.op('i32.eq');
+  code.if();
+  code.get(link);
+  code.mem('i32.load', Field.imm, 2);
+  code.set(link);
+  code.end();
+  code.end();
+  code.else();
+  poll(t, code, () => code.get(a));
+  code.get(a);
+  code.call(t.run.lookup);
+  code.set(link);
+  code.end();
+  code.get(link);
+  code.op('i32.eqz');
+  code.if();
+  t.leaveAt(code, EngineExit.lookup, () => code.get(a));
+  code.end();
+  code.get(link);
+  t.end.goOn(code);
+  e.giveBack(WasmType.i32, a); e.giveBack(WasmType.i32, link);
+}
