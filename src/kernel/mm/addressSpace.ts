@@ -222,6 +222,14 @@ export class AddressSpace implements Pager {
     this.permissions.set(page, Perm.ASK);
   }
 
+  /** The private page shown here is no longer the file's, or lies behind its end. Precondition: quiesce(). */
+  dropCopy(page: number): void {
+    if ((this.pages[page]! & (Page.needed | Page.lazy)) !== 0) this.lineage.forget(page);
+    this.permissions.forgetCode(page);
+    this.pages[page] = Page.stale;
+    this.permissions.set(page, Perm.ASK);
+  }
+
   /** The page may be read from now on, not written. Precondition: quiesce(). */
   withholdWrite(page: number): void {
     this.pages[page] = this.pages[page]! | Page.readOnly;

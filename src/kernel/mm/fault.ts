@@ -62,20 +62,27 @@ function shareIn(mm: AddressSpace, vma: Vma, page: number, access: number): Faul
 function pageIn(mm: AddressSpace, vma: Vma, page: number, access: number): FaultCode {
   const state = mm.pages[page]!;
   if ((state & Page.present) !== 0) {
-    if (access === Access.write && (state & Page.needed) !== 0) mm.lineage.copyOut(page);
+    if (access === Access.write) makeOwn(mm, page);
     mm.updatePermission(vma, page);
     return FaultResult.ok;
   }
-  if ((state & Page.lazy) !== 0) return copyAround(mm, vma, page);
-  return vma.file !== null ? fillFile(mm, vma, page) : fillZero(mm, vma, page);
+  if ((state & Page.lazy) !== 0) return copyAround(mm, vma, page, access);
+  return vma.file !== null ? fillFile(mm, vma, page, access) : fillZero(mm, vma, page);
+}
+
+/** A present page is about to be written: forked children get their copies, a file's page becomes a private one. */
+function makeOwn(mm: AddressSpace, page: number): void {
+  if ((mm.pages[page]! & Page.needed) !== 0) mm.lineage.copyOut(page);
+  mm.pages[page] = mm.pages[page]! & ~Page.readOnly;
 }
 
 /** Copies this lazy page and its lazy neighbours after it. */
-function copyAround(mm: AddressSpace, vma: Vma, page: number): FaultCode {
+function copyAround(mm: AddressSpace, vma: Vma, page: number, access: number): FaultCode {
   const end = Math.min(page + COPY_AROUND, vma.end / PAGE_SIZE);
   if (!mm.reserve(end * PAGE_SIZE)) return FaultResult.noMemory;
   for (let p = page; p < end && (mm.pages[p]! & Page.lazy) !== 0; p++) {
     mm.lineage.copyIn(p);
+    if (p === page && access === Access.write) makeOwn(mm, p);
     mm.updatePermission(vma, p);
   }
   return FaultResult.ok;
@@ -99,7 +106,7 @@ function fillZero(mm: AddressSpace, vma: Vma, page: number): FaultCode {
   return FaultResult.ok;
 }
 
-function fillFile(mm: AddressSpace, vma: Vma, page: number): FaultCode {
+function fillFile(mm: AddressSpace, vma: Vma, page: number, access: number): FaultCode {
   const inode = vma.inode!;
   const size = inode.stat().size;
   const offsetOf = (p: number): number => p * PAGE_SIZE - vma.start + vma.offset;
@@ -112,7 +119,7 @@ function fillFile(mm: AddressSpace, vma: Vma, page: number): FaultCode {
   while (to < Math.min(base + FILE_AROUND, vma.end / PAGE_SIZE) && absent(to) && offsetOf(to) < size) to++;
   if (!mm.reserve(to * PAGE_SIZE)) return FaultResult.noMemory;
   const buffer = mm.memory.bytes.subarray(from * PAGE_SIZE + BIAS, to * PAGE_SIZE + BIAS);
-  inode.mappings?.beforeRead(offsetOf(from), buffer.length);
+  vma.copied?.lend(offsetOf(from), buffer.length);
   let done = 0;
   while (done < buffer.length) {
     const n = inode.readAt(buffer.subarray(done), offsetOf(from) + done);
@@ -122,7 +129,7 @@ function fillFile(mm: AddressSpace, vma: Vma, page: number): FaultCode {
   }
   buffer.fill(0, done);
   for (let p = from; p < to; p++) {
-    mm.pages[p] = Page.present;
+    mm.pages[p] = p === page && access === Access.write ? Page.present : Page.present | Page.readOnly;
     mm.updatePermission(vma, p);
   }
   return FaultResult.ok;

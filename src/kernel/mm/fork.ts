@@ -18,6 +18,7 @@ export function forkAddressSpace(parent: AddressSpace): AddressSpace {
     if (vma.dontFork) continue;
     const copy = vma.slice(vma.start, vma.end);
     if (copy.locked) copy.locked = false;
+    copy.mm = child;
     child.areas.items.push(copy);
     child.totalPages += copy.pages;
     if (!copy.shared && (copy.prot & 2) !== 0 && !copy.growsDown) child.dataPages += copy.pages;

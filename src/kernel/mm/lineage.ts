@@ -83,7 +83,7 @@ export class Lineage {
     const from = this.origins[this.origin[page]! - 1]!;
     this.mm.reserve((page + 1) * 4096);
     this.mm.pageBytes(page).set(from.pageBytes(page));
-    this.mm.pages[page] = Page.present;
+    this.mm.pages[page] = Page.present | (from.pages[page]! & Page.readOnly);
     this.settle(page);
   }
 
@@ -97,6 +97,13 @@ export class Lineage {
       if (vma !== null) child.updatePermission(vma, page);
     }
     this.mm.pages[page] = this.mm.pages[page]! & ~Page.needed;
+  }
+
+  /** A private page of a file shows what the file has: nobody has written it. */
+  isClean(page: number): boolean {
+    const state = this.mm.pages[page]!;
+    const bits = (state & Page.lazy) !== 0 ? this.origins[this.origin[page]! - 1]!.pages[page]! : state;
+    return (bits & Page.readOnly) !== 0;
   }
 
   /** A page of ours is unmapped. */

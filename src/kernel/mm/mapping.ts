@@ -67,6 +67,10 @@ export function mapMemory(mm: AddressSpace, request: MapRequest, limits: Rlimits
   vma.inode = inode;
   file?.acquire();
   object?.addArea(vma);
+  if (object === null && inode !== null) {
+    vma.copied = SharedObject.ofInode(inode);
+    vma.copied.addCopy(vma);
+  }
   vma.mayWrite = !shared || file === null || file.writable;
   vma.mayExec = file === null || (file.path.mount.flags & MS_NOEXEC) === 0;
   vma.growsDown = (flags & MAP_GROWSDOWN) !== 0;
@@ -133,6 +137,7 @@ export const isData = (vma: Vma): boolean => !vma.shared && (vma.prot & Prot.W) 
 
 /** Puts an area into a free range and counts it. */
 export function addArea(mm: AddressSpace, vma: Vma): void {
+  vma.mm = mm;
   mm.areas.insert(vma);
   mm.totalPages += vma.pages;
   if (isData(vma)) mm.dataPages += vma.pages;

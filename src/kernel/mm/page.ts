@@ -4,6 +4,7 @@
  *   0 --(first touch)--> present            private memory, its bytes are here
  *   lazy --(touch, or the origin writes)--> present     forked; its bytes are still in the origin's memory
  *   present + needed --(write)--> present   forked children still need these bytes: they get copies first
+ *   present + readOnly --(write)--> present a private page of a file that was not written yet
  *   shared [+ readOnly]                     shows a page of a SharedObject, for writing or only for reading
  *   any --(unmapped)--> stale               the memory has old bytes here: zero them before anonymous use
  */
@@ -13,6 +14,6 @@ export const Page = {
   lazy: 4,
   needed: 8,
   shared: 16,
-  /** With shared: another memory may hold the page too. */
+  /** With shared: another memory may hold the page too. With present: as the file has it, so that a change of the file takes it away. */
   readOnly: 32,
 } as const;

@@ -131,7 +131,7 @@ function moveArea(mm: AddressSpace, old: number, size: number, target: number, n
       if ((mm.pages[from]! & Page.present) === 0) continue;
       mm.reserve((to + 1) * PAGE_SIZE);
       mm.pageBytes(to).set(mm.pageBytes(from));
-      mm.pages[to] = Page.present;
+      mm.pages[to] = Page.present | (mm.pages[from]! & Page.readOnly);
       mm.updatePermission(area, to);
     }
   }

@@ -1,6 +1,7 @@
 import type { Inode, FileMappings } from '../../vfs/inode.ts';
 import { BIAS, PAGE_SIZE } from '../../machine/memoryLayout.ts';
 import type { AddressSpace } from './addressSpace.ts';
+import { Page } from './page.ts';
 import type { Vma } from './vma.ts';
 
 /** One page of one address space that shows a page of a shared object. */
@@ -31,6 +32,8 @@ export class SharedObject implements FileMappings {
   readonly inode: Inode | null;
   private readonly pages = new Map<number, SharedPage>();
   private readonly areas = new Set<Vma>();
+  /** MAP_PRIVATE areas of the file. */
+  private readonly copies = new Set<Vma>();
 
   private constructor(inode: Inode | null) {
     this.inode = inode;
@@ -62,7 +65,41 @@ export class SharedObject implements FileMappings {
     if (this.areas.size > 0) return;
     this.flush(0, Infinity);
     this.pages.clear();
-    if (this.inode !== null && this.inode.mappings === this) this.inode.mappings = null;
+    this.forgetUnmapped();
+  }
+
+  addCopy(vma: Vma): void {
+    this.copies.add(vma);
+  }
+
+  removeCopy(vma: Vma): void {
+    this.copies.delete(vma);
+    this.forgetUnmapped();
+  }
+
+  private forgetUnmapped(): void {
+    if (this.areas.size === 0 && this.copies.size === 0 && this.inode !== null && this.inode.mappings === this) this.inode.mappings = null;
+  }
+
+  /** Takes pages [first, last] of the file from private mappings: those that nobody has written, or all. */
+  private dropCopies(first: number, last: number, written: boolean): void {
+    for (const vma of this.copies) {
+      const mm = vma.mm!;
+      const base = vma.start / PAGE_SIZE - vma.offset / PAGE_SIZE;
+      const end = Math.min(last + base + 1, vma.end / PAGE_SIZE);
+      let stopped = false;
+      for (let page = Math.max(first + base, vma.start / PAGE_SIZE); page < end; page++) {
+        if ((mm.pages[page]! & (Page.present | Page.lazy)) === 0 || (!written && !mm.lineage.isClean(page))) continue;
+        if (!stopped) mm.quiesce();
+        stopped = true;
+        mm.dropCopy(page);
+      }
+    }
+  }
+
+  /** Before private mappings copy the file's bytes [offset, offset + length): whoever changes them later faults, and takes the copies away. */
+  lend(offset: number, length: number): void {
+    for (const [index, shared] of this.pagesWithin(offset, length)) if (shared.owner !== null) this.disown(shared, index, false);
   }
 
   /** Size in bytes beyond whose last page an access is SIGBUS. */
@@ -91,6 +128,7 @@ export class SharedObject implements FileMappings {
       if (!had) shared.readers.push({ mm, page });
       return true;
     }
+    if (this.copies.size > 0) this.dropCopies(index, index, false);
     for (const reader of shared.readers) {
       if (mine(reader)) continue;
       reader.mm.quiesce();
@@ -182,6 +220,7 @@ export class SharedObject implements FileMappings {
   /** Copies the range's new bytes into every copy: what a write(2) changes shows in mappings at once. */
   afterWrite(offset: number, length: number): void {
     if (this.inode === null || length <= 0) return;
+    if (this.copies.size > 0) this.dropCopies(Math.floor(offset / PAGE_SIZE), Math.floor((offset + length - 1) / PAGE_SIZE), false);
     for (const [index, shared] of this.pagesWithin(offset, length)) {
       const from = Math.max(0, offset - index * PAGE_SIZE);
       const to = Math.min(PAGE_SIZE, offset + length - index * PAGE_SIZE);
@@ -207,6 +246,8 @@ export class SharedObject implements FileMappings {
 
   afterResize(size: number): void {
     const end = Math.ceil(size / PAGE_SIZE);
+    this.dropCopies(end, Infinity, true);
+    if (size % PAGE_SIZE !== 0) this.dropCopies(end - 1, end - 1, false);
     for (const [index, shared] of this.pages) {
       if (index < end - 1) continue;
       const holders = shared.owner === null ? shared.readers : [shared.owner];
@@ -231,6 +272,7 @@ export class SharedObject implements FileMappings {
       }
       this.pages.delete(index);
     }
+    this.dropCopies(Math.floor(offset / PAGE_SIZE), Math.floor((offset + length - 1) / PAGE_SIZE), false);
     // FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE
     return this.inode === null ? 0 : this.inode.allocate(3, offset, length);
   }

@@ -1,5 +1,6 @@
 import type { FileDescription } from '../../vfs/fileDescription.ts';
 import type { Inode } from '../../vfs/inode.ts';
+import type { AddressSpace } from './addressSpace.ts';
 import type { SharedObject } from './sharedObject.ts';
 
 export const Prot = { R: 1, W: 2, X: 4 } as const;
@@ -20,6 +21,10 @@ export class Vma {
   offset: number;
   /** What shared pages belong to; null for private memory. */
   object: SharedObject | null;
+  /** Private file areas: the file's pages as others map them; it tells when they change. */
+  copied: SharedObject | null = null;
+  /** The address space that this is part of. */
+  mm: AddressSpace | null = null;
   /** A shared file mapping may get PROT_WRITE. */
   mayWrite = true;
   mayExec = true;
@@ -64,15 +69,19 @@ export class Vma {
     copy.wipeOnFork = this.wipeOnFork;
     copy.dontDump = this.dontDump;
     copy.name = this.name;
+    copy.mm = this.mm;
+    copy.copied = this.copied;
     this.file?.acquire();
     this.object?.addArea(copy);
+    this.copied?.addCopy(copy);
     return copy;
   }
 
   /** The area is no longer part of an address space. */
   drop(): void {
-    this.file?.release();
     this.object?.removeArea(this);
+    this.copied?.removeCopy(this);
+    this.file?.release();
   }
 
   /** Whether `next`, which starts where this ends, could be one area with it. */
