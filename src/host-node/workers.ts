@@ -131,7 +131,12 @@ export class NodeWorkers implements Workers {
 
   #hand(port: MessagePort): void {
     const message: TranslatorMessage = { type: 'port', port };
-    this.#translator!.postMessage(message, [port]);
+    try {
+      this.#translator!.postMessage(message, [port]);
+    } catch (error) {
+      // The worker at its other end has been retired meanwhile: nobody asks through it any more.
+      if ((error as Error).name !== 'DataCloneError') throw error;
+    }
   }
 
   /** `kept`: where translations are kept (keptTranslations.ts); null: nowhere. */
