@@ -3,7 +3,8 @@ import type { IrBuilder, Value } from '../ir/builder.ts';
 import { defineHelpers } from '../ir/helpers.ts';
 import type { Lift, Lifter } from './context.ts';
 import { beginMmx, joinLow, readVector, shuffleLanes, words, writeLow, writeMmx, zeroVector } from './sseCommon.ts';
-import { fromBits, isExact, orExact, orExactNan, readFloat, toBits } from './sseFloat.ts';
+import { anyDenormal, anyNan, anyOdd, toBits } from './sseDoubt.ts';
+import { fromBits, orExact, orExactFloat, readFloat } from './sseFloat.ts';
 
 defineHelpers({
   f32ToF64: 'i:l', f64ToF32: 'l:i', f32x2ToF64x2: 'v:v', f64x2ToF32x2: 'v:v',
@@ -18,7 +19,7 @@ function liftFromInteger(shape: 'f32' | 'f64'): Lifter {
     let result = b.op(`${shape}.convert_${long ? 'i64' : 'i32'}_s`, v);
     if (long || shape === 'f32') {
       const name = `${long ? 'i64' : 'i32'}To${shape.toUpperCase()}`;
-      result = orExact(c, shape, result, isExact(b), () => fromBits(b, shape, c.callHelper(name, v)));
+      result = orExact(c, shape, result, [], () => fromBits(b, shape, c.callHelper(name, v)));
     }
     writeLow(c, 0, result);
   };
@@ -32,9 +33,8 @@ function liftToInteger(shape: 'f32' | 'f64', truncate: boolean): Lifter {
     const limit = size === 8 ? 2 ** 63 : 2 ** 31;
     const fits = b.op(`${shape}.lt`, b.op(`${shape}.abs`, rounded), shape === 'f32' ? b.f32(limit) : b.f64(limit));
     const plain = b.op(`${int}.trunc_sat_${shape}_s`, rounded);
-    const needed = b.op('i32.or', isExact(b), b.op('i32.eqz', fits));
     const name = `${shape}To${int.toUpperCase()}`;
-    c.write(0, orExact(c, int, plain, needed, () => c.callHelper(name, toBits(b, shape, x), b.i32(truncate ? 1 : 0))));
+    c.write(0, orExact(c, int, plain, [b.op('i32.eqz', fits)], () => c.callHelper(name, toBits(b, shape, x), b.i32(truncate ? 1 : 0))));
   };
 }
 
@@ -42,27 +42,32 @@ function liftToInteger(shape: 'f32' | 'f64', truncate: boolean): Lifter {
 function liftScalarFloat(from: 'f32' | 'f64'): Lifter {
   return (c) => {
     const b = c.b, x = readFloat(c, from, 1);
+    const denormal = anyDenormal(b, from, x);
     if (from === 'f32') {
-      writeLow(c, 0, orExactNan(c, 'f64', b.op('f64.promote_f32', x), () => c.callHelper('f32ToF64', toBits(b, from, x))));
+      const wide = b.op('f64.promote_f32', x);
+      writeLow(c, 0, orExactFloat(c, 'f64', wide, [anyNan(b, 'f64', wide), denormal], () => c.callHelper('f32ToF64', toBits(b, from, x))));
     } else {
-      writeLow(c, 0, orExactNan(c, 'f32', b.op('f32.demote_f64', x), () => c.callHelper('f64ToF32', toBits(b, from, x))));
+      const narrow = b.op('f32.demote_f64', x);
+      writeLow(c, 0, orExactFloat(c, 'f32', narrow, [anyOdd(b, 'f32', narrow), denormal], () => c.callHelper('f64ToF32', toBits(b, from, x))));
     }
   };
 }
 
 function liftCvtps2pd(c: Lift): void {
   const b = c.b, x = readVector(c, 1);
-  c.setXmm(0, orExactNan(c, 'f64x2', b.op('f64x2.promote_low_f32x4', x), () => c.callHelper('f32x2ToF64x2', x)));
+  const wide = b.op('f64x2.promote_low_f32x4', x), doubts = [anyNan(b, 'f64x2', wide), anyDenormal(b, 'f32x4', joinLow(b, x, x))];
+  c.setXmm(0, orExact(c, 'v128', wide, doubts, () => c.callHelper('f32x2ToF64x2', x)));
 }
 
 function liftCvtpd2ps(c: Lift): void {
   const b = c.b, x = readVector(c, 1);
-  c.setXmm(0, orExactNan(c, 'f32x4', b.op('f32x4.demote_f64x2_zero', x), () => c.callHelper('f64x2ToF32x2', x)));
+  const narrow = b.op('f32x4.demote_f64x2_zero', x), doubts = [anyOdd(b, 'f32x4', joinLow(b, narrow, narrow)), anyDenormal(b, 'f64x2', x)];
+  c.setXmm(0, orExact(c, 'v128', narrow, doubts, () => c.callHelper('f64x2ToF32x2', x)));
 }
 
 function int32ToFloat32(c: Lift, v: Value): Value {
   const b = c.b;
-  return orExact(c, 'v128', b.op('f32x4.convert_i32x4_s', v), isExact(b), () => c.callHelper('i32x4ToF32x4', v));
+  return orExact(c, 'v128', b.op('f32x4.convert_i32x4_s', v), [], () => c.callHelper('i32x4ToF32x4', v));
 }
 
 function liftCvtdq2ps(c: Lift): void {
@@ -80,9 +85,8 @@ function toInt32(c: Lift, shape: 'f32x4' | 'f64x2', x: Value, truncate: boolean)
   const limit = shape === 'f32x4' ? words(b, 0x4f000000) : b.v128(0, 0x41e00000, 0, 0x41e00000);
   const fits = b.op(`${shape === 'f32x4' ? 'i32x4' : 'i64x2'}.all_true`, b.op(`${shape}.lt`, b.op(`${shape}.abs`, rounded), limit));
   const plain = b.op(shape === 'f32x4' ? 'i32x4.trunc_sat_f32x4_s' : 'i32x4.trunc_sat_f64x2_s_zero', rounded);
-  const needed = b.op('i32.or', isExact(b), b.op('i32.eqz', fits));
   const name = shape === 'f32x4' ? 'f32x4ToI32x4' : 'f64x2ToI32x2';
-  return orExact(c, 'v128', plain, needed, () => c.callHelper(name, x, b.i32(truncate ? 1 : 0)));
+  return orExact(c, 'v128', plain, [b.op('i32.eqz', fits)], () => c.callHelper(name, x, b.i32(truncate ? 1 : 0)));
 }
 
 function liftPackedToInt(shape: 'f32x4' | 'f64x2', truncate: boolean): Lifter {

@@ -1,9 +1,9 @@
 /**
  * SSE arithmetic on binary32 and binary64.
  *
- * The plain result is computed with WebAssembly's operator. When it is a NaN (x86 has its own payload rules) or the program
- * has touched MXCSR (Cpu.sseExact), the helper of the same operation computes it again with rounding mode, flags and masks;
- * it leaves 1 in scratch word 0 when an exception is unmasked. docs/floating-point.md says when that is so.
+ * The plain result is computed with WebAssembly's operator. It stands while MXCSR is at its default with PE noted (Cpu.sseExact
+ * = 0) and neither operands nor result are in doubt (sseDoubt.ts). Otherwise the helper of the same operation computes it again
+ * with rounding mode, flags and masks; it leaves 1 in scratch word 0 when an exception is unmasked.
  */
 import type { IrBuilder, Value } from '../ir/builder.ts';
 import { defineHelpers } from '../ir/helpers.ts';
@@ -12,10 +12,8 @@ import { Cpu } from '../machine/cpuState.ts';
 import { Vector } from '../machine/exit.ts';
 import type { Lift, Lifter } from './context.ts';
 import { constantOf, readVector, shuffleLanes, words, writeLow } from './sseCommon.ts';
+import { anyDenormal, anyInfinite, anyNan, anyOdd, type FloatShape, isPacked, oddLanes, toBits } from './sseDoubt.ts';
 import { immMask } from './sseShuffle.ts';
-
-/** f32, f64: the low lane alone; f32x4, f64x2: packed. */
-export type FloatShape = 'f32' | 'f64' | 'f32x4' | 'f64x2';
 
 /** Type of a value of the shape in the fast path, and of its bits as helpers take them. */
 const valueType: Record<FloatShape, TypeName> = { f32: 'f32', f64: 'f64', f32x4: 'v128', f64x2: 'v128' };
@@ -34,10 +32,6 @@ defineHelpers({
   f32Reciprocal: 'i:i', f32x4Reciprocal: 'v:v', f32ReciprocalRoot: 'i:i', f32x4ReciprocalRoot: 'v:v',
 });
 
-function isPacked(shape: FloatShape): boolean {
-  return shape === 'f32x4' || shape === 'f64x2';
-}
-
 export function readFloat(c: Lift, shape: FloatShape, k: number): Value {
   if (shape === 'f32') return c.readF32(k);
   if (shape === 'f64') return c.readF64(k);
@@ -49,23 +43,10 @@ export function writeFloat(c: Lift, shape: FloatShape, k: number, v: Value): voi
   else writeLow(c, k, v);
 }
 
-/** A value as the bits a helper takes. */
-export function toBits(b: IrBuilder, shape: FloatShape, v: Value): Value {
-  if (shape === 'f32') return b.op('i32.reinterpret_f32', v);
-  if (shape === 'f64') return b.op('i64.reinterpret_f64', v);
-  return v;
-}
-
 export function fromBits(b: IrBuilder, shape: FloatShape, v: Value): Value {
   if (shape === 'f32') return b.op('f32.reinterpret_i32', v);
   if (shape === 'f64') return b.op('f64.reinterpret_i64', v);
   return v;
-}
-
-/** Non-zero when (a lane of) v is a NaN. */
-export function anyNan(b: IrBuilder, shape: FloatShape, v: Value): Value {
-  const ne = b.op(`${shape}.ne`, v, v);
-  return isPacked(shape) ? b.op('v128.any_true', ne) : ne;
 }
 
 /** Non-zero when the soft floats must be used. */
@@ -78,36 +59,47 @@ export function trapUnmasked(c: Lift): void {
   c.b.if(c.b.get(4, Cpu.scratch), () => c.trap(Vector.XM));
 }
 
-/** `plain`, or what `exact` computes instead when `needed` (i32) is not zero. */
-export function orExact(c: Lift, type: TypeName, plain: Value, needed: Value, exact: () => Value): Value {
+/** `plain`, or what `exact` computes instead: when flags must be looked at always, or one of `doubts` (i32) is not zero. */
+export function orExact(c: Lift, type: TypeName, plain: Value, doubts: readonly Value[], exact: () => Value): Value {
   const b = c.b, result = b.var(type, plain);
-  b.if(needed, () => {
+  b.block((done) => {
+    b.block((doubtful) => {
+      doubtful(isExact(b));
+      for (const doubt of doubts) doubtful(doubt);
+      done();
+    });
     b.setVar(result, exact());
     trapUnmasked(c);
   });
   return b.getVar(result);
 }
 
-/** As orExact, with a NaN as further reason. */
-export function orExactNan(c: Lift, shape: FloatShape, plain: Value, exact: () => Value): Value {
-  const b = c.b;
-  return orExact(c, valueType[shape], plain, b.op('i32.or', isExact(b), anyNan(b, shape, plain)), () => fromBits(b, shape, exact()));
+/** As orExact, for an operation that gives a value of the shape. */
+export function orExactFloat(c: Lift, shape: FloatShape, plain: Value, doubts: readonly Value[], exact: () => Value): Value {
+  return orExact(c, valueType[shape], plain, doubts, () => fromBits(c.b, shape, exact()));
 }
 
 function liftBinary(op: 'Add' | 'Sub' | 'Mul' | 'Div', shape: FloatShape): Lifter {
   const wasm = `${shape}.${op.toLowerCase()}`;
   return (c) => {
     const b = c.b, y = readFloat(c, shape, 1), x = readFloat(c, shape, 0);
-    const result = orExactNan(c, shape, b.op(wasm, x, y), () => c.callHelper(shape + op, toBits(b, shape, x), toBits(b, shape, y)));
-    writeFloat(c, shape, 0, result);
+    const plain = b.op(wasm, x, y);
+    const doubts = op === 'Add' || op === 'Sub' ? sumDoubts(b, shape, plain, x, y) : [anyOdd(b, shape, plain), anyDenormal(b, shape, x), anyDenormal(b, shape, y)];
+    writeFloat(c, shape, 0, orExactFloat(c, shape, plain, doubts, () => c.callHelper(shape + op, toBits(b, shape, x), toBits(b, shape, y))));
   };
 }
 
 function liftSqrt(shape: FloatShape): Lifter {
   return (c) => {
     const b = c.b, y = readFloat(c, shape, 1);
-    writeFloat(c, shape, 0, orExactNan(c, shape, b.op(`${shape}.sqrt`, y), () => c.callHelper(`${shape}Sqrt`, toBits(b, shape, y))));
+    const plain = b.op(`${shape}.sqrt`, y), doubts = [anyNan(b, shape, plain), anyDenormal(b, shape, y)];
+    writeFloat(c, shape, 0, orExactFloat(c, shape, plain, doubts, () => c.callHelper(`${shape}Sqrt`, toBits(b, shape, y))));
   };
+}
+
+/** Comparisons note IE for a NaN (a quiet one not always) and DE. */
+function compareDoubts(b: IrBuilder, shape: FloatShape, x: Value, y: Value): Value[] {
+  return [anyNan(b, shape, x), anyNan(b, shape, y), anyDenormal(b, shape, x), anyDenormal(b, shape, y)];
 }
 
 /** The second operand when the two are equal or unordered, which is what pmin and pmax give with exchanged operands. */
@@ -117,8 +109,8 @@ function liftMinMax(max: boolean, shape: FloatShape): Lifter {
     const plain = isPacked(shape)
       ? b.op(`${shape}.p${max ? 'max' : 'min'}`, y, x)
       : b.select(b.op(`${shape}.${max ? 'gt' : 'lt'}`, x, y), x, y);
-    const exact = () => fromBits(b, shape, c.callHelper(`${shape}MinMax`, toBits(b, shape, x), toBits(b, shape, y), b.i32(max ? 1 : 0)));
-    writeFloat(c, shape, 0, orExact(c, valueType[shape], plain, isExact(b), exact));
+    const exact = () => c.callHelper(`${shape}MinMax`, toBits(b, shape, x), toBits(b, shape, y), b.i32(max ? 1 : 0));
+    writeFloat(c, shape, 0, orExactFloat(c, shape, plain, compareDoubts(b, shape, x, y), exact));
   };
 }
 
@@ -151,15 +143,15 @@ function plainCompare(b: IrBuilder, shape: FloatShape, imm: Value, x: Value, y: 
 function liftCompare(shape: FloatShape): Lifter {
   return (c) => {
     const b = c.b, y = readFloat(c, shape, 1), x = readFloat(c, shape, 0), imm = c.imm(2);
-    const plain = plainCompare(b, shape, imm, x, y);
+    const plain = plainCompare(b, shape, imm, x, y), doubts = compareDoubts(b, shape, x, y);
     const exact = () => c.callHelper(`${shape}Compare`, toBits(b, shape, x), toBits(b, shape, y), b.op('i32.and', imm, b.i32(7)));
     if (isPacked(shape)) {
-      c.setXmm(0, orExact(c, 'v128', plain, isExact(b), exact));
+      c.setXmm(0, orExact(c, 'v128', plain, doubts, exact));
       return;
     }
     const zero = b.i32(0);
     const mask = shape === 'f32' ? b.op('i32.sub', zero, plain) : b.op('i64.extend_i32_s', b.op('i32.sub', zero, plain));
-    const result = orExact(c, shape === 'f32' ? 'i32' : 'i64', mask, isExact(b), exact);
+    const result = orExact(c, shape === 'f32' ? 'i32' : 'i64', mask, doubts, exact);
     writeLow(c, 0, result);
   };
 }
@@ -174,8 +166,13 @@ function liftCompareFlags(shape: 'f32' | 'f64', signal: boolean): Lifter {
     const parity = b.op('i32.shl', basicCompare(b, shape, 3, x, y), b.i32(2));
     const plain = b.op('i32.or', b.op('i32.or', carry, zero), parity);
     const exact = () => c.callHelper(`${shape}CompareFlags`, toBits(b, shape, x), toBits(b, shape, y), b.i32(signal ? 1 : 0));
-    c.putStatusFlags(orExact(c, 'i32', plain, isExact(b), exact));
+    c.putStatusFlags(orExact(c, 'i32', plain, compareDoubts(b, shape, x, y), exact));
   };
+}
+
+/** A sum that is tiny is exact. */
+function sumDoubts(b: IrBuilder, shape: FloatShape, sum: Value, x: Value, y: Value): Value[] {
+  return [anyInfinite(b, shape, sum), anyDenormal(b, shape, x), anyDenormal(b, shape, y)];
 }
 
 function liftHorizontal(op: 'Add' | 'Sub', shape: 'f32x4' | 'f64x2'): Lifter {
@@ -183,7 +180,7 @@ function liftHorizontal(op: 'Add' | 'Sub', shape: 'f32x4' | 'f64x2'): Lifter {
   return (c) => {
     const b = c.b, y = readVector(c, 1), x = c.xmm(0);
     const plain = b.op(`${shape}.${op.toLowerCase()}`, shuffleLanes(b, x, y, even), shuffleLanes(b, x, y, odd));
-    c.setXmm(0, orExactNan(c, shape, plain, () => c.callHelper(`${shape}Horizontal${op}`, x, y)));
+    c.setXmm(0, orExact(c, 'v128', plain, sumDoubts(b, shape, plain, x, y), () => c.callHelper(`${shape}Horizontal${op}`, x, y)));
   };
 }
 
@@ -192,7 +189,7 @@ function liftAddSub(shape: 'f32x4' | 'f64x2'): Lifter {
   return (c) => {
     const b = c.b, y = readVector(c, 1), x = c.xmm(0);
     const plain = b.op(`${shape}.add`, x, b.op('v128.xor', y, b.v128(signs[0]!, signs[1]!, signs[2]!, signs[3]!)));
-    c.setXmm(0, orExactNan(c, shape, plain, () => c.callHelper(`${shape}AddSub`, x, y)));
+    c.setXmm(0, orExact(c, 'v128', plain, sumDoubts(b, shape, plain, x, y), () => c.callHelper(`${shape}AddSub`, x, y)));
   };
 }
 
@@ -200,12 +197,12 @@ function liftDot(shape: 'f32x4' | 'f64x2'): Lifter {
   const lanes = shape === 'f32x4' ? 4 : 2;
   return (c) => {
     const b = c.b, y = readVector(c, 1), x = c.xmm(0), imm = c.imm(2);
-    const products = b.op('v128.and', b.op(`${shape}.mul`, x, y), immMask(b, b.op('i32.shr_u', imm, b.i32(4)), lanes));
+    const chosen = immMask(b, b.op('i32.shr_u', imm, b.i32(4)), lanes), products = b.op('v128.and', b.op(`${shape}.mul`, x, y), chosen);
     let sum = b.op(`${shape}.add`, products, shuffleLanes(b, products, products, lanes === 4 ? [1, 0, 3, 2] : [1, 0]));
     if (lanes === 4) sum = b.op('f32x4.add', sum, shuffleLanes(b, sum, sum, [2, 3, 0, 1]));
     const plain = b.op('v128.and', sum, immMask(b, imm, lanes));
-    const needed = b.op('i32.or', isExact(b), anyNan(b, shape, sum));
-    c.setXmm(0, orExact(c, 'v128', plain, needed, () => c.callHelper(`${shape}Dot`, x, y, imm)));
+    const odd = b.op('v128.any_true', b.op('v128.and', oddLanes(b, shape, products), chosen));
+    c.setXmm(0, orExact(c, 'v128', plain, [odd, ...sumDoubts(b, shape, sum, x, y)], () => c.callHelper(`${shape}Dot`, x, y, imm)));
   };
 }
 
@@ -222,7 +219,8 @@ function liftRound(shape: FloatShape): Lifter {
       const mode = b.select(b.op('i32.and', imm, b.i32(4)), b.i32(0), b.op('i32.and', imm, b.i32(3)));
       b.if(b.op('i32.lt_u', mode, b.i32(2)), () => b.if(mode, set(1), set(0)), () => b.if(b.op('i32.eq', mode, b.i32(2)), set(2), set(3)));
     }
-    writeFloat(c, shape, 0, orExactNan(c, shape, b.getVar(result), () => c.callHelper(`${shape}Round`, toBits(b, shape, y), imm)));
+    const rounded = b.getVar(result);
+    writeFloat(c, shape, 0, orExactFloat(c, shape, rounded, [anyNan(b, shape, rounded)], () => c.callHelper(`${shape}Round`, toBits(b, shape, y), imm)));
   };
 }
 

@@ -5,6 +5,7 @@ import { MemFlag } from '../ir/ops.ts';
 import { Cpu, Gpr } from '../machine/cpuState.ts';
 import { Vector } from '../machine/exit.ts';
 import type { Lift, Lifter } from './context.ts';
+import { MXCSR_CONTROL, MXCSR_DEFAULT, MXCSR_PE } from '../machine/mxcsr.ts';
 import { beginMmx, joinLow, loadVector, readVector, shuffleLanes, writeLow, writeMmx, zeroVector } from './sseCommon.ts';
 
 /** 16 bytes between registers and memory. */
@@ -135,12 +136,12 @@ function maskAddress(c: Lift): Value {
   return b.op('i32.add', v, c.source.segmentBase(b, 'i32'));
 }
 
-/** Reserved bits: #GP. Any value, even the one there, makes the program one that may look at the exception flags. */
+/** Reserved bits: #GP. */
 function liftLdmxcsr(c: Lift): void {
   const b = c.b, v = c.read(0);
   b.if(b.op('i32.and', v, b.i32(~0xffff)), () => c.trap(Vector.GP));
   b.put(4, Cpu.mxcsr, v);
-  b.put(4, Cpu.sseExact, b.i32(1));
+  b.put(4, Cpu.sseExact, b.op('i32.ne', b.op('i32.and', v, b.i32(MXCSR_CONTROL | MXCSR_PE)), b.i32(MXCSR_DEFAULT | MXCSR_PE)));
 }
 
 function liftStmxcsr(c: Lift): void {

@@ -57,9 +57,9 @@ export const Cpu = {
   ymmHigh: 0x300,
   mxcsr: 0x400,
   /**
-   * u32. 0: MXCSR is at its reset value as far as the program can tell, SSE arithmetic uses WebAssembly's operators and notes
-   * no exception flags. 1: every operation goes through the soft floats of src/helpers, which obey and update MXCSR.
-   * ldmxcsr sets it; so do fxrstor, xrstor and the kernel (sigreturn, ptrace) when they put another MXCSR. execve clears it. See docs/floating-point.md.
+   * u32. 0: MXCSR's control bits are at their default and PE is noted: SSE arithmetic uses WebAssembly's operators where nothing
+   * else can be to note. 1: every operation goes through src/helpers, which obey and update MXCSR. Follows from MXCSR
+   * (mxcsr.ts); whoever writes that writes this. See docs/floating-point.md.
    */
   sseExact: 0x404,
   /** u64, always 0: the register an address without base or index reads. */

@@ -5,6 +5,7 @@
 import { Cpu, Eflags, Seg } from '../../src/machine/cpuState.ts';
 import { Access, Exit, Vector } from '../../src/machine/exit.ts';
 import { BIAS, CPU_AREA, PAGE_SHIFT, PERMISSION_TABLE, Perm } from '../../src/machine/memoryLayout.ts';
+import { sseExactFor } from '../../src/machine/mxcsr.ts';
 import { Area, DEFAULT_CODE_OFFSET, type OracleCase, type OracleResult, OracleState, type Patch, seededData, St } from '../oracle/oracle.ts';
 
 const KEPT = Eflags.STATUS | Eflags.DF | Eflags.FIXED | Eflags.IF;
@@ -89,7 +90,7 @@ export class Guest {
     }
     this.bytes.set(s.bytes.subarray(St.xmm, St.xmm + (long ? 256 : 128)), at + Cpu.xmm);
     v.setUint32(at + Cpu.mxcsr, s.mxcsr, true);
-    v.setUint32(at + Cpu.sseExact, exact || s.mxcsr !== 0x1f80 ? 1 : 0, true);
+    v.setUint32(at + Cpu.sseExact, exact ? 1 : sseExactFor(s.mxcsr), true);
   }
 
   /** `status` = the six status flags, the lazy ones evaluated. */

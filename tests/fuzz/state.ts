@@ -68,7 +68,8 @@ function segmentBase(mode: 32 | 64, random: Random): number {
 }
 
 export function randomMxcsr(random: Random): number {
-  if (random.chance(0.5)) return 0x1f80;
+  // With PE noted: the plain operations. Other flags hide what is not noted.
+  if (random.chance(0.6)) return 0x1f80 | (random.chance(0.7) ? 0x20 : 0) | (random.chance(0.2) ? random.below(64) : 0);
   // Rounding mode, sticky flags, FTZ, DAZ; exceptions unmasked rarely.
   let value = 0x1f80 | (random.below(4) << 13) | (random.chance(0.5) ? 0 : random.below(64));
   if (random.chance(0.2)) value |= 0x8000;

@@ -38,6 +38,9 @@ export const BUSY: u32 = 0x8000;
 
 export const MXCSR_DAZ: u32 = 0x40;
 export const MXCSR_FTZ: u32 = 0x8000;
+/** All that is not a flag, and its value at process start. */
+export const MXCSR_CONTROL: u32 = 0xffc0;
+export const MXCSR_DEFAULT: u32 = 0x1f80;
 
 // Rounding modes, the same two bits in both.
 export const RC_NEAREST: u32 = 0;

@@ -4,7 +4,7 @@
 import {
   addUnpacked, begin, BIAS, divUnpacked, flags, mulUnpacked, raise, resSign, rounding, setResult, sqrtUnpacked,
 } from './core';
-import { DE, IE, MXCSR, MXCSR_DAZ, MXCSR_FTZ, PE, SCRATCH, UE, ZE } from './layout';
+import { DE, IE, MXCSR, MXCSR_CONTROL, MXCSR_DAZ, MXCSR_DEFAULT, MXCSR_FTZ, PE, SCRATCH, SSE_EXACT, UE, ZE } from './layout';
 import { masked, overflowed, packF32, packF64, roundToInteger, setMasks } from './pack';
 
 export const OP_ADD: i32 = 0;
@@ -42,12 +42,19 @@ export function inexactNoted(cpu: usize): bool {
   return (load<u32>(cpu, MXCSR) & PE) != 0;
 }
 
+/** What SSE_EXACT is at a value of MXCSR: 0 when the control bits are at their default and PE is noted. */
+export function exactFor(mx: u32): u32 {
+  return u32((mx & (MXCSR_CONTROL | PE)) != (MXCSR_DEFAULT | PE));
+}
+
 /** Adds the flags to MXCSR; scratch word 0 becomes 1 when one of them is unmasked, else 0. */
 export function finish(cpu: usize): void {
   let f = flags & 0x3f;
   // An unmasked invalid, denormal or divide-by-zero is reported before any lane is computed (SDM vol. 1, 11.5.3).
   if ((f & 7 & ~masked) != 0) f &= 7;
-  store<u32>(cpu, load<u32>(cpu, MXCSR) | f, MXCSR);
+  const mx = load<u32>(cpu, MXCSR) | f;
+  store<u32>(cpu, mx, MXCSR);
+  store<u32>(cpu, exactFor(mx), SSE_EXACT);
   store<u32>(cpu, u32((f & ~masked) != 0), SCRATCH);
 }
 

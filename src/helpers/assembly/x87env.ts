@@ -4,6 +4,7 @@ import {
   BUSY, ES, MXCSR, SSE_EXACT, X87_CONTROL, X87_FDP, X87_FIP, X87_FOP, X87_REG, X87_STATUS, X87_TAG, X87_TOP,
   XMM,
 } from './layout';
+import { exactFor } from './soft';
 import { classOf, FINITE, isDenormal, ZERO } from './x87number';
 
 /** Selectors in the CPU state, and its mode. */
@@ -190,8 +191,7 @@ function loadX87(cpu: usize, at: usize, wide: i32): void {
   }
 }
 function setMxcsr(cpu: usize, mxcsr: u32): void {
-  // ld.so saves and restores around every lazy binding: the same value again says nothing about the program.
-  if (mxcsr != load<u32>(cpu, MXCSR)) store<u32>(cpu, 1, SSE_EXACT);
+  store<u32>(cpu, exactFor(mxcsr), SSE_EXACT);
   store<u32>(cpu, mxcsr, MXCSR);
 }
 

@@ -1,5 +1,6 @@
 import { putU32, getU16, getU32, putU16 } from '../../abi/layout.ts';
 import { Cpu } from '../../machine/cpuState.ts';
+import { sseExactFor } from '../../machine/mxcsr.ts';
 import type { Registers } from './registers.ts';
 
 /** What fxsave writes, and after it the xsave header as Linux lays both into a signal frame (arch/x86/kernel/fpu/signal.c). */
@@ -23,10 +24,8 @@ export function initFpu(regs: Registers): void {
   setMxcsr(regs, 0x1f80);
 }
 
-/** The engine takes the exact path of SSE arithmetic once MXCSR is not what it was (docs/floating-point.md); 0 = a fresh CPU state. */
 function setMxcsr(regs: Registers, value: number): void {
-  const old = regs.u32(Cpu.mxcsr);
-  if (value !== old && old !== 0) regs.setU32(Cpu.sseExact, 1);
+  regs.setU32(Cpu.sseExact, sseExactFor(value));
   regs.setU32(Cpu.mxcsr, value);
 }
 
