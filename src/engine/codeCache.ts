@@ -10,7 +10,7 @@ import {
   BIAS, CODE_PAGE_TABLE, CPU_AREA, JUMP_CACHE, MAX_THREADS_PER_PROCESS, PERMISSION_TABLE, Perm, RECORD_ARENA, RECORD_ARENA_END,
 } from '../machine/memoryLayout.ts';
 import { EngineField } from '../machine/codeLayout.ts';
-import { flagsAfter } from './interpreter/fastBranch.ts';
+import { flagsAfter } from './interpreter/knownFlags.ts';
 import type { DecodedRuns } from './decodedRuns.ts';
 import { RecordWriter, type CaseTable } from './record.ts';
 

@@ -2,8 +2,7 @@ import { BASE_RIP, Kind, type Instruction } from '../isa/instruction.ts';
 import { Field } from '../ir/ops.ts';
 import { Cpu, Seg } from '../machine/cpuState.ts';
 import { EngineField, RECORD_SIZE } from '../machine/codeLayout.ts';
-import { conditionOfRow, mnemonics } from '../isa/mnemonics.ts';
-import { fastBranchKey } from './interpreter/fastBranch.ts';
+import { FIRST_KNOWN_KEY, knownFlagsKey, readsFlags } from './interpreter/knownFlags.ts';
 import { AddressCase, caseKey, FIRST_ADDRESS_CASE, Form, formOf, memoryOperand } from './interpreter/cases.ts';
 
 /** The case numbers of the interpreter module by key, from its `cases` section. */
@@ -11,6 +10,8 @@ export class CaseTable {
   private section: ArrayBuffer | null;
   /** Made when it is asked for: a program all of whose code was decoded before does not need it. */
   private byKey: Uint16Array = new Uint16Array(0);
+  /** Cases that expect certain flags. */
+  private readonly afterFlags = new Map<number, number>();
 
   constructor(section: ArrayBuffer) {
     this.section = section;
@@ -19,8 +20,11 @@ export class CaseTable {
   private fill(section: ArrayBuffer): void {
     const count = section.byteLength / 6;
     const keys = new Uint32Array(section, 0, count), cases = new Uint16Array(section, count * 4, count);
-    const byKey = new Uint16Array(count > 0 ? keys[count - 1]! + 1 : 0);
-    for (let k = 0; k < count; k++) byKey[keys[k]!] = cases[k]!;
+    const byKey = new Uint16Array(FIRST_KNOWN_KEY);
+    for (let k = 0; k < count; k++) {
+      if (keys[k]! < FIRST_KNOWN_KEY) byKey[keys[k]!] = cases[k]!;
+      else this.afterFlags.set(keys[k]!, cases[k]!);
+    }
     this.byKey = byKey;
     this.section = null;
   }
@@ -30,9 +34,15 @@ export class CaseTable {
     if (this.section !== null) this.fill(this.section);
     return key < this.byKey.length ? this.byKey[key]! : 0;
   }
+
+  /** The case of `i` after flags of the kind `ccOp` (-1: unknown). */
+  of(i: Instruction, form: number, ccOp: number): number {
+    const general = this.get(caseKey(i, form));
+    if (general === 0 || ccOp < 0 || !readsFlags(i)) return general;
+    return this.afterFlags.get(knownFlagsKey(i, form, ccOp)) ?? general;
+  }
 }
 
-const JCC = mnemonics.indexOf('jcc');
 const registerFields = [Field.r0, Field.r1, Field.r2, Field.r3];
 
 /** Turns decoded instructions into the interpreter's records, in a buffer of its own. */
@@ -75,7 +85,7 @@ export class RecordWriter {
   instruction(i: Instruction, rip: number, segmentBases: number, ccOp: number): boolean {
     const memory = memoryOperand(i);
     if (memory < 0) {
-      const caseId = this.plainCase(i, ccOp);
+      const caseId = this.cases.of(i, -1, ccOp);
       if (caseId === 0) return false;
       const at = this.next(caseId, rip);
       this.operands(at, i, rip);
@@ -86,7 +96,7 @@ export class RecordWriter {
     const segmented = !addressOnly && ((segmentBases >> i.memSegment) & 1) !== 0;
     const form = formOf(i, segmented, rip + i.length + i.disp);
     if (form >= 0) {
-      const caseId = this.cases.get(caseKey(i, form));
+      const caseId = this.cases.of(i, form, ccOp);
       if (caseId !== 0) {
         const at = this.next(caseId, rip);
         this.operands(at, i, rip);
@@ -94,22 +104,13 @@ export class RecordWriter {
         return true;
       }
     }
-    const caseId = this.cases.get(caseKey(i, Form.base64));
+    const caseId = this.cases.of(i, Form.base64, ccOp);
     if (caseId === 0) return false;
     this.addressRecord(i, rip, segmented);
     const at = this.next(caseId, rip);
     this.operands(at, i, rip);
     this.halves[(at + Field.base) >> 1] = EngineField.ea;
     return true;
-  }
-
-  /** Of an instruction without memory operand; `ccOp` as flagsAfter() knows it. */
-  private plainCase(i: Instruction, ccOp: number): number {
-    if (i.mnemonic === JCC && ccOp >= 0) {
-      const fast = this.cases.get(fastBranchKey(conditionOfRow[i.row]!, ccOp));
-      if (fast !== 0) return fast;
-    }
-    return this.cases.get(caseKey(i, -1));
   }
 
   private addressRecord(i: Instruction, rip: number, segmented: boolean): void {

@@ -125,6 +125,8 @@ const machine: readonly (readonly [name: string, signature: string, effect: Effe
   ['cond', ':i', 'state'],
   // imm = one bit of Eflags.STATUS; 0 or 1
   ['flag', ':i', 'state'],
+  // the interpreter's: the flags are of this kind and size (imm = Cpu.ccOp), or the general case does it all
+  ['expectFlags', ':', 'check'],
   // the six status flags in EFLAGS positions
   ['statusFlags', ':i', 'state'], ['putStatusFlags', 'i:', 'put'],
   // structure. if..else..end; loop..end (falls out at its end); continue = back to the innermost `loop` start; imm = depth

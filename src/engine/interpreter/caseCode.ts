@@ -31,9 +31,24 @@ export interface CaseEnd {
   leave(code: Code): void;
   /** Jumps count this local down to leave now and then; -1 = not. */
   fuel: number;
-  /** To the record after this one, and along its link, where cases share code for that. */
-  next?(code: Code): void;
-  taken?(code: Code): void;
+  /** What cases of the loop share. */
+  shared?: SharedEnds;
+}
+
+/** Places of the loop where cases go on: with them the cases themselves contain no calls, and V8 keeps their values in registers. */
+export interface SharedEnds {
+  /** Label: the case's function does the instruction, of which nothing has been done yet. */
+  whole: number;
+  /** Label: the record after this one. */
+  next: number;
+  /** Label: along the record's link. */
+  taken: number;
+  /** To the guest address on the stack. */
+  indirect(code: Code): void;
+  /** Leaves for the guest address on the stack. */
+  leaveAt(code: Code, kind: number): void;
+  /** To the address of 64 bits on the stack, which cannot be jumped to. */
+  wild(code: Code): void;
 }
 
 /** What every part of a case's code needs: the functions it calls, how it ends, and the ways out to the dispatcher. */
@@ -51,7 +66,9 @@ export class CaseCode {
     code.mem(op, field);
   }
 
+  /** Of an instruction that has changed nothing yet (or, `after`, is over). */
   trap(code: Code, vector: number, after: boolean): void {
+    if (this.end.shared && !after) return code.br(this.end.shared.whole);
     code.get(CPU);
     code.i32(vector);
     this.field(code, after ? Field.rip + RECORD_SIZE : Field.rip);
@@ -61,6 +78,10 @@ export class CaseCode {
 
   /** rip = what `target` puts on the stack, then leave. */
   leaveAt(code: Code, kind: number, target: () => void): void {
+    if (this.end.shared) {
+      target();
+      return this.end.shared.leaveAt(code, kind);
+    }
     code.get(CPU);
     code.get(RECORD);
     target();

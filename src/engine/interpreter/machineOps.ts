@@ -73,6 +73,13 @@ export const machineOps: Record<string, (t: CaseCode, e: BodyEmitter, row: numbe
     if (cc & 1) e.code.op('i32.eqz');
   },
   flag: (t, e, row) => { e.code.get(CPU); e.code.call(t.run.flags[e.ir.imm[row]!]!); },
+  expectFlags: (t, e, row) => {
+    e.code.get(CPU);
+    e.code.mem('i32.load', Cpu.ccOp, 2);
+    e.code.i32(e.ir.imm[row]!);
+    e.code.op('i32.ne');
+    e.code.brIf(t.end.shared!.whole);
+  },
   statusFlags: (t, e) => { e.code.get(CPU); e.code.call(t.run.statusFlags); },
   putStatusFlags: (_t, e, row) => {
     e.code.get(CPU);
@@ -109,6 +116,10 @@ export const machineOps: Record<string, (t: CaseCode, e: BodyEmitter, row: numbe
   call: (t, e) => linked(t, e),
   branch: (t, e, row) => {
     e.value(e.ir.a[row]!);
+    if (t.end.shared) {
+      e.code.brIf(t.end.shared.taken);
+      return goNext(t, e.code);
+    }
     e.code.if();
     linked(t, e);
     e.code.end();

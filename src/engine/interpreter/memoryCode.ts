@@ -30,6 +30,15 @@ export function check(t: CaseCode, e: BodyEmitter, addr: number, bytes: number, 
   code.set(a);
   // #GP of a misaligned operand comes before any page fault.
   if (aligned) checkAligned(t, e, a);
+  if (t.end.shared) testEach(e, a, wide, aligned ? 1 : bytes, access, t.end.shared.whole);
+  else testAll(t, e, a, wide, aligned ? 1 : bytes, access);
+  if (wide >= 0) e.giveBack(WasmType.i64, wide);
+  return a;
+}
+
+/** Whether the page's permissions lack `access`. */
+function lacksPermission(e: BodyEmitter, a: number, access: number): void {
+  const { code } = e;
   code.get(a);
   code.i32(12);
   code.op('i32.shr_u');
@@ -38,26 +47,54 @@ export function check(t: CaseCode, e: BodyEmitter, addr: number, bytes: number, 
   code.op('i32.and');
   if (access === 1 || access === 2) code.op('i32.eqz');
   else { code.i32(access); code.op('i32.ne'); }
-  if (long) {
+}
+
+/** Whether an access of `bytes` leaves its page. */
+function leavesPage(e: BodyEmitter, a: number, bytes: number): void {
+  const { code } = e;
+  code.get(a);
+  code.i32(0xfff);
+  code.op('i32.and');
+  code.i32(0x1000 - bytes);
+  code.op('i32.gt_u');
+}
+
+/** A branch for each reason to refuse: nearly never taken, each is one instruction with its comparison. */
+function testEach(e: BodyEmitter, a: number, wide: number, bytes: number, access: number, refused: number): void {
+  const { code } = e;
+  if (wide >= 0) {
+    code.get(wide);
+    code.get(a);
+    code.op('i64.extend_i32_u');
+    code.op('i64.ne');
+    code.brIf(refused);
+  }
+  if (bytes > 1) {
+    leavesPage(e, a, bytes);
+    code.brIf(refused);
+  }
+  lacksPermission(e, a, access);
+  code.brIf(refused);
+}
+
+/** One branch, to the slow half of the test. */
+function testAll(t: CaseCode, e: BodyEmitter, a: number, wide: number, bytes: number, access: number): void {
+  const { code } = e;
+  lacksPermission(e, a, access);
+  if (wide >= 0) {
     code.get(wide);
     code.i64(32, 0);
     code.op('i64.shr_u');
     code.op('i32.wrap_i64');
     code.op('i32.or');
   }
-  if (bytes > 1 && !aligned) {
-    code.get(a);
-    code.i32(0xfff);
-    code.op('i32.and');
-    code.i32(0x1000 - bytes);
-    code.op('i32.gt_u');
+  if (bytes > 1) {
+    leavesPage(e, a, bytes);
     code.op('i32.or');
   }
   code.if();
   callSlow(t, e, a, wide, () => code.i32(bytes), access);
   code.end();
-  if (wide >= 0) e.giveBack(WasmType.i64, wide);
-  return a;
 }
 
 function callSlow(t: CaseCode, e: BodyEmitter, a: number, wide: number, bytes: () => void, access: number): void {
@@ -128,6 +165,7 @@ function checkAligned(t: CaseCode, e: BodyEmitter, a: number): void {
   code.get(a);
   code.i32(15);
   code.op('i32.and');
+  if (t.end.shared) return code.brIf(t.end.shared.whole);
   code.if();
   t.trap(code, Vector.GP, false);
   code.end();

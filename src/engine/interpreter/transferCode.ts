@@ -29,7 +29,7 @@ export function poll(t: CaseCode, code: Code, target: () => void): void {
 }
 
 export function goNext(t: CaseCode, code: Code): void {
-  if (t.end.next) return t.end.next(code);
+  if (t.end.shared) return code.br(t.end.shared.next);
   code.get(RECORD);
   code.i32(RECORD_SIZE);
   code.op('i32.add');
@@ -38,7 +38,7 @@ export function goNext(t: CaseCode, code: Code): void {
 
 /** To the instruction's own target, through the link. */
 export function goLink(t: CaseCode, code: Code, link: number, polled: boolean): void {
-  if (polled && t.end.taken) return t.end.taken(code);
+  if (polled && t.end.shared) return code.br(t.end.shared.taken);
   if (polled) poll(t, code, () => t.field(code, Field.imm));
   t.field(code, Field.link);
   code.tee(link);
@@ -52,8 +52,7 @@ export function goLink(t: CaseCode, code: Code, link: number, polled: boolean): 
 
 /** To a computed address. */
 export function goIndirect(t: CaseCode, e: BodyEmitter, addr: number): void {
-  const { code, ir } = e;
-  const a = e.borrow(WasmType.i32), link = e.borrow(WasmType.i32);
+  const { code, ir } = e, a = e.borrow(WasmType.i32);
   e.value(addr);
   if (ir.type[addr] === Type.i64) {
     const wide = e.borrow(WasmType.i64);
@@ -62,14 +61,30 @@ export function goIndirect(t: CaseCode, e: BodyEmitter, addr: number): void {
     code.op('i64.shr_u');
     code.op('i32.wrap_i64');
     code.if();
-    t.leaveFault(code, Access.execute, () => code.get(wide), () => { code.get(wide); code.op('i32.wrap_i64'); });
+    leaveWild(t, code, wide);
     code.end();
     code.get(wide);
     code.op('i32.wrap_i64');
     e.giveBack(WasmType.i64, wide);
   }
-  code.set(a);
-  poll(t, code, () => code.get(a));
+  if (t.end.shared) t.end.shared.indirect(code);
+  else {
+    code.set(a);
+    poll(t, code, () => code.get(a));
+    goLookup(t, e, a);
+  }
+  e.giveBack(WasmType.i32, a);
+}
+
+function leaveWild(t: CaseCode, code: Code, wide: number): void {
+  code.get(wide);
+  if (t.end.shared) return t.end.shared.wild(code);
+  code.op('drop');
+  t.leaveFault(code, Access.execute, () => code.get(wide), () => { code.get(wide); code.op('i32.wrap_i64'); });
+}
+
+function goLookup(t: CaseCode, e: BodyEmitter, a: number): void {
+  const { code } = e, link = e.borrow(WasmType.i32);
   code.get(a);
   code.call(t.run.lookup);
   code.tee(link);
@@ -79,11 +94,12 @@ export function goIndirect(t: CaseCode, e: BodyEmitter, addr: number): void {
   code.end();
   code.get(link);
   t.end.goOn(code);
-  e.giveBack(WasmType.i32, a); e.giveBack(WasmType.i32, link);
+  e.giveBack(WasmType.i32, link);
 }
 
 /** Case.region: calls the translation, goes on where it left off; -1 = at Cpu.rip with the instruction's own record. */
 export function enterRegion(t: CaseCode, e: BodyEmitter): void {
+  if (t.end.shared) return e.code.br(t.end.shared.whole);
   const { code } = e, a = e.borrow(WasmType.i32), link = e.borrow(WasmType.i32);
   const here = code.block(), foreign = code.block();
   t.field(code, Field.link);
