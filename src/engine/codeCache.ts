@@ -13,6 +13,7 @@ import { EngineField } from '../machine/codeLayout.ts';
 import { flagsAfter } from './interpreter/knownFlags.ts';
 import type { DecodedRuns } from './decodedRuns.ts';
 import { RecordWriter, type CaseTable } from './record.ts';
+import { type CodeRange, sameCode } from './translate/translation.ts';
 
 /** Instructions decoded in one go. */
 const MAX_RUN = 64;
@@ -156,15 +157,19 @@ export class CodeCache {
   }
 
   /**
-   * Makes `addr` lead into the translated region in place `slot` of the interpreter's table. `ranges`: the guest bytes it was
-   * made from, one a page; when one of them changes the entry is dropped like any record.
+   * Makes `addr` lead into a translated region: returns the place in the interpreter's table that is to hold it, of those from
+   * `firstPlace` on. `ranges`: the guest bytes it was made from, one a page; when one of them changes the entry is dropped like any
+   * record. -1: they have changed already, or all `most` places are taken.
    */
-  installRegion(addr: number, cpu: number, slot: number, ranges: readonly { first: number; bytes: Uint8Array }[]): void {
+  installRegion(addr: number, cpu: number, firstPlace: number, most: number, ranges: readonly CodeRange[]): number {
     this.lock(cpu);
-    const own = this.make(addr, cpu, MAX_RUN);
-    const at = own > 0 ? this.allocate((2 + ranges.length) * RECORD_SIZE) : 0;
-    if (at !== 0) {
-      const { words, halves } = this.pages, record = at;
+    this.makeRoom((2 * MAX_RUN + 8 + 2 * ranges.length) * RECORD_SIZE, cpu);
+    const { words, halves } = this.pages, number = words[Globals.regions >> 2]!;
+    const own = number < most && this.holds(ranges) ? this.make(addr, cpu, MAX_RUN) : 0;
+    const slot = own > 0 ? firstPlace + number : -1;
+    if (slot >= 0) {
+      words[Globals.regions >> 2] = number + 1;
+      const at = this.allocate((2 + ranges.length) * RECORD_SIZE), record = at;
       words.fill(0, record >> 2, (record + 2 * RECORD_SIZE) >> 2);
       words[(record + Field.rip) >> 2] = addr;
       words[(record + Field.link) >> 2] = slot;
@@ -176,6 +181,23 @@ export class CodeCache {
       this.remember(addr, record);
     }
     this.pages.unlock();
+    return slot;
+  }
+
+  /** The region in place `slot` is dropped when one of `ranges` changes, too. False: they have changed, or the region is not there. */
+  watchRegion(addr: number, cpu: number, slot: number, ranges: readonly CodeRange[]): boolean {
+    this.lock(cpu);
+    this.makeRoom(2 * ranges.length * RECORD_SIZE, cpu);
+    const record = this.regionRecord(addr), valid = record !== 0 && this.pages.words[(record + Field.link) >> 2] === slot && this.holds(ranges);
+    if (valid) for (const range of ranges) this.link(this.allocate(RECORD_SIZE), range.first >>> 12, range.first, range.first + range.bytes.length, record, 1);
+    this.pages.unlock();
+    return valid;
+  }
+
+  /** Whether the guest's code is that of `ranges`; from now on its changes are noticed. The lock is held. */
+  private holds(ranges: readonly CodeRange[]): boolean {
+    for (const { first } of ranges) this.pages.watch(first >>> 12);
+    return sameCode(this.pages.bytes, ranges);
   }
 
   /** Older records of the instruction at `addr` forward to `record`; not those of the run from `except` on, which the region itself falls back to. */
@@ -241,12 +263,8 @@ export class CodeCache {
     if (writer.count === 0) return 0;
     const crosses = end > (page + 1) * 4096;
     const size = (writer.count + 3) * RECORD_SIZE;
-    let at = this.allocate(size);
-    if (at === 0) {
-      this.flush(cpu);
-      this.pages.watch(page);
-      at = this.allocate(size);
-    }
+    if (this.makeRoom(size + 2 * RECORD_SIZE, cpu)) this.pages.watch(page);
+    const at = this.allocate(size);
     const records = at + RECORD_SIZE;
     this.pages.bytes.set(writer.bytes.subarray(0, writer.count * RECORD_SIZE), records);
     this.link(at, page, addr, end, records, writer.count);
@@ -346,6 +364,13 @@ export class CodeCache {
     }
   }
 
+  /** Drops everything when the arena has no `bytes` left: true. The lock is held. */
+  private makeRoom(bytes: number, cpu: number): boolean {
+    if (this.pages.words[Globals.arenaTop >> 2]! + bytes <= RECORD_ARENA_END) return false;
+    this.flush(cpu);
+    return true;
+  }
+
   private allocate(bytes: number): number {
     const { words } = this.pages, top = words[Globals.arenaTop >> 2]!;
     if (top + bytes > RECORD_ARENA_END) return 0;
@@ -359,11 +384,18 @@ export class CodeCache {
    */
   private lock(cpu: number): void {
     const { pages } = this;
-    if (pages.tryLock()) return;
+    if (pages.tryLock(cpu)) return;
     const inside = (cpu + EngineField.inside) >> 2;
     const before = Atomics.exchange(pages.words, inside, 0);
-    pages.lock();
+    pages.lock(cpu);
     Atomics.store(pages.words, inside, before);
+  }
+
+  /** Drops everything: records, regions and their places in the tables. Afterwards a new generation begins. */
+  dropAll(cpu: number): void {
+    this.lock(cpu);
+    this.flush(cpu);
+    this.pages.unlock();
   }
 
   /** Drops everything. The lock is held; all other threads of the process are called out of the interpreter first. */
@@ -383,6 +415,7 @@ export class CodeCache {
     }
     this.cache.fill(NO_ADDRESS);
     words[Globals.arenaTop >> 2] = RECORD_ARENA;
+    words[Globals.regions >> 2] = 0;
     Atomics.add(words, Globals.generation >> 2, 1);
     Atomics.add(words, Globals.regionsDropped >> 2, 1);
     Atomics.store(words, Globals.flushing >> 2, 0);
@@ -410,6 +443,11 @@ export class CodeCache {
       halves[record >> 1] = Case.goto;
     }
     this.pages.unlock();
+  }
+
+  /** The guest writes there: see CodePages.dropRange. */
+  dropRange(addr: number, length: number, cpu: number): void {
+    this.current().dropRange(addr, length, cpu);
   }
 
   get generation(): number { return this.pages.words[Globals.generation >> 2]!; }

@@ -15,6 +15,8 @@ const HEAD_COUNT = 0x4000;
 const FIRST_ENTRY = HEADS + HEAD_COUNT;
 const Entry = { next: 0, addr: 1, circumstances: 2, byteCount: 3, recordCount: 4, size: 5 } as const;
 const RECORD_WORDS = RECORD_SIZE / 4;
+/** Runs of one address that are kept: a program that makes code for ever does so at the same addresses. */
+const MOST_VERSIONS = 8;
 /** Address space; memory as far as it is used. */
 export const DECODED_RUNS_BYTES = 24 << 20;
 
@@ -58,6 +60,7 @@ export class DecodedRuns {
   /** `records` are as decoded, without links. */
   add(addr: number, circumstances: number, code: Uint8Array, at: number, byteCount: number, records: Int32Array, recordCount: number): void {
     const { words, bytes } = this;
+    if (this.versions(addr) >= MOST_VERSIONS) return;
     const codeWords = (byteCount + 3) >> 2, count = recordCount * RECORD_WORDS, size = Entry.size + codeWords + count;
     if (words[TOP]! + size > words.length) return;
     const entry = Atomics.add(words, TOP, size);
@@ -79,6 +82,14 @@ export class DecodedRuns {
       words[entry + Entry.next] = old;
       if (Atomics.compareExchange(words, head, old, entry) === old) return;
     }
+  }
+
+  private versions(addr: number): number {
+    let count = 0;
+    for (let entry = Atomics.load(this.words, headOf(addr)); entry !== 0; entry = this.words[entry + Entry.next]!) {
+      if (this.words[entry + Entry.addr] === (addr | 0)) count++;
+    }
+    return count;
   }
 
   /** The interpreter's cases in the records of all entries. */

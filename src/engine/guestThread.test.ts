@@ -5,13 +5,14 @@ import { CodePages } from '../machine/codePages.ts';
 import { Access, Exit, Vector } from '../machine/exit.ts';
 import { BIAS, Perm, RECORD_ARENA_END } from '../machine/memoryLayout.ts';
 import { instantiateHelpers } from '../helpers/testing/instance.ts';
+import { MAX_REGIONS } from './regions.ts';
 import { TestGuest } from './testing/testGuest.ts';
 
 let helpers: Uint8Array<ArrayBuffer>;
 beforeAll(async () => { helpers = (await instantiateHelpers()).bytes; });
 
 const CODE = 0x10000, DATA = 0x20000;
-const RAX = 0, RCX = 1, RSP = 4, RSI = 6, RDI = 7;
+const RAX = 0, RCX = 1, RDX = 2, RBX = 3, RSP = 4, RSI = 6, RDI = 7, R8 = 8, R9 = 9;
 
 function guest(mode: 32 | 64, hex: string, permission?: number): TestGuest {
   const g = new TestGuest(mode, helpers);
@@ -222,6 +223,67 @@ describe('guest thread', () => {
     g.run();
     expect([g.gpr(RAX), g.gpr(RCX), g.u32(Cpu.exitReason)]).toEqual([1600n, 0n, Exit.trap]);
     expect(words[Globals.generation >> 2]).toBeGreaterThan(0);
+  });
+
+  test('a function that is changed while a call of it, two direct calls up, is in its translation', () => {
+    // main: call A; add r9d,eax; dec ebx; jnz main; hlt     A, B: too long to be taken in
+    const g = guest(64, 'e8fb0f0000 4101c1 ffcb 75f4 f4'), nops = '90'.repeat(45), all = Perm.R | Perm.W | Perm.X;
+    // A: call B; mov eax,1; ret     B: call rdx; ret     C: dec edi; jnz over; mov [r8],sil; over: ret
+    g.code(CODE + 0x1000, `${nops} e8ce0f0000 b801000000 c3`, all);
+    g.code(CODE + 0x2000, `${nops} ffd2 c3`);
+    g.code(CODE + 0x3000, 'ffcf 7503 418830 c3');
+    const calls = 40_000, changed = 30_000;
+    for (const [register, value] of [[RDX, CODE + 0x3000], [RBX, calls], [RDI, changed], [R8, CODE + 0x1033], [RSI, 5], [R9, 0]] as const) g.setGpr(register, value);
+    g.run();
+    expect(g.gpr(R9)).toBe(BigInt(changed - 1 + 5 * (calls - changed + 1)));
+  });
+
+  test('places of regions are used again when all code has been dropped, and no worker keeps what it had there', () => {
+    // CODE: add eax,[the imm]; sub esi,1; jnz CODE; hlt     two such loops
+    const g = guest(64, '05 01000000 83ee01 75f6 f4'), words = new Int32Array(g.memory.buffer);
+    const other = CODE + 0x1000;
+    g.code(other, '05 03000000 83ee01 75f6 f4');
+    const loop = (at: number): bigint => {
+      g.rip = at;
+      g.setGpr(RAX, 0);
+      g.setGpr(RSI, 100_000);
+      g.run();
+      return g.gpr(RAX);
+    };
+    expect([loop(CODE), words[Globals.regions >> 2]]).toEqual([100_000n, 1]);
+    const first = g.changeWorker();
+    words[Globals.regions >> 2] = MAX_REGIONS;
+    // The second worker finds no place left.
+    expect([loop(other), words[Globals.regions >> 2], words[Globals.generation >> 2]]).toEqual([300_000n, 1, 1]);
+    g.changeWorker(first);
+    expect(loop(other)).toBe(300_000n);
+    expect(loop(CODE)).toBe(100_000n);
+  });
+
+  test('instances of dropped regions are let go', () => {
+    const g = guest(64, '90'), pages = new CodePages(g.memory.buffer);
+    for (let n = 0; n < 600; n++) {
+      // add eax,1; sub esi,1; jnz; hlt
+      const at = 0x100000 + n * 0x1000;
+      g.code(at, '05 01000000 83ee01 75f6 f4');
+      g.rip = at;
+      g.setGpr(RSI, 50_000);
+      g.run();
+      pages.dropPages(at >>> 12, at >>> 12);
+    }
+    expect(pages.words[Globals.regionsDropped >> 2]).toBeGreaterThan(500);
+    expect(g.regions()).toBeLessThan(300);
+  });
+
+  test('what a thread whose worker has died was doing does not stop the others', () => {
+    const g = guest(64, 'b807000000 f4'), words = new Int32Array(g.memory.buffer), dead = g.cpu + Cpu.size;
+    words[Globals.lock >> 2] = dead;
+    words[Globals.flushing >> 2] = 1;
+    words[(dead + EngineField.inside) >> 2] = 1;
+    new CodePages(g.memory.buffer).abandon(dead);
+    words[Globals.arenaTop >> 2] = RECORD_ARENA_END;
+    g.run();
+    expect(g.gpr(RAX)).toBe(7n);
   });
 
   test('waits for the lock of the decoded code outside the interpreter: its holder may be waiting for that', () => {

@@ -72,6 +72,8 @@ export class GuestThread {
   private readonly runs: DecodedRuns | null;
   private machine: Machine | null = null;
   private slot = 0;
+  /** Regions were dropped below a nested dispatcher: whatever was called by regions before gives up as well (see nested). */
+  private unwinding = false;
 
   constructor(options: GuestThreadOptions) {
     this.options = options;
@@ -79,6 +81,11 @@ export class GuestThread {
     if (!section) throw new Error('the interpreter module has no case table');
     this.cases = new CaseTable(section);
     this.runs = options.decodedRuns === undefined ? null : new DecodedRuns(options.decodedRuns);
+  }
+
+  /** Regions of the present process that this worker has instances of. */
+  get regionCount(): number {
+    return this.machine?.regions.count ?? 0;
   }
 
   /** Returns when the kernel answers `leave`. */
@@ -110,11 +117,14 @@ export class GuestThread {
 
   /**
    * A call inside a region came to something that is not translated: the dispatcher again, until the call has returned. When
-   * regions were dropped meanwhile the callers' code may be among them: everything unwinds (-1).
+   * regions were dropped meanwhile the callers' code may be among them: everything unwinds (-1), also where a caller asks to go on
+   * because its callee has given up.
    */
   private nested(cpu: number, pc: number, depth: number, returnTo: number): number {
     const machine = this.machine!, code = machine.code;
     const words = code.current().words, dropped = words[Globals.regionsDropped >> 2];
+    if (pc === -1 && this.unwinding) return -1;
+    this.unwinding = false;
     if (pc !== -1) {
       setRip(words, cpu, pc);
       // It may only have lost its place in the jump cache.
@@ -129,7 +139,11 @@ export class GuestThread {
     code.unhold();
     const after = code.current().words;
     after[(cpu + EngineField.depth) >> 2] = outer;
-    return after[Globals.regionsDropped >> 2] === dropped ? returnTo : -1;
+    // Back in translated code, which follows records.
+    enter(after, cpu);
+    machine.regions.renew();
+    this.unwinding = after[Globals.regionsDropped >> 2] !== dropped;
+    return this.unwinding ? -1 : returnTo;
   }
 
   /** The kernel finds the status flags as a plain value (`CcOp.eflags`). */
@@ -163,12 +177,14 @@ export class GuestThread {
       from = 0;
       // While it waited for the lock all records may have been dropped, this one too.
       if (code.generation !== found) continue;
+      machine.regions.renew();
       if (execHooks.enter) execHooks.enter(cpu, rip);
       generation = found;
       if ((words[(cpu + Cpu.eflagsSystem) >> 2]! & Eflags.TF) !== 0) {
         if (this.singleStep(machine, cpu, record)) return false;
         continue;
       }
+      this.unwinding = false;
       machine.interpreter.run(cpu, record);
       leave(words, cpu);
       words = code.current().words;
@@ -238,7 +254,7 @@ export class GuestThread {
     const { code } = machine;
     let { words } = code.current();
     const addr = words[(cpu + Cpu.exitAddr) >> 2]! >>> 0, length = words[(cpu + EngineField.writeLength) >> 2]!;
-    code.current().dropRange(addr, length);
+    code.dropRange(addr, length, cpu);
     const rip = words[(cpu + Cpu.rip) >> 2]! >>> 0;
     enter(words, cpu);
     const record = code.lookup(rip, cpu, 1);
@@ -252,7 +268,7 @@ export class GuestThread {
     words = code.current().words;
     words[(cpu + EngineField.allowWrite) >> 2] = 0;
     leave(words, cpu);
-    code.current().dropRange(addr, length);
+    code.dropRange(addr, length, cpu);
     if (next !== 0) setRip(words, cpu, words[(next + Field.rip) >> 2]! >>> 0);
     else if (words[(cpu + EngineField.exitKind) >> 2] === EngineExit.kernel) return !this.isOwnInterrupt(words, cpu);
     return false;

@@ -3,7 +3,7 @@
  * records. Dropping happens with the records (codePages.ts): a region is entered only through its live record.
  */
 import type { CodeCache } from './codeCache.ts';
-import { sameCode, type Translation, type Translator } from './translate/translation.ts';
+import type { Translation, Translator } from './translate/translation.ts';
 import { Globals } from '../machine/codeLayout.ts';
 import { Cpu } from '../machine/cpuState.ts';
 
@@ -13,8 +13,10 @@ const HOT = 64;
 const SAMPLE_HEAT = 8;
 /** Addresses whose heat is remembered; beyond, all counts start anew. */
 const MAX_COUNTED = 20_000;
-/** Regions of one process; beyond, no more are made. */
-const MAX_REGIONS = 16_384;
+/** Regions of one generation of a process's code; with more, everything is dropped and the next begins. */
+export const MAX_REGIONS = 16_384;
+/** With so many dropped, instances of this worker's that nothing leads to are let go. */
+const SWEEP_AFTER = 256;
 /** The table grows by so many. */
 const SLOTS_AT_ONCE = 64;
 
@@ -53,9 +55,11 @@ export class Regions {
   private readonly installed = new Map<number, Installed>();
   /** By address: the regions that call it directly. */
   private readonly callers = new Map<number, Set<Installed>>();
-  /** Globals.regionsDropped when an address was last found hopeless. */
+  /** Globals.regionsDropped when an address was last found hopeless, and at the last sweep. */
   private dropped = 0;
-  private count = 0;
+  private swept = 0;
+  /** CodeCache.generation that the places in the table belong to. */
+  private generation: number;
   /** Places in the table before it are the interpreter's cases. */
   private readonly firstSlot: number;
 
@@ -66,6 +70,34 @@ export class Regions {
     this.firstSlot = host.table.length;
     this.helpers = helpers;
     this.translator = translator;
+    this.generation = code.generation;
+  }
+
+  get count(): number {
+    return this.installed.size;
+  }
+
+  /**
+   * All code was dropped since the last call: places in the table are given out anew, and none may lead to what it led to. To be
+   * called before records are followed, by a thread that is inside (EngineField.inside): no generation ends then.
+   */
+  renew(): void {
+    if (this.generation === this.code.generation) return;
+    this.generation = this.code.generation;
+    for (const { slot } of this.installed.values()) this.host.table.set(slot, this.host.noRegion);
+    this.installed.clear();
+    this.callers.clear();
+  }
+
+  /** Lets go of instances whose regions have been dropped. */
+  private sweep(): void {
+    this.swept = this.code.current().words[Globals.regionsDropped >> 2]!;
+    for (const [entry, one] of this.installed) {
+      if (this.code.regionSlot(entry) === one.slot) continue;
+      this.host.table.set(one.slot, this.host.noRegion);
+      this.dismiss(entry);
+      this.installed.delete(entry);
+    }
   }
 
   /** The interpreter was seen jumping to `rip`. */
@@ -112,7 +144,8 @@ export class Regions {
       this.hopeless.clear();
       this.dropped = dropped;
     }
-    if (this.count >= MAX_REGIONS || this.waiting.has(entry) || this.hopeless.has(entry)) return;
+    if (this.waiting.has(entry) || this.hopeless.has(entry)) return;
+    if (this.code.current().words[Globals.regions >> 2]! >= MAX_REGIONS) this.code.dropAll(cpu);
     const slot = this.code.regionSlot(entry);
     if (slot >= 0 && this.installed.get(entry)?.slot === slot) return;
     if (this.translator === null) return;
@@ -146,25 +179,25 @@ export class Regions {
       engine: { enter: this.host.enter, statusFlags: this.host.statusFlags },
       helpers: this.helpers,
     });
-    if (!sameCode(this.code.current().bytes, t.ranges)) return;
-    this.enterable(t, instance.exports, cpu);
-    regionHooks.installed?.(t);
+    const { words } = this.code.current();
+    if (words[Globals.regionsDropped >> 2]! - this.swept >= SWEEP_AFTER) this.sweep();
+    if (this.enterable(t, instance.exports, cpu)) regionHooks.installed?.(t);
   }
 
-  /** Makes the region's start lead into it. */
-  private enterable(t: Translation, exports: Record<string, unknown>, cpu: number): void {
+  /** Makes the region's start lead into it, unless the code has changed. */
+  private enterable(t: Translation, exports: Record<string, unknown>, cpu: number): boolean {
     const { table } = this.host, entry = t.start;
     // Another worker of the process may have it already: then this one only lacks the instance.
     const known = this.code.regionSlot(entry), mine = this.installed.get(entry)?.slot === known;
-    const slot = known >= 0 && !mine ? known : this.firstSlot + Atomics.add(this.code.current().words, Globals.regions >> 2, 1);
-    if (slot >= this.firstSlot + MAX_REGIONS) return;
+    const shared = known >= 0 && !mine;
+    if (shared && !this.code.watchRegion(entry, cpu, known, t.ranges)) return false;
+    const slot = shared ? known : this.code.installRegion(entry, cpu, this.firstSlot, MAX_REGIONS, t.ranges);
+    if (slot < 0) return false;
     if (slot >= table.length) table.grow(slot + SLOTS_AT_ONCE - table.length, this.host.noRegion);
     table.set(slot, exports['region']);
-    this.count++;
     const one: Installed = { translation: t, exports, slot };
     this.dismiss(entry);
     this.installed.set(entry, one);
-    if (known !== slot) this.code.installRegion(entry, cpu, slot, t.ranges);
     for (const callee of t.callees) {
       let callers = this.callers.get(callee);
       if (callers === undefined) this.callers.set(callee, (callers = new Set()));
@@ -172,13 +205,17 @@ export class Regions {
       this.bind(one, callee);
     }
     for (const caller of this.callers.get(entry) ?? []) this.bind(caller, entry);
+    return true;
   }
 
   /** The region at `entry` that is about to be replaced is not told of new callees any more. */
   private dismiss(entry: number): void {
     const old = this.installed.get(entry);
     if (old === undefined) return;
-    for (const callee of old.translation.callees) this.callers.get(callee)?.delete(old);
+    for (const callee of old.translation.callees) {
+      const callers = this.callers.get(callee);
+      if (callers?.delete(old) === true && callers.size === 0) this.callers.delete(callee);
+    }
   }
 
   /** Lets `caller` call the region at `callee` directly, if there is one. */

@@ -9,6 +9,8 @@ import { writeTranslations } from './keptTranslations.ts';
 const WORTH_KEEPING = 8;
 /** More are not kept. */
 const MOST_ANSWERS = 8000;
+/** Answers for one address: who asks for more makes its code as it runs. */
+const MOST_VERSIONS = 4;
 /** So long the optimising compiler may work for later runs, at the end of this one; and no longer than this part of the run. */
 const COMPILE_MS = 300, COMPILE_PART = 0.4;
 
@@ -18,6 +20,8 @@ export class TranslationRecorder {
   /** By what was asked, then by what the answer's first bytes are. */
   private readonly answers = new Map<string, Translation>();
 
+  /** Answers by mode and address. */
+  private readonly versions = new Map<string, number>();
   /** By Translation.id: where the blocks of a region begin. */
   private readonly blocks = new Map<number, readonly number[]>();
 
@@ -29,7 +33,12 @@ export class TranslationRecorder {
     const first = answer.ranges[0];
     if (answer.module === null || first === undefined) return;
     const question = `${answer.mode} ${answer.entry} ${first.first} ${first.bytes.subarray(0, 16).join()}`;
-    if (this.answers.size < MOST_ANSWERS || this.answers.has(question)) this.answers.set(question, answer);
+    if (!this.answers.has(question)) {
+      const place = `${answer.mode} ${answer.entry}`, versions = this.versions.get(place) ?? 0;
+      if (this.answers.size >= MOST_ANSWERS || versions >= MOST_VERSIONS) return;
+      this.versions.set(place, versions + 1);
+    }
+    this.answers.set(question, answer);
   }
 
   write(prefix: string, compiled: CompiledCode | null): void {

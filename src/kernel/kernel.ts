@@ -1,5 +1,6 @@
 import { ENOSYS } from '../abi/linux/errno.ts';
 import { SIGKILL } from '../abi/linux/signal.ts';
+import { CodePages } from '../machine/codePages.ts';
 import { Cpu } from '../machine/cpuState.ts';
 import { Exit } from '../machine/exit.ts';
 import { MAILBOX_SLOTS, Reply } from '../machine/mailbox.ts';
@@ -451,6 +452,8 @@ export class Kernel implements AddressSpaceHost {
     this.hooks.workerDied?.(t, reason);
     t.worker = null;
     if (t.state === 'dead') return;
+    // The other threads must come out of their code, to be killed.
+    new CodePages(t.regs.words.buffer as SharedArrayBuffer).abandon(t.cpu);
     this.parts.warn(`process ${t.tgid} (${t.comm}) is killed, the worker of its thread ${t.tid} has failed: ${reason}`);
     this.defer(() => {
       if (t.state === 'dead') return;

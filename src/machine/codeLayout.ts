@@ -25,9 +25,12 @@ export const Run = {
 export const PAGE_HEADER_FORWARDERS = 4;
 export const PAGE_HEADER_BITMAP = 16;
 
+/** Owner of Globals.lock that is no thread of the process. */
+export const KERNEL_OWNS = 1;
+
 /** Words of the engine's that all threads of a process share, below the CPU states. */
 export const Globals = {
-  /** Held while runs are made or dropped. */
+  /** Held while runs are made or dropped: the CPU state of the thread that does it, KERNEL_OWNS for the kernel, 0 = free. */
   lock: 0x400,
   /** Next free byte of the record arena (0 = not initialised). */
   arenaTop: 0x404,
@@ -39,7 +42,7 @@ export const Globals = {
   flushing: 0x410,
   /** Incremented when a translated region is dropped: activations that began before may stand in its code. */
   regionsDropped: 0x414,
-  /** Regions installed so far: their numbers, and so their places in the tables, are the same in all workers of the process. */
+  /** Regions installed in this generation: their numbers, and so their places in the tables, are the same in all workers of the process. */
   regions: 0x418,
   /** Length of the memory in pages of 64 KiB; the kernel stores it whenever it has grown the memory. */
   memoryPages: 0x41c,

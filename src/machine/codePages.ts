@@ -2,8 +2,11 @@
  * Decoded code of guest pages, as either side drops it: the engine when the guest writes over it, the kernel when it unmaps,
  * remaps or writes into pages with Perm.CODE. See codeLayout.ts.
  */
-import { Case, Globals, PAGE_HEADER_BITMAP, PAGE_HEADER_FORWARDERS, RECORD_SIZE, Run } from './codeLayout.ts';
+import { Case, EngineField, Globals, KERNEL_OWNS, PAGE_HEADER_BITMAP, PAGE_HEADER_FORWARDERS, RECORD_SIZE, Run } from './codeLayout.ts';
 import { CODE_PAGE_TABLE, PERMISSION_TABLE, Perm } from './memoryLayout.ts';
+
+const LONGEST_HELD_MS = 10_000;
+const LONGEST_LOOK_MS = 10;
 
 /** Words and bytes of one process's memory; made again when it has grown (what lies below the bias never moves). */
 export class CodePages {
@@ -17,16 +20,42 @@ export class CodePages {
     this.bytes = new Uint8Array(buffer);
   }
 
-  tryLock(): boolean {
-    return Atomics.compareExchange(this.words, Globals.lock >> 2, 0, 1) === 0;
+  tryLock(owner: number = KERNEL_OWNS): boolean {
+    return Atomics.compareExchange(this.words, Globals.lock >> 2, 0, owner) === 0;
   }
 
-  lock(): void {
-    while (!this.tryLock()) continue;
+  /** Who has held it for so long is gone, or stuck for ever: it is taken away. */
+  lock(owner: number = KERNEL_OWNS): void {
+    if (this.tryLock(owner)) return;
+    let waited = 0, last = performance.now();
+    while (!this.tryLock(owner)) {
+      const now = performance.now();
+      // A longer gap between two looks was not the holder's doing either.
+      waited += Math.min(now - last, LONGEST_LOOK_MS);
+      last = now;
+      if (waited > LONGEST_HELD_MS) {
+        Atomics.store(this.words, Globals.flushing >> 2, 0);
+        Atomics.store(this.words, Globals.lock >> 2, owner);
+        return;
+      }
+    }
   }
 
   unlock(): void {
     Atomics.store(this.words, Globals.lock >> 2, 0);
+  }
+
+  /**
+   * The worker of the thread with this CPU state is gone, wherever it was: what others wait for it to do will not happen. What it
+   * leaves half done is not used much longer, since its process is killed.
+   */
+  abandon(cpu: number): void {
+    const { words } = this;
+    Atomics.store(words, (cpu + EngineField.inside) >> 2, 0);
+    Atomics.store(words, Globals.splitLock >> 2, 0);
+    if (Atomics.load(words, Globals.lock >> 2) !== cpu) return;
+    Atomics.store(words, Globals.flushing >> 2, 0);
+    Atomics.compareExchange(words, Globals.lock >> 2, cpu, 0);
   }
 
   /** W goes, CODE comes: from now on a write into the page is noticed. */
@@ -57,12 +86,12 @@ export class CodePages {
    * Drops the code decoded from bytes [addr, addr + length). A page that then has none left is writable again. Call it before
    * the bytes change (and after, if another thread may have decoded them meanwhile).
    */
-  dropRange(addr: number, length: number): void {
+  dropRange(addr: number, length: number, owner: number = KERNEL_OWNS): void {
     const end = addr + length;
     let locked = false;
     for (let page = addr >>> 12; page <= (end - 1) >>> 12; page++) {
       if ((this.bytes[PERMISSION_TABLE + page]! & Perm.CODE) === 0) continue;
-      if (!locked) this.lock();
+      if (!locked) this.lock(owner);
       locked = true;
       if (!this.dropRuns(page, addr, end)) this.clearCode(page);
     }

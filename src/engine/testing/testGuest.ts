@@ -38,8 +38,15 @@ export class TestGuest {
     });
   }
 
-  /** From now on another worker runs the guest: the records are the same, the instances of regions are not there. */
-  changeWorker(): void { this.thread = this.worker(); }
+  /** From now on another worker runs the guest: the records are the same, the instances of regions are not there. Returns the one before. */
+  changeWorker(to: GuestThread = this.worker()): GuestThread {
+    const before = this.thread;
+    this.thread = to;
+    return before;
+  }
+
+  /** Regions that the worker has instances of. */
+  regions(): number { return this.thread.regionCount; }
 
   map(addr: number, bytes: number, permission: number): void {
     this.bytes.fill(permission, PERMISSION_TABLE + (addr >>> 12), PERMISSION_TABLE + ((addr + bytes + 4095) >>> 12));

@@ -106,6 +106,9 @@ export interface CodeReader {
   /** Position of guest address `address` in `bytes`. */
   position(address: number): number;
   available(address: number): number;
+  /** A copy of the bytes at `address` to decode from, when they may change; told then what was decoded. */
+  fetch?(address: number): Uint8Array;
+  decoded?(address: number, length: number): void;
   /** Whether the instruction at `address` has run, as far as that is known; without it everything counts as run. */
   warm?(address: number): boolean;
   /** Whether data at `address` may be read. */
@@ -203,7 +206,11 @@ function findBody(reader: CodeReader, start: number, mode: 32 | 64, limits: Regi
 
 function decodeAt(reader: CodeReader, address: number, mode: 32 | 64): Decoded | null {
   const available = reader.available(address), instruction = new Instruction();
-  if (available <= 0 || decode(reader.bytes, reader.position(address), available, mode, instruction) <= 0) return null;
+  if (available <= 0) return null;
+  const copy = reader.fetch?.(address);
+  const length = copy === undefined ? decode(reader.bytes, reader.position(address), available, mode, instruction) : decode(copy, 0, available, mode, instruction);
+  if (length <= 0) return null;
+  reader.decoded?.(address, length);
   return { instruction, ...classify(instruction, address + instruction.length) };
 }
 

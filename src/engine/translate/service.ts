@@ -11,15 +11,17 @@ import { lifters } from '../../lift/lifters.ts';
 import { CodePages } from '../../machine/codePages.ts';
 import { BIAS } from '../../machine/memoryLayout.ts';
 import { wholeBuffer } from '../../machine/wholeBuffer.ts';
-import { readerOf } from './decodedCode.ts';
+import { GuestCode } from './decodedCode.ts';
 import { loopAround } from './loops.ts';
 import { discover, type Region } from './region.ts';
 import { calleesOf, emitModule, liftRegion, type LifterOf } from './translate.ts';
-import { sameCode, type Translation, type TranslationRequest, type Translator } from './translation.ts';
+import { type CodeRange, sameCode, type Translation, type TranslationRequest, type Translator } from './translation.ts';
 
 const lifterOf: LifterOf = (row) => lifters[rowAt(row).mnemonic];
 /** Translations kept; when there are more, all are forgotten. */
 const KEPT = 30_000;
+/** Of one address. */
+const MOST_VERSIONS = 8;
 /** How often a region is made again because it got warmer. */
 const MAX_GROWTHS = 4;
 
@@ -40,11 +42,25 @@ function nothing({ entry, mode }: TranslationRequest): Translation {
   return { entry, start: entry, mode, module: null, ranges: [], callees: [], id: 0 };
 }
 
+/** How often code is read again that was changed while it was read. */
+const ATTEMPTS = 8;
+
+/** A region, and a copy of the bytes it was made from; null when there is none at `start`, or the guest keeps writing there. */
+function read(request: TranslationRequest, pages: CodePages, start: number): { region: Region; ranges: CodeRange[] } | null {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const code = new GuestCode(pages), region = discover(code, start, request.mode);
+    if (region === null) return null;
+    const ranges = region.ranges().map(({ first, end }) => ({ first, bytes: pages.bytes.slice(first + BIAS, end + BIAS) }));
+    if (code.agrees(ranges)) return { region, ranges };
+  }
+  return null;
+}
+
 /** Translates the region that begins at `start`; null when its first instruction cannot be. */
 function make(request: TranslationRequest, pages: CodePages, start: number): Made | null {
-  const region = discover(readerOf(pages), start, request.mode);
-  if (region === null) return null;
-  const ranges = region.ranges().map(({ first, end }) => ({ first, bytes: pages.bytes.slice(first + BIAS, end + BIAS) }));
+  const found = read(request, pages, start);
+  if (found === null) return null;
+  const { region, ranges } = found;
   const lifted = liftRegion(region, lifterOf);
   if (lifted.nodes[0]!.addresses.length === 0) return null;
   const wasm = emitModule(lifted), module = new WebAssembly.Module(wasm);
@@ -145,6 +161,11 @@ export class TranslationService {
     const older = list.findIndex((m) => sameRanges(m, made));
     if (older >= 0) list.splice(older, 1);
     else this.count++;
+    // Code that is made for ever is made at the same addresses.
+    if (list.length >= MOST_VERSIONS) {
+      list.shift();
+      this.count--;
+    }
     list.push(made);
     this.byEntry.set(key, list);
     for (const block of made.region.blocks) if (block.inside === null) this.byBlock.set(keyOf(request, block.start), made);
