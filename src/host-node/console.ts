@@ -1,4 +1,4 @@
-import { fstatSync, openSync } from 'node:fs';
+import { closeSync, fstatSync, openSync } from 'node:fs';
 import type { ReadStream } from 'node:tty';
 import { EAGAIN } from '../abi/linux/errno.ts';
 import type { Console, HostInput, HostOutput, HostTerminal, StreamKind, WindowSize } from '../host/console.ts';
@@ -171,5 +171,17 @@ export class NodeConsole implements Console {
 
   close(): void {
     this.#terminal?.close();
+    [this.input, this.output, this.error].forEach((stream, fd) => {
+      if (stream.kind === 'tty') closeIfGone(fd);
+    });
+  }
+}
+
+/** Node resets its terminals when it exits, and aborts when one that it had at its start has hung up (a window that was closed). */
+function closeIfGone(fd: number): void {
+  try {
+    if (!process.getBuiltinModule('node:tty').isatty(fd)) closeSync(fd);
+  } catch {
+    // Closed already.
   }
 }
