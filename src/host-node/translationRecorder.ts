@@ -5,7 +5,7 @@ import type { CompiledCode } from './compiledCode.ts';
 import { idleInstance } from './idleInstance.ts';
 import { writeTranslations } from './keptTranslations.ts';
 
-/** Fewer new answers are not worth a file. */
+/** Fewer new answers are not worth a file, unless V8 found one of them worth optimising. */
 const WORTH_KEEPING = 8;
 /** More are not kept. */
 const MOST_ANSWERS = 8000;
@@ -41,8 +41,14 @@ export class TranslationRecorder {
     this.answers.set(question, answer);
   }
 
+  private isWorthKeeping(compiled: CompiledCode | null): boolean {
+    if (this.answers.size >= WORTH_KEEPING) return true;
+    for (const { module } of this.answers.values()) if (compiled !== null && isOptimised(module!, compiled)) return true;
+    return false;
+  }
+
   write(prefix: string, compiled: CompiledCode | null): void {
-    if (this.answers.size < WORTH_KEEPING) return;
+    if (!this.isWorthKeeping(compiled)) return;
     const codes = new Map<number, Uint8Array>(), until = performance.now() + Math.min(COMPILE_MS, process.uptime() * 1000 * COMPILE_PART);
     const list = [];
     for (const answer of this.answers.values()) {
@@ -59,13 +65,20 @@ export class TranslationRecorder {
   }
 }
 
+/** Its functions: its table and globals are exports too, and V8 ends the process when it is asked about those. */
+function functionsOf(module: WebAssembly.Module): WebAssembly.ExportValue[] {
+  return Object.values(idleInstance(module).exports).filter((one) => typeof one === 'function');
+}
+
+function isOptimised(module: WebAssembly.Module, compiled: CompiledCode): boolean {
+  return functionsOf(module).some((f) => compiled.isOptimised(f));
+}
+
 /** What V8 has of optimised code; `make`: at least of the first entry. V8 cannot write a module that has none. */
 function codeOf(module: WebAssembly.Module, compiled: CompiledCode, make: boolean): Uint8Array {
-  // Its table and globals are exports too: V8 ends the process when it is asked about those.
-  const functions = Object.values(idleInstance(module).exports).filter((one) => typeof one === 'function');
-  if (!functions.some((f) => compiled.isOptimised(f))) {
+  if (!isOptimised(module, compiled)) {
     if (!make) return NO_BYTES;
-    compiled.optimise(functions[0]);
+    compiled.optimise(functionsOf(module)[0]!);
   }
   return new Uint8Array(compiled.serialize(module));
 }
