@@ -124,6 +124,7 @@ export class Emulator {
     ttys.register(env.devices);
     registerMemoryDevices(env.devices, random);
     const facts = systemFacts(random, cpus, shownMemory(memory));
+    this.kernel.fileSystemTypes = facts.fileSystems.map(({ name }) => name);
     const tree = new RootTree(env, files, options);
     tree.mountDev();
     tree.mount(new DevPts(env, ttys), '/dev/pts', DEVPTS_FLAGS);

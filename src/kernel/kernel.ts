@@ -15,6 +15,7 @@ import { raiseFault, raiseTrap } from './signal/trap.ts';
 import { enterWatched, stopAfterExec, stopAtExit } from './trace/syscallStops.ts';
 import { CpuClock } from './time/cpuClock.ts';
 import { TimerHeap } from './time/timerHeap.ts';
+import type { FileDescription } from '../vfs/fileDescription.ts';
 import { WaitQueue } from '../vfs/waitQueue.ts';
 import { PARKED } from './task/block.ts';
 import { exitGroup, exitTask } from './task/exit.ts';
@@ -57,6 +58,10 @@ export class Kernel implements AddressSpaceHost {
   readonly bootNs: number;
   hostname: string;
   domainname = '(none)';
+  /** Where acct(2) wants records of ended processes. */
+  accountingFile: FileDescription | null = null;
+  /** Names of file system types, in the order of /proc/filesystems. */
+  fileSystemTypes: readonly string[] = [];
   /** Adopts orphans; null: they are reaped on their end. */
   init: Process | null = null;
   /** Makes a pidfd for a process (or one thread) in t's table; ipc/pidfd sets it through boot. */

@@ -1,6 +1,6 @@
 import { EFAULT, EINVAL, EPERM, ESRCH } from '../abi/linux/errno.ts';
 import { SECBIT_KEEP_CAPS, SECBIT_NO_SETUID_FIXUP } from '../abi/linux/capability.ts';
-import { andCaps, orCaps } from '../kernel/task/exec.ts';
+import { andCaps, orCaps } from '../kernel/task/execCred.ts';
 import type { Task } from '../kernel/task/task.ts';
 import { ALL_CAPS, Cap, type Cred } from '../vfs/cred.ts';
 import type { Handler, SyscallRow } from './row.ts';
@@ -16,14 +16,13 @@ const from16 = (id: number): number => ((id & 0xffff) === 0xffff ? NOBODY : id &
 const to16 = (id: number): number => (id > 0xffff ? 65534 : id);
 
 /** What changes of user ids do to capabilities (cap_emulate_setxuid). */
-function fixCaps(old: Cred, next: Cred, keepCaps: boolean): Cred {
+function fixCaps(old: Cred, next: Cred): Cred {
   if ((old.secureBits & SECBIT_NO_SETUID_FIXUP) !== 0) return next;
   const rootBefore = old.uid === 0 || old.euid === 0 || old.suid === 0;
   const rootAfter = next.uid === 0 || next.euid === 0 || next.suid === 0;
   let cred = next;
   if (rootBefore && !rootAfter) {
-    const keep = keepCaps || (old.secureBits & SECBIT_KEEP_CAPS) !== 0;
-    if (!keep) cred = cred.with({ capPermitted: 0, capEffective: 0 });
+    if ((old.secureBits & SECBIT_KEEP_CAPS) === 0) cred = cred.with({ capPermitted: 0, capEffective: 0 });
     cred = cred.with({ capAmbient: 0 });
   }
   if (old.euid === 0 && cred.euid !== 0) cred = cred.with({ capEffective: 0 });
@@ -33,7 +32,7 @@ function fixCaps(old: Cred, next: Cred, keepCaps: boolean): Cred {
 
 function commit(t: Task, next: Cred): number {
   const old = t.cred;
-  t.cred = fixCaps(old, next, t.keepCaps);
+  t.cred = fixCaps(old, next);
   // Identity that changes makes the process undumpable and forgets the parent-death signal (commit_creds).
   if (old.euid !== next.euid || old.egid !== next.egid || old.fsuid !== next.fsuid || old.fsgid !== next.fsgid) {
     t.mm.dumpable = 0;

@@ -128,17 +128,6 @@ function sysMunlockall(t: Task): number {
   return 0;
 }
 
-/** Nothing is swapped, no huge pages, one NUMA node. */
-function sysGetMempolicy(t: Task, mode: number, nodes: number, maxNode: number): number {
-  if (mode !== 0 && !t.memory.setU32(mode, 0)) return -EFAULT;
-  if (nodes !== 0 && maxNode > 0) {
-    const buf = t.memory.writable(nodes, Math.ceil(maxNode / 8));
-    if (buf === null) return -EFAULT;
-    buf.fill(0);
-  }
-  return 0;
-}
-
 /** remap_file_pages: not emulated beyond what needs no remapping; Linux itself deprecates it. */
 function sysMembarrier(_t: Task, cmd: number, flags: number): number {
   // Every kernel entry of the kernel thread orders memory: Atomics on the mailbox are sequentially consistent.
@@ -167,5 +156,4 @@ export const mmRows: readonly SyscallRow[] = [
   { name: 'mlockall', x86_64: 151, i386: 152, args: ['hex'], ret: 'int', handler: sysMlockall },
   { name: 'munlockall', x86_64: 152, i386: 153, args: [], ret: 'int', handler: sysMunlockall },
   { name: 'membarrier', x86_64: 324, i386: 375, args: ['int', 'uint', 'int'], ret: 'int', handler: sysMembarrier },
-  { name: 'get_mempolicy', x86_64: 239, i386: 275, args: ['ptr', 'ptr', 'ulong', 'ptr', 'ulong'], ret: 'int', handler: sysGetMempolicy },
 ];

@@ -1,15 +1,27 @@
-import { EFAULT, EINVAL, EPERM } from '../abi/linux/errno.ts';
+import { EACCES, EBADF, EBUSY, EFAULT, EINVAL, EPERM } from '../abi/linux/errno.ts';
 import * as P from '../abi/linux/prctl.ts';
-import { SECBIT_KEEP_CAPS, SECBIT_NO_CAP_AMBIENT_RAISE, SECURE_ALL_BITS, SECURE_ALL_LOCKS } from '../abi/linux/capability.ts';
+import { SECBIT_KEEP_CAPS, SECBIT_KEEP_CAPS_LOCKED, SECBIT_NO_CAP_AMBIENT_RAISE, SECURE_ALL_BITS, SECURE_ALL_LOCKS } from '../abi/linux/capability.ts';
 import { fromLatin1 } from '../machine/guestMemory.ts';
 import { GUEST_END } from '../machine/memoryLayout.ts';
-import { andCaps, orCaps } from '../kernel/task/exec.ts';
+import { andCaps, orCaps } from '../kernel/task/execCred.ts';
 import type { Task } from '../kernel/task/task.ts';
 import { Cap, LAST_CAP, capIn } from '../vfs/cred.ts';
 import type { SyscallRow } from './row.ts';
 import { prctlSetSeccomp } from './seccomp.ts';
 
 const SUID_DUMP_USER = 1;
+const PR_SET_MDWE = 65;
+const PR_GET_MDWE = 66;
+const PR_GET_AUXV = 0x41555856;
+
+/** Memory-Deny-Write-Execute: 1 refuse gaining PROT_EXEC, 2 not in children. Never taken back. */
+function setWriteExec(t: Task, bits: number, others: boolean): number {
+  if (others || bits > 3 || bits === 2) return -EINVAL;
+  const old = t.mm.writeExecPolicy;
+  if (old !== 0 && old !== bits) return -EPERM;
+  t.mm.writeExecPolicy = bits;
+  return 0;
+}
 
 function sysPrctl(t: Task, option: number, arg2: number, arg3: number, arg4: number, arg5: number): number {
   const put = (value: number): number => (t.memory.setU32(arg2, value) ? 0 : -EFAULT);
@@ -38,10 +50,11 @@ function sysPrctl(t: Task, option: number, arg2: number, arg3: number, arg4: num
       buf.set(fromLatin1(t.comm));
       return 0;
     }
-    case P.PR_GET_KEEPCAPS: return t.keepCaps ? 1 : 0;
+    case P.PR_GET_KEEPCAPS: return (t.cred.secureBits & SECBIT_KEEP_CAPS) !== 0 ? 1 : 0;
     case P.PR_SET_KEEPCAPS:
       if (arg2 > 1) return -EINVAL;
-      t.keepCaps = arg2 === 1;
+      if ((t.cred.secureBits & SECBIT_KEEP_CAPS_LOCKED) !== 0) return -EPERM;
+      t.cred = t.cred.with({ secureBits: (t.cred.secureBits & ~SECBIT_KEEP_CAPS) | (arg2 === 1 ? SECBIT_KEEP_CAPS : 0) });
       return 0;
     case P.PR_GET_TIMING: return 0;
     case P.PR_SET_TIMING: return arg2 === 0 ? 0 : -EINVAL;
@@ -58,16 +71,18 @@ function sysPrctl(t: Task, option: number, arg2: number, arg3: number, arg4: num
       if (arg2 > LAST_CAP) return -EINVAL;
       if (capIn(t.cred.capBounding, arg2)) t.cred = t.cred.with({ capBounding: t.cred.capBounding - 2 ** arg2 });
       return 0;
-    case P.PR_GET_SECUREBITS: return t.cred.secureBits | (t.keepCaps ? SECBIT_KEEP_CAPS : 0);
+    case P.PR_GET_SECUREBITS: return t.cred.secureBits;
     case P.PR_SET_SECUREBITS: return setSecureBits(t, arg2);
-    case P.PR_GET_TIMERSLACK: return t.timerSlackNs;
+    // A value that fills the register comes out as the error it looks like.
+    case P.PR_GET_TIMERSLACK: return t.timerSlackNs >= 2 ** (8 * t.arch.wordSize) - 4096 ? t.timerSlackNs - 2 ** (8 * t.arch.wordSize) || -1 : t.timerSlackNs;
     case P.PR_SET_TIMERSLACK:
-      t.timerSlackNs = arg2 > 0 ? arg2 : 50000;
+      t.timerSlackNs = arg2 > 0 ? arg2 : t.defaultTimerSlackNs;
       return 0;
     case P.PR_MCE_KILL:
       if (arg4 !== 0 || arg5 !== 0 || arg2 > 1 || (arg2 === 0 && arg3 !== 0) || arg3 > 2) return -EINVAL;
+      t.machineCheckPolicy = arg2 === P.PR_MCE_KILL_SET ? arg3 : P.PR_MCE_KILL_DEFAULT;
       return 0;
-    case P.PR_MCE_KILL_GET: return arg2 !== 0 || others ? -EINVAL : P.PR_MCE_KILL_DEFAULT;
+    case P.PR_MCE_KILL_GET: return arg2 !== 0 || others ? -EINVAL : t.machineCheckPolicy;
     case P.PR_SET_MM: return setMm(t, arg2, arg3, arg4, arg5);
     case P.PR_SET_CHILD_SUBREAPER:
       t.process.subreaper = arg2 !== 0;
@@ -79,16 +94,27 @@ function sysPrctl(t: Task, option: number, arg2: number, arg3: number, arg4: num
       return 0;
     case P.PR_GET_NO_NEW_PRIVS: return arg2 !== 0 || others ? -EINVAL : t.noNewPrivs ? 1 : 0;
     case P.PR_GET_TID_ADDRESS: return t.memory.setWord(arg2, t.arch.wordSize, t.clearChildTid) ? 0 : -EFAULT;
-    case P.PR_GET_THP_DISABLE: return arg2 !== 0 || others ? -EINVAL : t.process.thpDisabled ? 1 : 0;
+    case P.PR_GET_THP_DISABLE: return arg2 !== 0 || others ? -EINVAL : t.mm.thpDisabled ? 1 : 0;
     case P.PR_SET_THP_DISABLE:
       if (others) return -EINVAL;
-      t.process.thpDisabled = arg2 !== 0;
+      t.mm.thpDisabled = arg2 !== 0;
       return 0;
     case P.PR_CAP_AMBIENT: return ambient(t, arg2, arg3, arg4, arg5);
     case P.PR_GET_SPECULATION_CTRL: return others || arg2 > 2 ? -EINVAL : P.PR_SPEC_NOT_AFFECTED;
-    case P.PR_GET_IO_FLUSHER: case P.PR_SET_IO_FLUSHER: return t.cred.has(Cap.SYS_RESOURCE) ? 0 : -EPERM;
+    case P.PR_SET_IO_FLUSHER:
+      if (!t.cred.has(Cap.SYS_RESOURCE)) return -EPERM;
+      if (others || arg2 > 1) return -EINVAL;
+      t.ioFlusher = arg2 === 1;
+      return 0;
+    case P.PR_GET_IO_FLUSHER: return !t.cred.has(Cap.SYS_RESOURCE) ? -EPERM : arg2 !== 0 || others ? -EINVAL : t.ioFlusher ? 1 : 0;
+    case PR_SET_MDWE: return setWriteExec(t, arg2, others);
+    case PR_GET_MDWE: return arg2 !== 0 || others ? -EINVAL : t.mm.writeExecPolicy;
+    case PR_GET_AUXV: {
+      if (arg4 !== 0 || arg5 !== 0) return -EINVAL;
+      const { auxv } = t.mm.layout;
+      return t.memory.copyOut(arg2, auxv.subarray(0, Math.min(arg3, auxv.length))) ? auxv.length : -EFAULT;
+    }
     case P.PR_SET_VMA: return setVmaName(t, arg2, arg3, arg4, arg5);
-    case P.PR_SET_PTRACER: return 0;
     default: return -EINVAL;
   }
 }
@@ -99,8 +125,7 @@ function setSecureBits(t: Task, bits: number): number {
   if (!(bits <= (SECURE_ALL_BITS | SECURE_ALL_LOCKS))) return -EPERM;
   // Locks are never opened, and what is locked does not change.
   if ((old & SECURE_ALL_LOCKS & ~bits) !== 0 || (((old & SECURE_ALL_LOCKS) >> 1) & (old ^ bits)) !== 0) return -EPERM;
-  t.cred = t.cred.with({ secureBits: bits & ~SECBIT_KEEP_CAPS });
-  t.keepCaps = (bits & SECBIT_KEEP_CAPS) !== 0;
+  t.cred = t.cred.with({ secureBits: bits });
   return 0;
 }
 
@@ -134,9 +159,34 @@ const MM_FIELDS = {
   [P.PR_SET_MM_ARG_END]: 'argEnd', [P.PR_SET_MM_ENV_START]: 'envStart', [P.PR_SET_MM_ENV_END]: 'envEnd',
 } as const;
 
+const PRCTL_MM_MAP_BYTES = 104;
+
+function setAuxv(t: Task, ptr: number, length: number): number {
+  if (ptr === 0 || length > t.mm.layout.auxv.length) return -EINVAL;
+  const bytes = t.memory.copyIn(ptr, length);
+  if (bytes === null) return -EFAULT;
+  t.mm.layout.auxv = bytes;
+  return 0;
+}
+
+/** What /proc/PID/exe shows; not while something of the old program is mapped. */
+function setExe(t: Task, fd: number): number {
+  const file = t.fds.get(fd | 0);
+  if (file === null) return -EBADF;
+  if ((file.inode.stat().mode & 0o170111) <= 0o100000) return -EACCES;
+  const { mm } = t;
+  if (mm.exe !== null && mm.areas.items.some((vma) => vma.inode === mm.exe!.inode)) return -EBUSY;
+  mm.exe?.release();
+  mm.exe = file.acquire();
+  return 0;
+}
+
 function setMm(t: Task, which: number, value: number, length: number, arg5: number): number {
   if (arg5 !== 0 || (length !== 0 && which !== P.PR_SET_MM_AUXV && which !== P.PR_SET_MM_MAP && which !== P.PR_SET_MM_MAP_SIZE)) return -EINVAL;
+  if (which === P.PR_SET_MM_MAP_SIZE) return t.memory.setU32(value, PRCTL_MM_MAP_BYTES) ? 0 : -EFAULT;
   if (!t.cred.has(Cap.SYS_RESOURCE)) return -EPERM;
+  if (which === P.PR_SET_MM_AUXV) return setAuxv(t, value, length);
+  if (which === P.PR_SET_MM_EXE_FILE) return setExe(t, value);
   const field = (MM_FIELDS as Record<number, (typeof MM_FIELDS)[keyof typeof MM_FIELDS] | undefined>)[which];
   if (field === undefined) return -EINVAL;
   if (!(value >= 0x10000 && value < GUEST_END)) return -EINVAL;

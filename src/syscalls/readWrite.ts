@@ -95,7 +95,7 @@ function sysPread(t: Task, fd: number, ptr: number, count: number, offset: numbe
 // ---- writing ----
 
 /** How many of `count` bytes may be written at `offset`, by the limits on file sizes; -EFBIG (with SIGXFSZ where due). */
-function allowedBy(t: Task, file: FileDescription, offset: number, count: number): number {
+export function allowedBy(t: Task, file: FileDescription, offset: number, count: number): number {
   if (!(file instanceof RegularFile)) return count;
   const limit = t.rlimits.cur[Rlimit.FSIZE]!;
   if (limit !== Infinity) {
@@ -123,7 +123,7 @@ function writeAll(t: Task, file: FileDescription, total: number, step: (done: nu
     for (;;) {
       const n = step(done);
       if (n < 0) {
-        if (n === -EPIPE && file.raisesSigpipe(done)) sendToTask(t, kernelSignal(SIGPIPE));
+        if (n === -EPIPE && !quiet && file.raisesSigpipe(done)) sendToTask(t, kernelSignal(SIGPIPE));
         if (n === -EAGAIN && (file.flags & O_NONBLOCK) === 0) return -EAGAIN;
         return done > 0 ? done : n;
       }
@@ -203,7 +203,7 @@ export function readVector(t: Task, ptr: number, count: number): IoVec[] | numbe
   return out;
 }
 
-function totalOf(vector: readonly IoVec[]): number {
+export function totalOf(vector: readonly IoVec[]): number {
   return vector.reduce((sum, v) => sum + v.length, 0);
 }
 

@@ -1,4 +1,6 @@
 /** All system calls. */
+import { adminRows } from './admin.ts';
+import { aioRows } from './aio.ts';
 import { credRows } from './cred.ts';
 import { dirRows } from './dir.ts';
 import { epollRows } from './epoll.ts';
@@ -7,6 +9,8 @@ import { futexRows } from './futex.ts';
 import { inotifyRows } from './inotify.ts';
 import { ioctlRows } from './ioctl.ts';
 import { lockRows } from './lock.ts';
+import { keyRows } from './keys.ts';
+import { memoryPolicyRows } from './memoryPolicy.ts';
 import { mmRows } from './mm.ts';
 import { mountRows } from './mount.ts';
 import { mqueueRows } from './mqueue.ts';
@@ -37,5 +41,5 @@ import { xattrRows } from './xattr.ts';
 
 export const allRows: readonly SyscallRow[] = [
   ...readWriteRows, ...openRows, ...statRows, ...pathRows, ...dirRows, ...lockRows, ...syncRows, ...xattrRows, ...socketRows, ...socketCallRows, ...mountRows, ...spliceRows, ...mmRows,
-  ...processRows, ...resourceRows, ...futexRows, ...pollRows, ...epollRows, ...eventfdRows, ...timerfdRows, ...signalRows, ...signalfdRows, ...inotifyRows, ...ioctlRows, ...timeRows, ...credRows, ...schedRows, ...systemRows, ...prctlRows, ...sysvIpcRows, ...mqueueRows, ...processMemoryRows, ...ptraceRows, ...seccompRows,
+  ...processRows, ...resourceRows, ...futexRows, ...pollRows, ...epollRows, ...eventfdRows, ...timerfdRows, ...signalRows, ...signalfdRows, ...inotifyRows, ...ioctlRows, ...timeRows, ...credRows, ...schedRows, ...systemRows, ...prctlRows, ...sysvIpcRows, ...mqueueRows, ...processMemoryRows, ...ptraceRows, ...seccompRows, ...aioRows, ...memoryPolicyRows, ...keyRows, ...adminRows,
 ];

@@ -1,7 +1,7 @@
 import { EACCES, EINVAL, EISDIR, EOPNOTSUPP, EPERM, EROFS, ETXTBSY } from '../abi/linux/errno.ts';
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, S_ISGID, S_ISUID, S_IXGRP } from '../abi/linux/fileMode.ts';
 import { Cap } from './cred.ts';
-import { dropPrivileges, MAX_FILE_SIZE } from './inodeFile.ts';
+import { dropCapability, dropPrivileges, MAX_FILE_SIZE } from './inodeFile.ts';
 import { breakLeases } from './lease.ts';
 import { IN_ATTRIB, IN_MODIFY, notifyDentry } from './notify.ts';
 import type { Path, PathContext } from './path.ts';
@@ -46,6 +46,7 @@ export function changeOwner(t: PathContext, path: Path, uid: number, gid: number
     if ((stat.mode & S_IXGRP) !== 0 || (!t.cred.inGroup(stat.gid) && !t.cred.has(Cap.FSETID))) bits &= ~S_ISGID;
     if (bits !== (stat.mode & 0o7777)) change.mode = bits;
   }
+  dropCapability(inode);
   return apply(path, change);
 }
 

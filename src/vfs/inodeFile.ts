@@ -192,9 +192,15 @@ export function seekTarget(inode: Inode, pos: number, offset: number, whence: nu
   return target < 0 || target > MAX_FILE_SIZE ? -EINVAL : target;
 }
 
+/** Writing and changes of owner take a program's capabilities. */
+export function dropCapability(inode: Inode): void {
+  if (typeof inode.getxattr('security.capability') !== 'number') inode.removexattr('security.capability');
+}
+
 /** Writing takes set-user-ID and set-group-ID off, unless the writer may keep them. */
 export function dropPrivileges(inode: Inode, cred: Cred): void {
-  const mode = inode.stat().mode;
+  const { mode } = inode.stat();
+  dropCapability(inode);
   if ((mode & (S_ISUID | S_ISGID)) === 0 || cred.has(Cap.FSETID)) return;
   const next = modeWithoutPrivileges(mode);
   if (next !== -1) inode.setattr({ mode: next & 0o7777 });

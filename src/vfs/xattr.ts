@@ -43,9 +43,16 @@ export function getXattr(t: PathContext, path: Path, name: string): Uint8Array |
   return space < 0 ? space : path.inode.getxattr(name);
 }
 
+/** struct vfs_cap_data of revision 2 or 3. */
+function validCapability(value: Uint8Array): boolean {
+  const revision = value[3] ?? 0;
+  return (revision === 2 && value.length === 20) || (revision === 3 && value.length === 24);
+}
+
 export function setXattr(t: PathContext, path: Path, name: string, value: Uint8Array, flags: number): number {
   if (name.length === 0 || name.length > 255) return -ERANGE;
   if (value.length > XATTR_SIZE_MAX) return -E2BIG;
+  if (name === 'security.capability' && !validCapability(value)) return -EINVAL;
   if (path.mount.readOnly) return -EROFS;
   const allowed = mayUse(t, path, name, MAY_WRITE);
   if (allowed < 0) return allowed;

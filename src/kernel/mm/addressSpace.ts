@@ -82,6 +82,9 @@ export class AddressSpace implements Pager {
   /** The program file, for /proc/PID/exe. */
   exe: FileDescription | null = null;
   dumpable = 1;
+  /** PR_SET_THP_DISABLE; PR_SET_MDWE: 1 nothing gains PROT_EXEC, 2 children of fork are free of it. */
+  thpDisabled = false;
+  writeExecPolicy = 0;
   /** modify_ldt's entries by index; null while there are none. */
   ldt: (Descriptor | undefined)[] | null = null;
   minorFaults = 0;
@@ -103,6 +106,12 @@ export class AddressSpace implements Pager {
   share(): this {
     this.users++;
     return this;
+  }
+
+  /** What a new memory takes over from the old one, besides its contents. */
+  inherit(from: AddressSpace): void {
+    this.thpDisabled = from.thpDisabled;
+    this.writeExecPolicy = (from.writeExecPolicy & 2) !== 0 ? 0 : from.writeExecPolicy;
   }
 
   get shared(): boolean {

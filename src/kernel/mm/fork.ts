@@ -12,6 +12,7 @@ export function forkAddressSpace(parent: AddressSpace): AddressSpace {
   child.stackLimit = parent.stackLimit;
   child.stackRoom = parent.stackRoom;
   child.dumpable = parent.dumpable;
+  child.inherit(parent);
   child.exe = parent.exe?.acquire() ?? null;
   child.lineage.expect((parent.areas.items.at(-1)?.end ?? 0) / PAGE_SIZE);
   for (const vma of parent.areas.items) {

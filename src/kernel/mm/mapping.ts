@@ -51,6 +51,8 @@ export function mapMemory(mm: AddressSpace, request: MapRequest, limits: Rlimits
     const error = checkFile(file, prot, shared, flags);
     if (error !== 0) return error;
   }
+  // PR_SET_MDWE
+  if (mm.writeExecPolicy !== 0 && limits !== null && (prot & (Prot.W | Prot.X)) === (Prot.W | Prot.X)) return -EACCES;
   const addr = placeFor(mm, request.addr, length, flags);
   if (addr < 0) return addr;
   const replaced = (flags & MAP_FIXED) !== 0 ? mappedPages(mm, addr, addr + length) : 0;
@@ -61,7 +63,10 @@ export function mapMemory(mm: AddressSpace, request: MapRequest, limits: Rlimits
   }
   if (mm.areas.items.length >= MAX_AREAS) return -ENOMEM;
   const inode = request.inode ?? file?.inode ?? null;
-  if (replaced > 0) unmapMemory(mm, addr, length);
+  if (replaced > 0) {
+    const error = unmapMemory(mm, addr, length);
+    if (error !== 0) return error;
+  }
   const object = shared ? (inode === null ? SharedObject.anonymous() : SharedObject.ofInode(inode)) : null;
   const vma = new Vma(addr, addr + length, prot & 7, shared, file, offset, object);
   vma.inode = inode;
@@ -148,11 +153,18 @@ export function addArea(mm: AddressSpace, vma: Vma): void {
   mm.areas.mergeAround(vma.start, vma.end);
 }
 
+/** mseal'ed memory in [start, end). */
+export function isSealed(mm: AddressSpace, start: number, end: number): boolean {
+  for (let i = mm.areas.indexAbove(start); i < mm.areas.items.length && mm.areas.items[i]!.start < end; i++) if (mm.areas.items[i]!.sealed) return true;
+  return false;
+}
+
 /** munmap(2). Precondition of the bounds: checked here. */
 export function unmapMemory(mm: AddressSpace, addr: number, length: number): number {
   if (addr % PAGE_SIZE !== 0 || !(addr + length <= GUEST_END) || length <= 0) return -EINVAL;
   const end = addr + pageUp(length);
   if (!mm.areas.overlaps(addr, end)) return 0;
+  if (isSealed(mm, addr, end)) return -EPERM;
   mm.quiesce();
   const areas = mm.areas.carve(addr, end);
   mm.areas.remove(areas);

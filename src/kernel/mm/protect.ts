@@ -3,7 +3,7 @@ import * as M from '../../abi/linux/mman.ts';
 import { GUEST_END, PAGE_SIZE, Perm } from '../../machine/memoryLayout.ts';
 import { Rlimit, type Rlimits } from '../fd/rlimits.ts';
 import type { AddressSpace } from './addressSpace.ts';
-import { addArea, checkLimits, clearPages, findFree, isData, pageUp, populate, unmapMemory } from './mapping.ts';
+import { addArea, checkLimits, clearPages, findFree, isData, isSealed, pageUp, populate, unmapMemory } from './mapping.ts';
 import { Page } from './page.ts';
 import { Prot, type Vma } from './vma.ts';
 
@@ -25,6 +25,7 @@ export function protectMemory(mm: AddressSpace, start: number, length: number, p
     from = vma.start;
   }
   // Linux changes what comes before the first hole or refusal, and only then fails.
+  if (isSealed(mm, from, end)) return -EPERM;
   let limit = from;
   let error = 0;
   for (let i = mm.areas.indexAbove(from); limit < end; i++) {
@@ -33,7 +34,8 @@ export function protectMemory(mm: AddressSpace, start: number, length: number, p
       error = -ENOMEM;
       break;
     }
-    if (((want & Prot.W) !== 0 && !vma.mayWrite) || ((want & Prot.X) !== 0 && !vma.mayExec)) {
+    const gainsExec = mm.writeExecPolicy !== 0 && (want & Prot.X) !== 0 && ((want & Prot.W) !== 0 || (vma.prot & Prot.X) === 0);
+    if (gainsExec || ((want & Prot.W) !== 0 && !vma.mayWrite) || ((want & Prot.X) !== 0 && !vma.mayExec)) {
       error = -EACCES;
       break;
     }
@@ -79,6 +81,7 @@ export function remapMemory(mm: AddressSpace, old: number, oldLength: number, ne
   const vma = mm.areas.find(old);
   if (vma === null) return -14;
   if (oldSize === 0 && !vma.shared) return -EINVAL;
+  if (vma.sealed || isSealed(mm, old, old + oldSize) || (fixed && isSealed(mm, to, to + newSize))) return -EPERM;
   if (fixed) unmapMemory(mm, to, newSize);
   if (oldSize > newSize && !keep) {
     if (!fixed) {
@@ -178,6 +181,8 @@ function adviseArea(mm: AddressSpace, vma: Vma, start: number, end: number, advi
     case M.MADV_DONTNEED:
     case M.MADV_DONTNEED_LOCKED:
       if (vma.locked && advice === M.MADV_DONTNEED) return -EINVAL;
+      // What could not be written must not be thrown away, either.
+      if (vma.sealed && vma.object === null && (vma.prot & Prot.W) === 0) return -EPERM;
       mm.quiesce();
       clearPages(mm, vma, start, end);
       askAgain(mm, vma, start, end);

@@ -3,6 +3,12 @@ import type { Inode } from '../../vfs/inode.ts';
 import type { AddressSpace } from './addressSpace.ts';
 import type { SharedObject } from './sharedObject.ts';
 
+/** A NUMA policy: MPOL_* mode and mode flags. */
+export interface MemoryPolicy {
+  readonly mode: number;
+  readonly flags: number;
+}
+
 export const Prot = { R: 1, W: 2, X: 4 } as const;
 
 /** One area of an address space: pages [start, end) with the same protection and backing. Addresses in bytes, page-aligned. */
@@ -34,6 +40,10 @@ export class Vma {
   dontFork = false;
   wipeOnFork = false;
   dontDump = false;
+  /** mseal: its place, size and protection stay as they are. */
+  sealed = false;
+  /** mbind's; null: the task's. */
+  policy: MemoryPolicy | null = null;
   /** [stack], [heap], [vdso] ... or what PR_SET_VMA_ANON_NAME gave. */
   name = '';
   /** Must not be changed by the program's own mmap calls (vdso may; kept for hidden areas). */
@@ -69,6 +79,8 @@ export class Vma {
     copy.wipeOnFork = this.wipeOnFork;
     copy.dontDump = this.dontDump;
     copy.name = this.name;
+    copy.policy = this.policy;
+    copy.sealed = this.sealed;
     copy.mm = this.mm;
     copy.copied = this.copied;
     this.file?.acquire();
@@ -90,7 +102,8 @@ export class Vma {
       this.object === next.object && (this.file === null && this.object === null || this.offset + (this.end - this.start) === next.offset) &&
       this.growsDown === next.growsDown && this.locked === next.locked && this.noReserve === next.noReserve &&
       this.dontFork === next.dontFork && this.wipeOnFork === next.wipeOnFork && this.dontDump === next.dontDump &&
-      this.mayWrite === next.mayWrite && this.mayExec === next.mayExec && this.name === next.name;
+      this.mayWrite === next.mayWrite && this.mayExec === next.mayExec && this.name === next.name &&
+      this.policy?.mode === next.policy?.mode && this.policy?.flags === next.policy?.flags && this.sealed === next.sealed;
   }
 }
 

@@ -46,7 +46,7 @@ function checkFlags(t: Task, args: CloneArgs): number {
   if (args.clearSighand && (flags & CLONE_SIGHAND) !== 0) return -EINVAL;
   if ((flags & CLONE_PIDFD) !== 0 && (flags & CLONE_DETACHED) !== 0) return -EINVAL;
   if ((flags & (CLONE_THREAD | CLONE_PARENT)) !== 0 && args.exitSignal !== 0 && (flags & CLONE_THREAD) !== 0) args.exitSignal = 0;
-  if ((flags & CLONE_PARENT) !== 0 && t.process.parent === null) return -EINVAL;
+  if ((flags & CLONE_PARENT) !== 0 && t.process === t.kernel.init) return -EINVAL;
   const { kernel } = t;
   if (t.cred.uid !== 0 && !t.cred.has(Cap.SYS_RESOURCE) && !t.cred.has(Cap.SYS_ADMIN)) {
     let own = 0;
@@ -152,12 +152,17 @@ function inherit(t: Task, child: Task, flags: number): void {
   child.noNewPrivs = t.noNewPrivs;
   child.seccomp = t.seccomp;
   child.personality = t.personality;
-  child.timerSlackNs = t.timerSlackNs;
+  child.timerSlackNs = child.defaultTimerSlackNs = t.timerSlackNs;
+  child.machineCheckPolicy = t.machineCheckPolicy;
+  child.ioFlusher = t.ioFlusher;
   child.nice = t.nice;
   child.schedPolicy = t.schedPolicy;
   child.schedPriority = t.schedPriority;
   child.ioPriority = t.ioPriority;
   child.affinity = t.affinity;
+  child.memoryPolicy = t.memoryPolicy;
+  child.sessionKeyring = t.sessionKeyring;
+  child.requestKeyDefault = t.requestKeyDefault;
   child.trap = { ...t.trap };
   if (t.resetOnFork) {
     child.schedPolicy = 0;

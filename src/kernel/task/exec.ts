@@ -1,12 +1,10 @@
 import { E2BIG, ELIBBAD, ELOOP, ENOEXEC, ENOMEM } from '../../abi/linux/errno.ts';
 import * as AT from '../../abi/linux/elf.ts';
-import { S_ISGID, S_ISUID, S_IXGRP } from '../../abi/linux/fileMode.ts';
 import { READ_IMPLIES_EXEC } from '../../abi/linux/personality.ts';
 import { MAP_ANONYMOUS, MAP_PRIVATE } from '../../abi/linux/mman.ts';
-import { ALL_CAPS, type Cred } from '../../vfs/cred.ts';
+import type { Cred } from '../../vfs/cred.ts';
 import type { FileDescription } from '../../vfs/fileDescription.ts';
 import { ProgramFile } from '../../vfs/inodeFile.ts';
-import { MS_NOSUID } from '../../vfs/mount.ts';
 import { mayExecute } from '../../vfs/open.ts';
 import { pathName, type Path } from '../../vfs/path.ts';
 import { Walk, walkPath } from '../../vfs/walk.ts';
@@ -22,6 +20,7 @@ import { buildStack } from '../loader/stack.ts';
 import { vdsoOf } from '../loader/vdso.ts';
 import { forgetTrace } from '../trace/attach.ts';
 import { endStep } from '../trace/trace.ts';
+import { credForExec } from './execCred.ts';
 import { exitTask } from './exit.ts';
 import type { Kernel } from '../kernel.ts';
 import type { Task } from './task.ts';
@@ -130,45 +129,6 @@ function commOf(filename: string): string {
   return filename.slice(filename.lastIndexOf('/') + 1).slice(0, 15);
 }
 
-/** Set-user-ID and set-group-ID, and what root gets (capabilities(7), "Transformation of capabilities during execve"). */
-function credForExec(t: Task, path: Path): { cred: Cred; secure: boolean } {
-  const old = t.cred;
-  const stat = path.inode.stat();
-  let { euid, egid } = old;
-  if ((path.mount.flags & MS_NOSUID) === 0 && !t.noNewPrivs) {
-    if ((stat.mode & S_ISUID) !== 0) euid = stat.uid;
-    if ((stat.mode & (S_ISGID | S_IXGRP)) === (S_ISGID | S_IXGRP)) egid = stat.gid;
-  }
-  const noRoot = (old.secureBits & 1) !== 0;
-  const changed = euid !== old.euid || egid !== old.egid;
-  let capAmbient = changed ? 0 : old.capAmbient;
-  let capPermitted = capAmbient;
-  let capEffective = capAmbient;
-  if (!noRoot && (old.uid === 0 || euid === 0)) {
-    // Both sets are below 2^53: intersect and join by halves.
-    capPermitted = orCaps(andCaps(ALL_CAPS, old.capBounding), old.capInheritable);
-    if (euid === 0) capEffective = capPermitted;
-    else capEffective = 0;
-    capAmbient = 0;
-  }
-  const cred = old.with({
-    euid, egid, suid: euid, sgid: egid, fsuid: euid, fsgid: egid, capPermitted, capEffective, capAmbient, secureBits: old.secureBits & ~16,
-  });
-  return { cred, secure: euid !== old.uid || egid !== old.gid };
-}
-
-const halves = (set: number): [number, number] => [set >>> 0, Math.floor(set / 2 ** 32) >>> 0];
-export function andCaps(a: number, b: number): number {
-  const [al, ah] = halves(a);
-  const [bl, bh] = halves(b);
-  return ((ah & bh) >>> 0) * 2 ** 32 + ((al & bl) >>> 0);
-}
-export function orCaps(a: number, b: number): number {
-  const [al, ah] = halves(a);
-  const [bl, bh] = halves(b);
-  return ((ah | bh) >>> 0) * 2 ** 32 + ((al | bl) >>> 0);
-}
-
 function loadProgram(t: Task, path: Path, file: FileDescription, request: ExecRequest, filename: string, argv: readonly string[]): Program | number {
   const { kernel } = t;
   const archs = [kernel.parts.archs.x86_64, kernel.parts.archs.i386];
@@ -220,7 +180,9 @@ function fill(
   if (typeof ld === 'number') return ld;
   const vdsoAt = mapVdso(mm, arch.name);
   if (vdsoAt < 0) return vdsoAt;
-  const { cred, secure } = credForExec(t, path);
+  const credentials = credForExec(t, path);
+  if (typeof credentials === 'number') return credentials;
+  const { cred, secure } = credentials;
   const random = new Uint8Array(16);
   kernel.parts.random.fill(random);
   const stack = buildStack(mm, top, arch.wordSize, {
@@ -323,6 +285,7 @@ export function becomeProgram(t: Task, program: Program): void {
     kernel.dismiss(t.slot);
     kernel.detachCpu(t);
   }
+  program.mm.inherit(t.mm);
   t.mm.release();
   t.mm = program.mm;
   t.memory = program.mm.memory;
@@ -342,7 +305,6 @@ export function becomeProgram(t: Task, program: Program): void {
   t.altStack = { sp: 0, size: 0, flags: 2 };
   t.tls = [null, null, null];
   t.cred = program.cred;
-  t.keepCaps = false;
   t.comm = program.comm;
   t.personality = program.personality;
   t.restartBlock = null;

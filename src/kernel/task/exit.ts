@@ -1,5 +1,6 @@
 import { CLD_DUMPED, CLD_EXITED, CLD_KILLED, SA_NOCLDWAIT, SIGCHLD, SIGCONT, SIGHUP, SI_KERNEL } from '../../abi/linux/signal.ts';
 import { EPOLLIN } from '../../abi/linux/poll.ts';
+import { account } from '../accounting.ts';
 import { releaseRobustFutexes } from '../ipc/robust.ts';
 import { SIG_IGN } from '../signal/handlers.ts';
 import { sendToGroup, sendToProcess } from '../signal/send.ts';
@@ -104,6 +105,7 @@ function exitProcess(process: Process): void {
   process.exiting = true;
   process.state = 'zombie';
   process.timers.dropAll();
+  if (kernel.accountingFile !== null) account(kernel, process);
   reparentChildren(process);
   const { session } = process;
   if (session.id === process.pid) session.tty?.disassociate(session, true);

@@ -83,7 +83,6 @@ export class Process {
   /** It is a zombie that its tracer has to see before its parent does. */
   tracer: Task | null = null;
   oomScoreAdj = 0;
-  thpDisabled = false;
   /** Interrupts running threads while a CPU-time timer is set. */
   readonly cpuTicker = new Timer(() => this.tick());
 

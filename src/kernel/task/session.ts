@@ -6,6 +6,8 @@ export interface ControllingTty {
   readonly dev: number;
   /** The session's leader has ended or given the terminal up (disassociate_ctty): hang up. `leaderExited` is false for TIOCNOTTY. */
   disassociate(session: Session, leaderExited: boolean): void;
+  /** vhangup(2). */
+  hangUp(leaderExited: boolean): void;
   /** Foreground process group id, 0 for none. */
   readonly foregroundGroup: number;
 }

@@ -10,7 +10,9 @@ import type { Descriptor } from '../arch/segments.ts';
 import type { FdTable } from '../fd/fdTable.ts';
 import type { Rlimits } from '../fd/rlimits.ts';
 import type { Kernel } from '../kernel.ts';
+import type { Key } from '../keys/key.ts';
 import type { AddressSpace } from '../mm/addressSpace.ts';
+import type { MemoryPolicy } from '../mm/vma.ts';
 import type { SignalHandlers } from '../signal/handlers.ts';
 import { PendingSignals } from '../signal/pending.ts';
 import { SigSet } from '../signal/sigset.ts';
@@ -118,13 +120,22 @@ export class Task implements FileCaller {
   /** PR_SET_PDEATHSIG */
   parentDeathSignal = 0;
   noNewPrivs = false;
-  keepCaps = false;
   personality = 0;
   timerSlackNs = 50000;
+  /** What PR_SET_TIMERSLACK 0 goes back to: the creator's. */
+  defaultTimerSlackNs = 50000;
+  /** PR_MCE_KILL, PR_SET_IO_FLUSHER: remembered. */
+  machineCheckPolicy = 2;
+  ioFlusher = false;
   nice = 0;
   schedPolicy = 0;
   schedPriority = 0;
   ioPriority = 0;
+  memoryPolicy: MemoryPolicy | null = null;
+  /** Joined by KEYCTL_JOIN_SESSION_KEYRING; null: the user's default. */
+  sessionKeyring: Key | null = null;
+  /** KEYCTL_SET_REQKEY_KEYRING */
+  requestKeyDefault = 0;
   /** SCHED_RESET_ON_FORK */
   resetOnFork = false;
   /** CPUs it may run on, as a bit mask of the first 32; only remembered. */

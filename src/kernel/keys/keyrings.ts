@@ -1,0 +1,154 @@
+import { EACCES, EAGAIN, EDEADLK, EINVAL, EKEYEXPIRED, EKEYREVOKED, ELOOP, ENOENT, ENOKEY, ENOTDIR, EPERM } from '../../abi/linux/errno.ts';
+import type { AddressSpace } from '../mm/addressSpace.ts';
+import type { Process } from '../task/process.ts';
+import type { Task } from '../task/task.ts';
+import { Need, keyStore, permitted, reaches, type Key, type KeyType } from './key.ts';
+
+export const Special = { thread: -1, process: -2, session: -3, user: -4, userSession: -5, group: -6, requestAuth: -7, requestor: -8 } as const;
+
+interface Anchored {
+  readonly key: Key;
+  /** execve drops it: then the memory is another. */
+  readonly mm: AddressSpace;
+}
+const threadKeyrings = new WeakMap<Task, Anchored>();
+const processKeyrings = new WeakMap<Process, Anchored>();
+
+function anchored<K extends object>(map: WeakMap<K, Anchored>, owner: K, t: Task, create: boolean, name: string): Key | null {
+  const had = map.get(owner);
+  if (had !== undefined && had.mm === t.mm) return had.key;
+  if (!create) return null;
+  const key = keyStore(t.kernel).create('keyring', name, t.cred.uid, t.cred.gid, 0x3f010000);
+  map.set(owner, { key, mm: t.mm });
+  return key;
+}
+
+export const threadKeyring = (t: Task, create: boolean): Key | null => anchored(threadKeyrings, t, t, create, '_tid');
+export const processKeyring = (t: Task, create: boolean): Key | null => anchored(processKeyrings, t.process, t, create, '_pid');
+
+/** The session's keyring; a task without one uses its user's default. */
+export function sessionKeyring(t: Task): Key {
+  const own = t.sessionKeyring;
+  return own !== null && !own.revoked ? own : (own ?? keyStore(t.kernel).ofUser(t.cred.uid).session);
+}
+
+/** What the task's own keyrings lead to is possessed. */
+export function possesses(t: Task, key: Key): boolean {
+  const roots = [threadKeyring(t, false), processKeyring(t, false), sessionKeyring(t)];
+  return roots.some((root) => root !== null && reaches(root, key, t));
+}
+
+export interface KeyRef {
+  readonly key: Key;
+  readonly possessed: boolean;
+}
+
+/** lookup_user_key: a key by its serial number or special name. `partial`, without `need`: revoked and expired ones, too. `need` 0: no permission asked. */
+export function lookupKey(t: Task, id: number, create: boolean, partial: boolean, need: number): KeyRef | number {
+  const store = keyStore(t.kernel);
+  let key: Key | null | undefined;
+  let possessed = true;
+  switch (id) {
+    case Special.thread: key = threadKeyring(t, create); break;
+    case Special.process: key = processKeyring(t, create); break;
+    case Special.session:
+      if (t.sessionKeyring === null && create) joinSession(t, null);
+      key = sessionKeyring(t);
+      break;
+    case Special.user: key = store.ofUser(t.cred.uid).user; break;
+    case Special.userSession: key = store.ofUser(t.cred.uid).session; break;
+    case Special.group: return -EINVAL;
+    case Special.requestAuth: case Special.requestor: return -ENOKEY;
+    default:
+      if (id < 1) return -EINVAL;
+      key = store.keys.get(id);
+      possessed = key !== undefined && possesses(t, key);
+  }
+  if (key === null || key === undefined) return -ENOKEY;
+  if (id === Special.user || id === Special.userSession) possessed = possesses(t, key);
+  if (key.invalidated) return -ENOKEY;
+  if (!partial || need !== 0) {
+    const error = key.usable(t.kernel.nowNs());
+    if (error !== 0) return error;
+    if (key.negative && !partial) return -ENOKEY;
+  }
+  return need !== 0 && !permitted(t, key, need, possessed) ? -EACCES : { key, possessed };
+}
+
+/** KEYCTL_JOIN_SESSION_KEYRING. */
+export function joinSession(t: Task, name: string | null): Key | number {
+  const store = keyStore(t.kernel);
+  if (name !== null) {
+    for (const key of store.keys.values()) {
+      if (!key.isKeyring || key.description !== name || key.usable(t.kernel.nowNs()) !== 0 || !permitted(t, key, Need.search, false)) continue;
+      return (t.sessionKeyring = key);
+    }
+  }
+  return (t.sessionKeyring = store.create('keyring', name ?? '_ses', t.cred.uid, t.cred.gid, 0x3f030000 | (name === null ? 0 : Need.link << 16)));
+}
+
+function depthOf(key: Key): number {
+  return key.isKeyring ? 1 + Math.max(0, ...key.links.map(depthOf)) : 0;
+}
+const contains = (ring: Key, key: Key): boolean => ring === key || ring.links.some((link) => contains(link, key));
+
+/** Links `key` into `ring`, in place of one of the same type and description. */
+export function linkKey(ring: Key, key: Key): number {
+  if (!ring.isKeyring) return -ENOTDIR;
+  if (ring.restricted) return -EPERM;
+  if (key.isKeyring && contains(key, ring)) return -EDEADLK;
+  if (key.isKeyring && depthOf(key) >= 6) return -ELOOP;
+  const at = ring.links.findIndex((link) => link.type === key.type && link.description === key.description);
+  if (at >= 0) ring.links[at] = key;
+  else ring.links.push(key);
+  return 0;
+}
+
+export function unlinkKey(ring: Key, key: Key): number {
+  if (!ring.isKeyring) return -ENOTDIR;
+  const at = ring.links.indexOf(key);
+  if (at < 0) return -ENOENT;
+  ring.links.splice(at, 1);
+  return 0;
+}
+
+/** Breadth-first, as far as searching is allowed. A key, -EAGAIN when there is none, or why what was found is no good. */
+export function searchRing(t: Task, root: Key, possessed: boolean, type: KeyType, description: string, skipExpired = false): KeyRef | number {
+  const nowNs = t.kernel.nowNs();
+  let level = [root];
+  let error: number = -EAGAIN;
+  for (let depth = 0; depth < 7 && level.length > 0; depth++) {
+    const next: Key[] = [];
+    for (const ring of level) {
+      if (ring.usable(nowNs) !== 0) continue;
+      for (const key of ring.links) {
+        if (key.type === type && key.description === description) {
+          const bad = key.invalidated ? -EKEYREVOKED : key.usable(nowNs);
+          if (bad !== 0) {
+            if (bad !== -EKEYEXPIRED || !skipExpired) error = bad;
+            continue;
+          }
+          if (permitted(t, key, Need.search, possessed)) return key.negative ? -ENOKEY : { key, possessed };
+          error = -EACCES;
+        }
+        if (key.isKeyring && permitted(t, key, Need.search, possessed)) next.push(key);
+      }
+    }
+    level = next;
+  }
+  return error;
+}
+
+/** search_process_keyrings: that a keyring has nothing outweighs what is wrong in another. */
+export function searchTask(t: Task, type: KeyType, description: string): KeyRef | number {
+  let error: number = -EAGAIN;
+  let nothing = false;
+  for (const root of [threadKeyring(t, false), processKeyring(t, false), sessionKeyring(t)]) {
+    if (root === null) continue;
+    const found = searchRing(t, root, true, type, description, true);
+    if (typeof found !== 'number') return found;
+    if (found === -EAGAIN) nothing = true;
+    else error = found;
+  }
+  return nothing || error === -EAGAIN ? -ENOKEY : error;
+}
