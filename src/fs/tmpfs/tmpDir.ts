@@ -41,10 +41,11 @@ export class TmpDir extends TmpInode {
   override lookup(name: string): Inode | number {
     return this.entries.get(name) ?? -ENOENT;
   }
+  /** The newest name comes first, as in the kernel's tmpfs (its directories are lists of dentries that grow at the head). */
   override list(): DirEntry[] {
     const out: DirEntry[] = [];
     for (const [name, inode] of this.entries) out.push({ name, ino: inode.attr.ino, type: inode.type >>> 12 });
-    return out;
+    return this.tmpfs.likeDisk ? out : out.reverse();
   }
   override hasEntry(name: string): boolean {
     return this.entries.has(name);

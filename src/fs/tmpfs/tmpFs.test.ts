@@ -3,7 +3,7 @@ import { EFBIG, ENODATA, EEXIST, EINVAL, ENOSPC, ENXIO, EPERM } from '../../abi/
 import { O_APPEND, O_CREAT, O_RDWR } from '../../abi/linux/openFlags.ts';
 import type { FileDescription } from '../../vfs/fileDescription.ts';
 import { SEEK_DATA, SEEK_HOLE } from '../../vfs/inodeFile.ts';
-import { makeDirectory, removeFile } from '../../vfs/namespace.ts';
+import { makeDirectory, removeFile, renamePath } from '../../vfs/namespace.ts';
 import { openPath } from '../../vfs/open.ts';
 import { callerOf, TestEnv, type TestCaller } from '../../vfs/testing.ts';
 import { getXattr, listXattr, setXattr } from '../../vfs/xattr.ts';
@@ -22,6 +22,15 @@ function open(t: TestCaller, name: string, flags = O_CREAT | O_RDWR): FileDescri
   return file;
 }
 const bytes = (n: number, value = 7): Uint8Array => new Uint8Array(n).fill(value);
+
+describe('tmpfs directories', () => {
+  it('list the newest name first', () => {
+    const { t, fs } = setup();
+    for (const name of ['/a', '/b', '/c']) open(t, name);
+    expect(renamePath(t, null, '/a', null, '/d', 0)).toBe(0);
+    expect((fs.root.list() as { name: string }[]).map(({ name }) => name)).toEqual(['d', 'c', 'b']);
+  });
+});
 
 describe('tmpfs files', () => {
   it('reads back what was written, across chunks', () => {
