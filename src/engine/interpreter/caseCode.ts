@@ -62,7 +62,7 @@ export class CaseCode {
 
   field(code: Code, field: number): void {
     code.get(RECORD);
-    const op = field === Field.seg || field === Field.scale ? 'i32.load8_u' : field >= Field.r0 && field <= Field.index ? 'i32.load16_u' : 'i32.load';
+    const op = field === Field.seg || field === Field.scale ? 'i32.load8_u' : field === Field.caseId || (field >= Field.r0 && field <= Field.index) ? 'i32.load16_u' : 'i32.load';
     code.mem(op, field);
   }
 

@@ -74,7 +74,7 @@ export function generate(): Generated {
   const caseType = module.type([I, I], [I]);
   for (const one of cases) module.tableEntry(module.function(caseType, one.body));
   const loop = runLoop(runtime, inLoop);
-  module.exportFunction('run', module.function(module.type([I, I], []), run(module.function(caseType, loop), caseType)));
+  module.exportFunction('run', module.function(module.type([I, I], []), run(runtime, module.function(caseType, loop), caseType)));
   module.exportFunction('step', module.function(caseType, stepBody(caseType)));
   module.exportFunction('statusFlags', runtime.statusFlags);
   module.exportFunction('enter', addEnter(module, runtime, miss));

@@ -4,9 +4,9 @@
  * the cases share.
  */
 import { BodyEmitter } from '../../emit/body.ts';
-import type { IrBuilder } from '../../ir/builder.ts';
+import { IrBuilder } from '../../ir/builder.ts';
 import { Field, ops } from '../../ir/ops.ts';
-import { EngineExit, EngineField, JUMP_CACHE_FACTOR, JUMP_CACHE_SHIFT, RECORD_SIZE } from '../../machine/codeLayout.ts';
+import { Case, EngineExit, EngineField, JUMP_CACHE_FACTOR, JUMP_CACHE_SHIFT, RECORD_SIZE } from '../../machine/codeLayout.ts';
 import { Cpu } from '../../machine/cpuState.ts';
 import { Access, Exit } from '../../machine/exit.ts';
 import { JUMP_CACHE } from '../../machine/memoryLayout.ts';
@@ -37,24 +37,42 @@ export function emitCase(code: Code, ir: IrBuilder, target: InterpreterTarget, g
   if (last < 0 || ops[ir.code.op[last]!]!.effect !== 'exit') goNext();
 }
 
-/** run(cpu, record): the loop, and the cases' functions for what it leaves to them. */
-export function run(loop: number, caseType: number): Uint8Array {
-  const code = new Code([I, I]);
-  const leave = code.block(), again = code.loop();
+/** run(cpu, record): the loop, the cases' functions for what it leaves to them, and translated regions. */
+export function run(runtime: RuntimeFunctions, loop: number, caseType: number): Uint8Array {
+  const code = new Code([I, I]), fuel = code.local(I), region = new IrBuilder();
+  region.op('region');
+  const again = code.loop();
+  const target = new InterpreterTarget(runtime, {
+    goOn: (c) => { c.set(RECORD); storeFuel(c, fuel); c.br(again); },
+    leave: (c) => { storeFuel(c, fuel); c.return(); },
+    fuel,
+  });
+  target.field(code, Field.caseId);
+  code.i32(Case.region);
+  code.op('i32.eq');
+  code.if();
+  loadFuel(code, fuel);
+  emitCase(code, region, target, () => code.op('unreachable'));
+  code.end();
   code.get(CPU);
   code.get(RECORD);
   code.call(loop);
   code.tee(RECORD);
   code.op('i32.eqz');
-  code.brIf(leave);
+  code.if();
+  code.return();
+  code.end();
+  // Often a region: it needs no call.
+  target.field(code, Field.caseId);
+  code.i32(Case.region);
+  code.op('i32.eq');
+  code.brIf(again);
   code.get(CPU);
   code.get(RECORD);
-  code.get(RECORD);
-  code.mem('i32.load16_u', Field.caseId, 1);
+  target.field(code, Field.caseId);
   code.callIndirect(caseType);
   code.tee(RECORD);
   code.brIf(again);
-  code.end();
   code.end();
   return code.finish();
 }
@@ -70,9 +88,7 @@ export function runLoop(runtime: RuntimeFunctions, hot: readonly (IrBuilder | nu
     code.recycle();
     code.local(I); code.local(I); code.local(I); code.local(L);
   };
-  code.get(CPU);
-  code.mem('i32.load', EngineField.fuel, 2);
-  code.set(fuel);
+  loadFuel(code, fuel);
   const leave = code.block(), leaveTo = code.block(), wild = code.block();
   const loop = code.loop(), next = code.block(), indirect = code.block(), taken = code.block(), whole = code.block();
   const labels = hot.filter((ir) => ir !== null).map(() => code.block());
@@ -147,6 +163,12 @@ export function runLoop(runtime: RuntimeFunctions, hot: readonly (IrBuilder | nu
   storeFuel(code, fuel);
   code.i32(0);
   return code.finish();
+}
+
+function loadFuel(code: Code, fuel: number): void {
+  code.get(CPU);
+  code.mem('i32.load', EngineField.fuel, 2);
+  code.set(fuel);
 }
 
 function storeFuel(code: Code, fuel: number): void {
