@@ -8,6 +8,7 @@ import { Cap } from '../vfs/cred.ts';
 import { O_PATH } from '../abi/linux/openFlags.ts';
 import { Rlimit } from '../kernel/fd/rlimits.ts';
 import { mapMemory, populate, setBreak, unmapMemory } from '../kernel/mm/mapping.ts';
+import { membarrierRegistrations, registerMembarrier } from '../kernel/mm/membarrier.ts';
 import { adviseMemory, lockMemory, protectMemory, remapMemory, residentPages, syncMemory } from '../kernel/mm/protect.ts';
 import type { Task } from '../kernel/task/task.ts';
 import type { Inode } from '../vfs/inode.ts';
@@ -128,15 +129,24 @@ function sysMunlockall(t: Task): number {
   return 0;
 }
 
-/** remap_file_pages: not emulated beyond what needs no remapping; Linux itself deprecates it. */
-function sysMembarrier(_t: Task, cmd: number, flags: number): number {
-  // Every kernel entry of the kernel thread orders memory: Atomics on the mailbox are sequentially consistent.
-  const known = 1 | 2 | 4 | 8 | 16 | 32 | 64;
-  if (flags !== 0) return -EINVAL;
-  if (cmd === 0) return known;
-  return (cmd & known) !== 0 && (cmd & (cmd - 1)) === 0 ? 0 : -EINVAL;
-}
+const Barrier = { query: 0, global: 1, globalExpedited: 2, registerGlobal: 4, private: 8, registerPrivate: 16, syncCore: 32, registerSyncCore: 64, registrations: 512 } as const;
 
+function sysMembarrier(t: Task, cmd: number, flags: number): number {
+  if (flags !== 0) return -EINVAL;
+  const had = membarrierRegistrations(t.mm);
+  // Every kernel entry of the kernel thread orders memory: Atomics on the mailbox are sequentially consistent.
+  switch (cmd) {
+    case Barrier.query: return 127 | Barrier.registrations;
+    case Barrier.global: case Barrier.globalExpedited: return 0;
+    case Barrier.registerGlobal: case Barrier.registerPrivate: case Barrier.registerSyncCore:
+      registerMembarrier(t.mm, cmd);
+      return 0;
+    case Barrier.private: return (had & Barrier.registerPrivate) !== 0 ? 0 : -EPERM;
+    case Barrier.syncCore: return (had & Barrier.registerSyncCore) !== 0 ? 0 : -EPERM;
+    case Barrier.registrations: return had;
+    default: return -EINVAL;
+  }
+}
 
 export const mmRows: readonly SyscallRow[] = [
   { name: 'mmap', x86_64: 9, i386: -1, args: ['ptr', 'size', 'prot', 'mmapFlags', 'fd', 'ulong'], ret: 'ptr', handler: sysMmap },

@@ -1,5 +1,7 @@
-import { EBADF, EFAULT, EINVAL, EPERM, ESRCH } from '../abi/linux/errno.ts';
+import { EBADF, EFAULT, EINVAL, ENOENT, EPERM, ESRCH } from '../abi/linux/errno.ts';
 import { CLONE_FILES, CLONE_FS, CLONE_SIGHAND, CLONE_SYSVSEM, CLONE_THREAD, CLONE_VM } from '../abi/linux/sched.ts';
+import { getU32 } from '../abi/layout.ts';
+import { EpollFile } from '../fs/anon/epollFile.ts';
 import { mayInspect } from '../fs/procfs/pidDir.ts';
 import type { Task } from '../kernel/task/task.ts';
 import { Cap } from '../vfs/cred.ts';
@@ -73,6 +75,18 @@ function rank(o: object): number {
 }
 const compare = (a: object, b: object): number => (a === b ? 0 : rank(a) < rank(b) ? 1 : 2);
 
+/** struct kcmp_epoll_slot: a file that an epoll watches. */
+function compareEpoll(t: Task, a: Task, b: Task, fd: number, ptr: number): number {
+  const slot = t.memory.readable(ptr, 12);
+  if (slot === null) return -EFAULT;
+  const [efd, tfd, nth] = [getU32(slot, 0), getU32(slot, 4), getU32(slot, 8)];
+  const file = a.fds.get(fd), epoll = b.fds.get(efd);
+  if (file === null || epoll === null) return -EBADF;
+  if (!(epoll instanceof EpollFile)) return -EINVAL;
+  const watched = epoll.watched(tfd, nth);
+  return watched === null ? -ENOENT : compare(file, watched);
+}
+
 function sysKcmp(t: Task, pid1: number, pid2: number, type: number, index1: number, index2: number): number {
   const a = t.kernel.pids.tasks.get(pid1);
   const b = t.kernel.pids.tasks.get(pid2);
@@ -89,7 +103,9 @@ function sysKcmp(t: Task, pid1: number, pid2: number, type: number, index1: numb
     case Kcmp.FS: return compare(a.fs, b.fs);
     case Kcmp.SIGHAND: return compare(a.handlers, b.handlers);
     case Kcmp.IO: return 0;
-    case Kcmp.SYSVSEM: return compare(a.process, b.process);
+    // Only who has asked for SEM_UNDO has a list.
+    case Kcmp.SYSVSEM: return !a.process.hasSemUndo && !b.process.hasSemUndo ? 0 : compare(a.process, b.process);
+    case Kcmp.EPOLL_TFD: return compareEpoll(t, a, b, index1, index2);
     default: return -EINVAL;
   }
 }

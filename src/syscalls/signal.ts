@@ -1,4 +1,4 @@
-import { EAGAIN, EFAULT, EINVAL, ENOMEM, EPERM, ESRCH } from '../abi/linux/errno.ts';
+import { EBADF, EAGAIN, EFAULT, EINVAL, ENOMEM, EPERM, ESRCH } from '../abi/linux/errno.ts';
 import {
   SA_NOCLDSTOP, SA_NOCLDWAIT, SA_NODEFER, SA_ONSTACK, SA_RESETHAND, SA_RESTART, SA_RESTORER, SA_SIGINFO, SA_EXPOSE_TAGBITS, SIGKILL, SIGSEGV, SIGSTOP,
   SIG_BLOCK, SIG_SETMASK, SIG_UNBLOCK, SI_TKILL, SI_USER, SI_KERNEL,
@@ -15,6 +15,8 @@ import { SigSet } from '../kernel/signal/sigset.ts';
 import type { Process } from '../kernel/task/process.ts';
 import type { Task } from '../kernel/task/task.ts';
 import type { Layout } from '../abi/layout.ts';
+import { O_PATH } from '../abi/linux/openFlags.ts';
+import { ProcessDir } from '../fs/procfs/pidDir.ts';
 import { PidFile } from '../kernel/ipc/pidfd.ts';
 import { Cap } from '../vfs/cred.ts';
 import type { SyscallRow } from './row.ts';
@@ -255,20 +257,25 @@ function sysRtTgsigqueueinfo(t: Task, tgid: number, tid: number, sig: number, pt
 function sysPidfdSendSignal(t: Task, pidfd: number, sig: number, infoPtr: number, flags: number): number {
   if ((flags & ~7) !== 0) return -EINVAL;
   const file = t.fds.get(pidfd);
-  if (!(file instanceof PidFile)) return -9;
+  // The directory of a process in /proc stands for it, too.
+  const directory = file !== null && (file.flags & O_PATH) === 0 && file.inode instanceof ProcessDir ? file.inode : null;
+  const pidFile = file instanceof PidFile ? file : null;
+  const target = (pidFile ?? directory)?.process;
+  if (target === undefined) return -EBADF;
   if (sig < 0 || sig > NSIG) return -EINVAL;
-  const target = file.process;
   if (target.state === 'reaped') return -ESRCH;
   let info = userInfo(t, sig, SI_USER);
   if (infoPtr !== 0) {
     const sent = readSent(t, infoPtr, sig, target === t.process);
     if (typeof sent === 'number') return sent;
+    if (t.memory.i32(infoPtr) !== sig) return -EINVAL;
     info = sent;
   }
   const allowed = mayKill(t, target, sig);
   if (allowed < 0) return allowed;
   if (sig === 0) return 0;
-  return file.thread !== null && (flags & 2) === 0 ? sendToTask(file.thread, info) : sendToProcess(target, info);
+  const thread = pidFile?.thread ?? null;
+  return thread !== null && (flags & 2) === 0 ? sendToTask(thread, info) : sendToProcess(target, info);
 }
 
 // ---- waiting for signals ----

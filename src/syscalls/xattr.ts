@@ -3,7 +3,10 @@ import type { Task } from '../kernel/task/task.ts';
 import { fromLatin1 } from '../machine/guestMemory.ts';
 import type { Path } from '../vfs/path.ts';
 import { getXattr, listXattr, removeXattr, setXattr } from '../vfs/xattr.ts';
-import { fileOf, lookup } from './fileArgs.ts';
+import { AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW } from '../abi/linux/fcntl.ts';
+import { getU32, getU64 } from '../abi/layout.ts';
+import { Walk } from '../vfs/walk.ts';
+import { fileOf, lookup, lookupAt } from './fileArgs.ts';
 import type { SyscallRow } from './row.ts';
 
 const NAME_MAX = 255;
@@ -64,6 +67,43 @@ const remove = (target: Target) => (t: Task, arg: number, namePtr: number): numb
   return typeof place === 'number' ? place : removeXattr(t, place, name);
 };
 
+// ---- the *at forms: directory, path, AT_SYMLINK_NOFOLLOW and AT_EMPTY_PATH ----
+
+const AT_KNOWN = AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH;
+
+/** A path relative to `dirfd` as one of the targets above. */
+const byPathAt = (dirfd: number, flags: number): Target => (t, ptr) => {
+  if ((flags & AT_EMPTY_PATH) !== 0 && t.memory.cstring(ptr, 1) === '') {
+    if (dirfd !== AT_FDCWD) return t.fds.get(dirfd)?.path ?? -EBADF;
+  }
+  return lookupAt(t, dirfd, ptr, ((flags & AT_SYMLINK_NOFOLLOW) !== 0 ? Walk.none : Walk.follow) | ((flags & AT_EMPTY_PATH) !== 0 ? Walk.empty : 0));
+};
+
+/** struct xattr_args: value, size, flags; longer ones must end in zeros. */
+function xattrArgs(t: Task, ptr: number, size: number): { value: number; size: number; flags: number } | number {
+  if (size < 16) return -EINVAL;
+  if (size > 4096) return -E2BIG;
+  const buf = t.memory.readable(ptr, size);
+  if (buf === null) return -EFAULT;
+  for (let i = 16; i < size; i++) if (buf[i] !== 0) return -E2BIG;
+  return { value: getU64(buf, 0), size: getU32(buf, 8), flags: getU32(buf, 12) };
+}
+
+function setAt(t: Task, dirfd: number, path: number, flags: number, name: number, argsPtr: number, size: number): number {
+  const args = xattrArgs(t, argsPtr, size);
+  if (typeof args === 'number') return args;
+  return (flags & ~AT_KNOWN) !== 0 ? -EINVAL : set(byPathAt(dirfd, flags))(t, path, name, args.value, args.size, args.flags);
+}
+function getAt(t: Task, dirfd: number, path: number, flags: number, name: number, argsPtr: number, size: number): number {
+  const args = xattrArgs(t, argsPtr, size);
+  if (typeof args === 'number') return args;
+  return args.flags !== 0 || (flags & ~AT_KNOWN) !== 0 ? -EINVAL : get(byPathAt(dirfd, flags))(t, path, name, args.value, args.size);
+}
+const listAt = (t: Task, dirfd: number, path: number, flags: number, out: number, size: number): number =>
+  (flags & ~AT_KNOWN) !== 0 ? -EINVAL : list(byPathAt(dirfd, flags))(t, path, out, size);
+const removeAt = (t: Task, dirfd: number, path: number, flags: number, name: number): number =>
+  (flags & ~AT_KNOWN) !== 0 ? -EINVAL : remove(byPathAt(dirfd, flags))(t, path, name);
+
 export const xattrRows: readonly SyscallRow[] = [
   { name: 'setxattr', x86_64: 188, i386: 226, args: ['path', 'str', 'ptr', 'size', 'int'], ret: 'int', handler: set(byPath) },
   { name: 'lsetxattr', x86_64: 189, i386: 227, args: ['path', 'str', 'ptr', 'size', 'int'], ret: 'int', handler: set(byLink) },
@@ -77,4 +117,8 @@ export const xattrRows: readonly SyscallRow[] = [
   { name: 'removexattr', x86_64: 197, i386: 235, args: ['path', 'str'], ret: 'int', handler: remove(byPath) },
   { name: 'lremovexattr', x86_64: 198, i386: 236, args: ['path', 'str'], ret: 'int', handler: remove(byLink) },
   { name: 'fremovexattr', x86_64: 199, i386: 237, args: ['fd', 'str'], ret: 'int', handler: remove(byFd) },
+  { name: 'setxattrat', x86_64: 463, i386: 463, args: ['dirfd', 'path', 'atFlags', 'str', 'ptr', 'size'], ret: 'int', handler: setAt },
+  { name: 'getxattrat', x86_64: 464, i386: 464, args: ['dirfd', 'path', 'atFlags', 'str', 'ptr', 'size'], ret: 'ssize', handler: getAt },
+  { name: 'listxattrat', x86_64: 465, i386: 465, args: ['dirfd', 'path', 'atFlags', 'ptr', 'size'], ret: 'ssize', handler: listAt },
+  { name: 'removexattrat', x86_64: 466, i386: 466, args: ['dirfd', 'path', 'atFlags', 'str'], ret: 'int', handler: removeAt },
 ];

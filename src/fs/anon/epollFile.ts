@@ -52,6 +52,11 @@ export interface EpollResult {
 export class EpollFile extends FileDescription {
   override readonly waitQueue = new WaitQueue();
   private readonly items = new Map<number, Item[]>();
+
+  /** The `nth` file that is watched under descriptor `fd` (kcmp). */
+  watched(fd: number, nth: number): FileDescription | null {
+    return this.items.get(fd)?.[nth]?.file ?? null;
+  }
   /** Items that may be ready, oldest first. */
   private ready = new Set<Item>();
 

@@ -221,8 +221,8 @@ export function processDir(fs: FileSystem, _kernel: Kernel, process: Process): I
 }
 
 /** Whoever still has the directory of a process open that was reaped is told so. */
-class ProcessDir extends TableDir {
-  private readonly process: Process;
+export class ProcessDir extends TableDir {
+  readonly process: Process;
 
   constructor(fs: FileSystem, process: Process, table: Readonly<Record<string, MakeNode>>, owner: Owner) {
     super(fs, table, owner);

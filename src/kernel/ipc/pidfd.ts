@@ -1,5 +1,5 @@
 import { EBADF, EINVAL } from '../../abi/linux/errno.ts';
-import { O_CLOEXEC, O_NONBLOCK, O_RDWR } from '../../abi/linux/openFlags.ts';
+import { O_NONBLOCK, O_RDWR } from '../../abi/linux/openFlags.ts';
 import { EPOLLHUP, EPOLLIN, EPOLLRDNORM } from '../../abi/linux/poll.ts';
 import type { Cred } from '../../vfs/cred.ts';
 import { FileDescription } from '../../vfs/fileDescription.ts';
@@ -47,7 +47,7 @@ export function pidOfFile(file: FileDescription): number {
 
 /** A new descriptor for a process. `place`: where anonymous files live (boot gives it). */
 export function installPidfd(t: Task, place: Path, process: Process, thread: Task | null, nonblock: boolean): number {
-  const file = new PidFile(place, O_RDWR | O_CLOEXEC | (nonblock ? O_NONBLOCK : 0), t.cred, process, thread);
+  const file = new PidFile(place, O_RDWR | (nonblock ? O_NONBLOCK : 0), t.cred, process, thread);
   const fd = t.fds.install(file, true, t.rlimits.cur[Rlimit.NOFILE]!);
   if (fd < 0) file.release();
   return fd;

@@ -1,5 +1,6 @@
 import { PAGE_SIZE, Perm } from '../../machine/memoryLayout.ts';
 import { AddressSpace } from './addressSpace.ts';
+import { membarrierRegistrations, registerMembarrier } from './membarrier.ts';
 import { Lineage } from './lineage.ts';
 
 /** fork's copy of an address space: areas at once, private pages when touched. */
@@ -13,6 +14,7 @@ export function forkAddressSpace(parent: AddressSpace): AddressSpace {
   child.stackRoom = parent.stackRoom;
   child.dumpable = parent.dumpable;
   child.inherit(parent);
+  registerMembarrier(child, membarrierRegistrations(parent));
   child.exe = parent.exe?.acquire() ?? null;
   child.lineage.expect((parent.areas.items.at(-1)?.end ?? 0) / PAGE_SIZE);
   for (const vma of parent.areas.items) {

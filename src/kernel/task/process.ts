@@ -83,6 +83,8 @@ export class Process {
   /** It is a zombie that its tracer has to see before its parent does. */
   tracer: Task | null = null;
   oomScoreAdj = 0;
+  /** It has used SEM_UNDO. */
+  hasSemUndo = false;
   /** Interrupts running threads while a CPU-time timer is set. */
   readonly cpuTicker = new Timer(() => this.tick());
 

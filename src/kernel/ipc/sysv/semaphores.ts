@@ -65,6 +65,7 @@ export class SemaphoreSet extends IpcObject {
 
   private noteUndo(t: Task, { num, op }: SemOp): void {
     const { process } = t;
+    process.hasSemUndo = true;
     let adjustments = this.undo.get(process);
     if (adjustments === undefined) {
       adjustments = new Int32Array(this.values.length);
