@@ -6,7 +6,7 @@ import asc from 'assemblyscript/asc';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const HELPER_DATA = 0x280000;
-const HELPER_END = 0x300000;
+const HELPER_END = 0x2f0000;
 const MEMORY_PAGES = 512;
 
 /** Compiles and answers the module's bytes. */

@@ -7,7 +7,9 @@ import { CodeCache, INTERRUPT_ENGINE } from './codeCache.ts';
 import { FIRST_ADDRESS_CASE, FIRST_CASE } from './interpreter/cases.ts';
 import { DecodedRuns } from './decodedRuns.ts';
 import { CaseTable } from './record.ts';
+import { refineRefusal } from './refusals.ts';
 import { type RegionHost, Regions } from './regions.ts';
+import { SegmentedProcessor } from './segmented/segmentedProcessor.ts';
 import type { Translator } from './translate/translation.ts';
 
 export interface GuestThreadOptions {
@@ -42,6 +44,7 @@ class Machine {
   readonly code: CodeCache;
   readonly interpreter: InterpreterExports;
   readonly regions: Regions;
+  readonly segmented: SegmentedProcessor;
 
   constructor(memory: WebAssembly.Memory, options: GuestThreadOptions, cases: CaseTable, runs: DecodedRuns | null, miss: RegionHost['enter']) {
     this.memory = memory;
@@ -50,15 +53,9 @@ class Machine {
     const timeStamp = (): bigint => BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e6));
     const instance = new WebAssembly.Instance(options.interpreterModule, { env: { memory, timeStamp, miss }, helpers: helpers.exports });
     this.interpreter = instance.exports as unknown as InterpreterExports;
+    this.segmented = new SegmentedProcessor(this.code, this.interpreter, cases);
     this.regions = new Regions(memory, this.code, this.interpreter, helpers.exports, options.translator ?? null);
   }
-}
-
-/** A jump above 4 GiB faults at its whole target; the interpreter's fault exit has written only the low half of rip. */
-function wildJump(words: Int32Array, cpu: number): void {
-  if (words[(cpu + Cpu.exitReason) >> 2] !== Exit.fault || words[(cpu + Cpu.exitCode) >> 2] !== Access.execute) return;
-  words[(cpu + Cpu.rip) >> 2] = words[(cpu + Cpu.exitAddr) >> 2]!;
-  words[(cpu + Cpu.rip + 4) >> 2] = words[(cpu + Cpu.exitAddr + 4) >> 2]!;
 }
 
 function helperAbort(): never {
@@ -160,6 +157,14 @@ export class GuestThread {
     let from = 0, generation = 0;
     for (;;) {
       enter(words, cpu);
+      if (machine.segmented.isNeeded(cpu)) {
+        machine.segmented.run(cpu);
+        leave(words, cpu);
+        words = code.current().words;
+        if (words[(cpu + EngineField.exitKind) >> 2] !== EngineExit.kernel || this.isOwnInterrupt(words, cpu)) continue;
+        refineRefusal(code.current(), cpu);
+        return false;
+      }
       const rip = words[(cpu + Cpu.rip) >> 2]! >>> 0;
       if (words[(cpu + Cpu.rip + 4) >> 2] !== 0) return leaveFetchFault(words, cpu, rip);
       // Under TF nothing goes back into a region: it would not stop after each instruction.
@@ -192,11 +197,12 @@ export class GuestThread {
       switch (words[(cpu + EngineField.exitKind) >> 2]) {
         case EngineExit.kernel:
           if (this.isOwnInterrupt(words, cpu)) continue;
-          wildJump(words, cpu);
+          refineRefusal(code.current(), cpu);
           return false;
         case EngineExit.link: from = words[(cpu + EngineField.exitRecord) >> 2]!; break;
         case EngineExit.lookup: from = staleRecord(code, words, cpu); break;
         case EngineExit.codeWrite: if (this.writeOverCode(machine, cpu)) return false; break;
+        case EngineExit.segments: if (!machine.segmented.one(cpu)) return false; break;
         case EngineExit.fuel:
           words[(cpu + EngineField.fuel) >> 2] = SAMPLE_FUEL;
           machine.regions.sample(words[(cpu + Cpu.rip) >> 2]! >>> 0, cpu);
@@ -221,9 +227,11 @@ export class GuestThread {
       const kind = words[(cpu + EngineField.exitKind) >> 2];
       if (kind === EngineExit.kernel) {
         // a system call under TF traps when it returns; the kernel's signal code sees TF in eflags
+        refineRefusal(machine.code.current(), cpu);
         return !this.isOwnInterrupt(words, cpu);
       }
       if (kind === EngineExit.codeWrite) return this.writeOverCode(machine, cpu);
+      if (kind === EngineExit.segments && !machine.segmented.one(cpu)) return true;
     } else setRip(words, cpu, words[(next + Field.rip) >> 2]! >>> 0);
     words[(cpu + Cpu.exitReason) >> 2] = Exit.trap;
     words[(cpu + Cpu.exitCode) >> 2] = Vector.DB;

@@ -1,9 +1,10 @@
 import { BASE_RIP, Kind, type Instruction } from '../isa/instruction.ts';
+import { mnemonics } from '../isa/mnemonics.ts';
 import { Field } from '../ir/ops.ts';
-import { Cpu, Seg } from '../machine/cpuState.ts';
+import { Cpu, Gpr, Seg } from '../machine/cpuState.ts';
 import { EngineField, RECORD_SIZE } from '../machine/codeLayout.ts';
 import { FIRST_KNOWN_KEY, knownFlagsKey, readsFlags } from './interpreter/knownFlags.ts';
-import { AddressCase, caseKey, FIRST_ADDRESS_CASE, Form, formOf, memoryOperand } from './interpreter/cases.ts';
+import { AddressCase, caseKey, FIRST_ADDRESS_CASE, Form, formOf, isFar, memoryOperand } from './interpreter/cases.ts';
 
 /** The case numbers of the interpreter module by key, from its `cases` section. */
 export class CaseTable {
@@ -104,9 +105,15 @@ export class RecordWriter {
         return true;
       }
     }
+    if (this.cases.of(i, Form.base64, ccOp) === 0) return false;
+    this.addressRecord(i, rip, segmented);
+    return this.withAddress(i, rip, ccOp);
+  }
+
+  /** An instruction with a memory operand whose linear address is in EngineField.ea. */
+  withAddress(i: Instruction, rip: number, ccOp = -1): boolean {
     const caseId = this.cases.of(i, Form.base64, ccOp);
     if (caseId === 0) return false;
-    this.addressRecord(i, rip, segmented);
     const at = this.next(caseId, rip);
     this.operands(at, i, rip);
     this.halves[(at + Field.base) >> 1] = EngineField.ea;
@@ -116,10 +123,14 @@ export class RecordWriter {
   private addressRecord(i: Instruction, rip: number, segmented: boolean): void {
     let kind: number;
     if (i.base === BASE_RIP && (i.addressSize !== 8 || rip + i.length + i.disp >= 0)) kind = AddressCase.absolute;
+    else if (i.mode === 64 && i.addressSize === 8 && isFar(i)) kind = AddressCase.far;
     else if (i.mode === 64) kind = i.addressSize === 8 ? AddressCase.wide : AddressCase.narrow64;
     else kind = i.addressSize === 4 ? AddressCase.narrow32 : AddressCase.word32;
     const at = this.next(FIRST_ADDRESS_CASE + kind, rip);
     this.address(at, i, rip);
+    if (kind === AddressCase.far) this.words[(at + Field.link) >> 2] = i.dispHigh;
+    // pop addresses its operand by what rsp is afterwards
+    if (i.base === Gpr.rsp && mnemonics[i.mnemonic] === 'pop') this.words[(at + Field.disp) >> 2] = i.disp + i.operandSize;
     this.halves[(at + Field.r0) >> 1] = segmented ? Cpu.segBase + 8 * i.memSegment : Cpu.zero;
   }
 

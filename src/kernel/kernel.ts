@@ -1,3 +1,4 @@
+import { enterVsyscall } from './arch/x86_64/vsyscall.ts';
 import { ENOSYS } from '../abi/linux/errno.ts';
 import { SIGKILL } from '../abi/linux/signal.ts';
 import { CodePages } from '../machine/codePages.ts';
@@ -6,7 +7,6 @@ import { Exit } from '../machine/exit.ts';
 import { MAILBOX_SLOTS, Reply } from '../machine/mailbox.ts';
 import { LocalField, LocalFlag } from '../machine/localState.ts';
 import type { DropCode } from '../machine/addressSpace.ts';
-import { loadSegment } from './arch/segments.ts';
 import { FutexTable } from './ipc/futex.ts';
 import type { AddressSpace, AddressSpaceHost } from './mm/addressSpace.ts';
 import { noHooks, type KernelHooks, type KernelParts } from './ports.ts';
@@ -236,13 +236,15 @@ export class Kernel implements AddressSpaceHost {
         if (reason === Exit.sysenter && !t.arch.enterBySysenter(t)) break;
         return this.call(t);
       case Exit.fault:
+        if (regs.long && enterVsyscall(t)) {
+          t.arch = this.parts.archs.x86_64;
+          t.abi = t.arch.abi;
+          return this.call(t);
+        }
         raiseFault(t, regs.u64(Cpu.exitAddr), regs.u32(Cpu.exitCode), regs.u32(Cpu.exitAddr + 4));
         break;
       case Exit.trap:
         raiseTrap(t, regs.u32(Cpu.exitCode));
-        break;
-      case Exit.loadSegment:
-        loadSegment(t, regs.u32(Cpu.exitCode), regs.u32(Cpu.exitAddr));
         break;
       default:
         break;

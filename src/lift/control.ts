@@ -3,6 +3,7 @@ import { Cpu, Eflags, Gpr, Seg } from '../machine/cpuState.ts';
 import { Exit, Vector } from '../machine/exit.ts';
 import { Kind } from '../isa/instruction.ts';
 import type { Lift, Lifter } from './context.ts';
+import { leaveToSegments } from './segment.ts';
 
 /** A code address of the instruction's operand size as a linear one. */
 function codeAddress(c: Lift, v: Value): Value {
@@ -59,11 +60,11 @@ function liftJcxz(c: Lift): void {
   c.branch(c.int(size, 'eqz', c.gpr(Gpr.rcx, size)));
 }
 
-/** Far transfers stay in the code segment: any other selector (a change between 32 and 64 bits) is refused. */
+/** Far transfers within the code segment. Any other selector (a change between 32 and 64 bits) is the dispatcher's. */
 function sameCodeSegment(c: Lift, selector: Value): void {
   const b = c.b;
   const different = b.op('i32.ne', b.op('i32.and', selector, b.i32(0xffff)), b.get(4, Cpu.segSelector + 4 * Seg.cs));
-  b.if(different, () => c.trap(Vector.GP));
+  b.if(different, () => leaveToSegments(c));
 }
 
 /** Offset and selector of a far pointer in the code or in memory. */
@@ -112,6 +113,7 @@ function liftIret(c: Lift): void {
   sameCodeSegment(c, c.toI32(slot(1)));
   const flags = b.var('i32', c.toI32(slot(2)));
   if (c.mode64) {
+    b.if(b.op('i32.ne', c.toI32(slot(4)), b.get(4, Cpu.segSelector + 4 * Seg.ss)), () => leaveToSegments(c));
     const top = slot(3);
     c.setSp(size === 8 ? top : b.op('i64.extend_i32_u', top));
   } else c.drop(3 * size);

@@ -1,42 +1,31 @@
 import type { Value, Width } from '../ir/builder.ts';
+import { EngineExit } from '../machine/codeLayout.ts';
 import { Cpu, Seg } from '../machine/cpuState.ts';
-import { Exit, Vector } from '../machine/exit.ts';
+import { USER_DS } from '../machine/descriptors.ts';
 import type { Lift, Lifter } from './context.ts';
 
-/** Linux's flat user data segment, in both modes; and its code segments, which may be read through too. */
-export const USER_DS = 0x2b;
-const USER_CS32 = 0x23;
-const USER_CS64 = 0x33;
+/**
+ * What is about segments other than the flat ones is done by the dispatcher (engine/segmented), which knows the descriptors.
+ * Nothing has happened yet.
+ */
+export function leaveToSegments(c: Lift): void {
+  c.b.opImm('leaveHere', EngineExit.segments);
+}
 
 /**
- * Loads segment register `number` (i32) with a selector. Null and flat selectors are done here, others by the kernel, which knows
- * the descriptors. The instruction ends in a branch when it goes to the kernel, so this comes last. `before` runs on every path
- * once the load can no longer be refused here; `popped` is what it adds to the stack pointer, for the kernel to undo.
+ * Loads segment register `number` (i32) with a selector: null and flat selectors here, others in the dispatcher. `before` runs
+ * once the load is certain.
  */
-export function loadSegment(c: Lift, number: Value, selector: Value, before?: () => void, popped = 0): void {
+export function loadSegment(c: Lift, number: Value, selector: Value, before?: () => void): void {
   const b = c.b, n = b.var('i32', number), s = b.var('i32', b.op('i32.and', selector, b.i32(0xffff)));
-  const stack = b.op('i32.eq', b.getVar(n), b.i32(Seg.ss));
-  const is = (number: number): Value => b.op('i32.eq', b.op('i32.or', b.getVar(s), b.i32(3)), b.i32(number));
-  // ss wants exactly the data segment with privilege level 3
-  const readable = b.op('i32.or', b.op('i32.or', is(USER_DS), is(USER_CS32)), is(USER_CS64));
-  const flat = b.select(stack, b.op('i32.eq', b.getVar(s), b.i32(USER_DS)), readable);
-  const isNull = b.op('i32.lt_u', b.getVar(s), b.i32(4));
-  b.if(b.op('i32.and', isNull, stack), () => c.trap(Vector.GP));
-  // left: local descriptors and the three for thread-local storage
-  const tls = b.op('i32.lt_u', b.op('i32.sub', b.op('i32.shr_u', b.getVar(s), b.i32(3)), b.i32(12)), b.i32(3));
-  const possible = b.op('i32.or', b.op('i32.or', flat, isNull), b.op('i32.or', tls, b.op('i32.and', b.getVar(s), b.i32(4))));
-  b.if(b.op('i32.eqz', possible), () => c.trap(Vector.GP));
+  const flat = b.op('i32.eq', b.getVar(s), b.i32(USER_DS));
+  // 32-bit code cannot use a null es, ss or ds; ss must not be null
+  const nullable = c.mode64 ? b.op('i32.ne', b.getVar(n), b.i32(Seg.ss)) : b.op('i32.ge_u', b.getVar(n), b.i32(Seg.fs));
+  const isNull = b.op('i32.and', b.op('i32.lt_u', b.getVar(s), b.i32(4)), nullable);
+  b.if(b.op('i32.eqz', b.op('i32.or', flat, isNull)), () => leaveToSegments(c));
   before?.();
-  b.if(b.op('i32.or', flat, isNull), () => {
-    b.putAt(4, b.op('i32.shl', b.getVar(n), b.i32(2)), b.getVar(s), Cpu.segSelector);
-    b.putAt(8, b.op('i32.shl', b.getVar(n), b.i32(3)), b.i64(0), Cpu.segBase);
-    c.next();
-  });
-  const length = c.toI32(c.int(c.wordSize, 'sub', c.nextIp(), c.thisIp()));
-  const code = b.op('i32.or', b.getVar(n), b.op('i32.shl', length, b.i32(8)));
-  b.put(4, Cpu.exitCode, b.op('i32.or', code, b.i32(popped << 16)));
-  b.put(8, Cpu.exitAddr, b.op('i64.extend_i32_u', b.getVar(s)));
-  c.exit(Exit.loadSegment);
+  b.putAt(4, b.op('i32.shl', b.getVar(n), b.i32(2)), b.getVar(s), Cpu.segSelector);
+  b.putAt(8, b.op('i32.shl', b.getVar(n), b.i32(3)), b.i64(0), Cpu.segBase);
 }
 
 /** lds les lfs lgs lss: offset, then selector, from memory. */
@@ -49,39 +38,16 @@ function farLoad(segment: number): Lifter {
   };
 }
 
-/** What lar and lsl tell of the selectors Linux has; others are unknown (ZF = 0). */
-function describe(c: Lift, cs64: number, code: number, data: number): void {
-  const b = c.b, selector = b.op('i32.or', b.op('i32.and', c.toI32(c.read(1)), b.i32(0xffff)), b.i32(3)), size = c.opSize(0);
-  const known = b.var('i32', b.i32(0)), value = b.var('i32');
-  for (const [number, bits] of [[USER_CS64, cs64], [USER_CS32, code], [USER_DS, data]] as const) {
-    b.if(b.op('i32.eq', selector, b.i32(number)), () => {
-      b.setVar(known, b.i32(1));
-      b.setVar(value, b.i32(bits));
-    });
-  }
-  b.if(b.getVar(known), () => c.write(0, c.extendU(4, size, b.getVar(value))));
-  zeroFlagOnly(c, b.getVar(known));
-}
-
 function zeroFlagOnly(c: Lift, zf: Value): void {
   const b = c.b;
   c.putStatusFlags(b.op('i32.or', b.op('i32.and', c.statusFlags(), b.i32(~0x40)), b.op('i32.shl', zf, b.i32(6))));
 }
 
-function verify(write: boolean): Lifter {
-  return (c) => {
-    const b = c.b, selector = b.op('i32.or', b.op('i32.and', c.toI32(c.read(0)), b.i32(0xffff)), b.i32(3));
-    const data = b.op('i32.eq', selector, b.i32(USER_DS));
-    const code = b.op('i32.or', b.op('i32.eq', selector, b.i32(USER_CS64)), b.op('i32.eq', selector, b.i32(USER_CS32)));
-    zeroFlagOnly(c, write ? data : b.op('i32.or', data, code));
-  };
-}
-
-/** sldt, str, smsw to a register take the operand size, to memory 16 bits. */
+/** str, smsw to a register take the operand size, to memory 16 bits. */
 function systemWord(value: number): Lifter {
   return (c) => {
     const size = c.opSize(0);
-    c.write(0, c.constant(size, value));
+    c.write(0, size === 8 ? c.b.i64(value | 0, 0) : c.constant(size, value | 0));
   };
 }
 
@@ -108,7 +74,6 @@ function liftArpl(c: Lift): void {
 
 export const segmentLifters = {
   les: farLoad(Seg.es), lds: farLoad(Seg.ds), lss: farLoad(Seg.ss), lfs: farLoad(Seg.fs), lgs: farLoad(Seg.gs),
-  lar: (c) => describe(c, 0xaffb00, 0xcffb00, 0xcff300), lsl: (c) => describe(c, -1, -1, -1),
-  verr: verify(false), verw: verify(true), sldt: systemWord(0), str: systemWord(0x40), smsw: systemWord(0x80050033 | 0),
-  sgdt: tableRegister(-0x1ff0000, -1), sidt: tableRegister(-0x2000000, -1), arpl: liftArpl,
+  lar: leaveToSegments, lsl: leaveToSegments, verr: leaveToSegments, verw: leaveToSegments, sldt: leaveToSegments, str: systemWord(0x40), smsw: systemWord(0x80050033),
+  sgdt: tableRegister(-0x20000, -1), sidt: tableRegister(-0x10000, -1), arpl: liftArpl,
 } satisfies Record<string, Lifter>;

@@ -18,7 +18,7 @@ function liftPop(c: Lift): void {
   const size = c.size;
   if (c.kind(0) === Kind.seg) {
     const value = c.top(size);
-    return loadSegment(c, c.number(0), c.toI32(value), () => c.drop(size), size);
+    return loadSegment(c, c.number(0), c.toI32(value), () => c.drop(size));
   }
   const value = c.b.var(c.intType(size), c.top(size));
   if (!c.isMem(0)) {

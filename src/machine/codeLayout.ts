@@ -46,6 +46,8 @@ export const Globals = {
   regions: 0x418,
   /** Length of the memory in pages of 64 KiB; the kernel stores it whenever it has grown the memory. */
   memoryPages: 0x41c,
+  /** Mode of the code in the cache, 32 or 64: that of the program; 0 = nothing has run yet. */
+  mode: 0x420,
 } as const;
 
 /** Engine-private fields of a CPU state (relative to Cpu.engine's own offset 0x500). */
@@ -66,6 +68,8 @@ export const EngineField = {
   depth: 0x51c,
   /** Jumps left until the interpreter leaves with EngineExit.fuel. */
   fuel: 0x520,
+  /** 4 records of the segmented processor (engine/segmented). */
+  records: 0x580,
 } as const;
 
 /** Why the interpreter returned to the dispatcher. */
@@ -80,6 +84,8 @@ export const EngineExit = {
   codeWrite: 3,
   /** Nothing is wrong; gives a better compiled version of the interpreter the chance to take over. */
   fuel: 4,
+  /** The dispatcher does the instruction at Cpu.rip itself: it is about segments (engine/segmented). */
+  segments: 5,
 } as const;
 
 /** What a place in the table answers whose region another worker of the process has. */

@@ -38,6 +38,8 @@ export const Cpu = {
   tscOffset: 0x110,
   /** u32, CPU number reported by rdtscp, rdpid, getcpu. */
   cpuNumber: 0x118,
+  /** 3 x 8 bytes, the thread's descriptors for thread-local storage (descriptors.ts). */
+  tls: 0x120,
   /** x87. control, status (TOP held apart in `x87Top`), tag: 8 bytes by PHYSICAL register, 1 = empty, 0 = not. */
   x87Control: 0x140,
   x87Status: 0x144,

@@ -9,16 +9,10 @@ export const Exit = {
   sysenter: 3,
   /** A memory access or fetch was refused. rip is at the instruction, exitAddr the address, exitCode the `Access`. */
   fault: 4,
-  /** A processor exception other than a page fault: exitCode is the vector. rip as the processor pushes it (after int3, at the instruction for #DE, #UD, #GP...). */
+  /** A processor exception other than a page fault: exitCode is the vector, in its upper half the error code. rip as the processor pushes it (after int3, at the instruction for #DE, #UD, #GP...). */
   trap: 5,
   /** Cpu.interrupt was non-zero at a poll; rip is at the next instruction. */
   interrupt: 6,
-  /**
-   * A segment register is to be loaded with a selector that is neither null nor the flat user data segment. exitCode = segment
-   * number | instruction length << 8 | bytes popped << 16, exitAddr = selector; rip is after the instruction. The kernel sets
-   * Cpu.segSelector and Cpu.segBase from its descriptors, or takes the length off rip, what was popped off rsp, and raises #GP.
-   */
-  loadSegment: 7,
 } as const;
 export type ExitReason = (typeof Exit)[keyof typeof Exit];
 
@@ -26,4 +20,4 @@ export type ExitReason = (typeof Exit)[keyof typeof Exit];
 export const Access = { read: 1, write: 2, execute: 4 } as const;
 
 /** Exception vectors (Intel SDM vol. 3, table 6-1). */
-export const Vector = { DE: 0, DB: 1, BP: 3, OF: 4, BR: 5, UD: 6, NM: 7, SS: 12, GP: 13, PF: 14, MF: 16, AC: 17, XM: 19 } as const;
+export const Vector = { DE: 0, DB: 1, BP: 3, OF: 4, BR: 5, UD: 6, NM: 7, NP: 11, SS: 12, GP: 13, PF: 14, MF: 16, AC: 17, XM: 19 } as const;

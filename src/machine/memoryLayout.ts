@@ -7,6 +7,7 @@
  *   0x0100000  permission bytes, one per 4 KiB guest page (2^20 of them)
  *   0x0200000  jump cache (guest address -> decoded record / translation)
  *   0x0280000  static data and stack of the compiled helpers (src/helpers)
+ *   0x02f0000  the process's local descriptor table (machine/descriptors.ts)
  *   0x0300000  per-page table of decoded code (u32 per guest page)
  *   0x0700000  decoded records
  *   0x2000000  guest address 0
@@ -21,6 +22,7 @@ export const MAX_THREADS_PER_PROCESS = 510;
 export const PERMISSION_TABLE = 0x100000;
 export const JUMP_CACHE = 0x200000;
 export const HELPER_DATA = 0x280000;
+export const LDT_TABLE = 0x2f0000;
 export const CODE_PAGE_TABLE = 0x300000;
 export const RECORD_ARENA = 0x700000;
 export const RECORD_ARENA_END = BIAS;

@@ -4,13 +4,14 @@ import { ARCH_GET_CPUID, ARCH_GET_FS, ARCH_GET_GS, ARCH_SET_CPUID, ARCH_SET_FS, 
 import { fromLatin1 } from '../machine/guestMemory.ts';
 import { Cpu, Seg } from '../machine/cpuState.ts';
 import { getThreadArea, readDescriptor, setThreadArea } from '../kernel/arch/i386/threadArea.ts';
-import { LDT_ENTRIES, refreshSegments } from '../kernel/arch/segments.ts';
+import { publishLdtEntry, refreshSegments } from '../kernel/arch/segments.ts';
 import { PidFile } from '../kernel/ipc/pidfd.ts';
 import type { Task } from '../kernel/task/task.ts';
 import { Cap } from '../vfs/cred.ts';
 import { i386 } from '../abi/abi.ts';
 import { getU32, putU32 } from '../abi/layout.ts';
 import type { GuestMemory } from '../machine/guestMemory.ts';
+import { LDT_ENTRIES } from '../machine/descriptors.ts';
 import type { SyscallRow } from './row.ts';
 
 const NEW_UTS_LEN = 64;
@@ -119,8 +120,8 @@ export function archPrctl(t: Task, code: number, addr: number, memory: GuestMemo
 function sysModifyLdt(t: Task, func: number, ptr: number, size: number): number {
   switch (func) {
     case 0: return readLdt(t, ptr, size);
-    case 1: return writeLdt(t, ptr, size, true);
-    case 0x11: return writeLdt(t, ptr, size, false);
+    case 1: return asUnsigned(t, writeLdt(t, ptr, size, true));
+    case 0x11: return asUnsigned(t, writeLdt(t, ptr, size, false));
     case 2: {
       const n = Math.min(size, t.arch.wordSize === 8 ? 128 : 128);
       const buf = t.memory.writable(ptr, n);
@@ -130,6 +131,11 @@ function sysModifyLdt(t: Task, func: number, ptr: number, size: number): number 
     }
     default: return -ENOSYS;
   }
+}
+
+/** Always has 32 bits, also on x86-64 (arch/x86/kernel/ldt.c says why). */
+function asUnsigned(t: Task, result: number): number {
+  return t.arch.wordSize === 8 ? result >>> 0 : result;
 }
 
 /** The table as the processor has it: 8 bytes an entry. */
@@ -162,6 +168,7 @@ function writeLdt(t: Task, ptr: number, size: number, oldMode: boolean): number 
   if (contents === 3 && (oldMode || (d.flags & 0x20) === 0)) return -EINVAL;
   t.mm.ldt ??= [];
   t.mm.ldt[entry] = empty ? undefined : { ...d, flags: oldMode ? d.flags & ~0x40 : d.flags };
+  publishLdtEntry(t.mm, entry);
   for (const task of t.mm.tasks) if (task.state !== 'running') refreshSegments(task);
   return 0;
 }

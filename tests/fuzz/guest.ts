@@ -3,6 +3,7 @@
  * reads results out of it.
  */
 import { Cpu, Eflags, Seg } from '../../src/machine/cpuState.ts';
+import { packDescriptor } from '../../src/machine/descriptors.ts';
 import { Access, Exit, Vector } from '../../src/machine/exit.ts';
 import { BIAS, CPU_AREA, PAGE_SHIFT, PERMISSION_TABLE, Perm } from '../../src/machine/memoryLayout.ts';
 import { sseExactFor } from '../../src/machine/mxcsr.ts';
@@ -78,6 +79,11 @@ export class Guest {
     v.setBigUint64(at + Cpu.segBase + Seg.fs * 8, s.u64[St.fsBase >> 3]!, true);
     v.setBigUint64(at + Cpu.segBase + Seg.gs * 8, s.u64[St.gsBase >> 3]!, true);
     const selectors = long ? [0, 0x33, 0x2b, 0, 0, 0] : [0x2b, 0x23, 0x2b, 0x2b, 0x6b, 0x73];
+    for (const [k, place] of [[1, St.fsBase], [2, St.gsBase]] as const) {
+      const [lo, hi] = packDescriptor(s.u32[place >> 2]!, 0xfffff, 0x51);
+      v.setUint32(this.cpu + Cpu.tls + 8 * k, lo, true);
+      v.setUint32(this.cpu + Cpu.tls + 8 * k + 4, hi, true);
+    }
     selectors.forEach((selector, k) => v.setUint32(at + Cpu.segSelector + k * 4, selector, true));
     const status = s.u16[(St.fx >> 1) + 1]!, top = (status >> 11) & 7;
     v.setUint32(at + Cpu.x87Control, s.u16[St.fx >> 1]!, true);
@@ -137,12 +143,13 @@ export class Guest {
       r.trapno = Vector.PF;
       r.siAddr = Number(v.getBigUint64(at + Cpu.exitAddr, true));
       r.err = code === Access.write ? 2 : 0;
-      // Addresses that are not canonical are #GP to the processor.
+      // Beyond the canonical addresses there is the end of the address space.
       const addr = v.getBigInt64(at + Cpu.exitAddr, true);
       if (BigInt.asIntN(48, addr) !== addr) r.trapno = Vector.GP;
     } else if (reason === Exit.trap) {
-      r.trapno = code;
-      r.signo = code === Vector.UD ? 4 : code === Vector.DE || code === Vector.MF || code === Vector.XM ? 8 : code === Vector.BP || code === Vector.DB ? 5 : 11;
+      r.trapno = code & 0xffff;
+      r.err = code >>> 16;
+      r.signo = r.trapno === Vector.UD ? 4 : r.trapno === Vector.DE || r.trapno === Vector.MF || r.trapno === Vector.XM ? 8 : r.trapno === Vector.BP || r.trapno === Vector.DB ? 5 : 11;
     } else r.trapno = -reason;
     const start = Area.code + (c.codeOffset ?? DEFAULT_CODE_OFFSET);
     const arrived = state.rip - 1;

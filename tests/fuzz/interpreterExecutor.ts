@@ -4,8 +4,6 @@ import { GuestThread } from '../../src/engine/guestThread.ts';
 import { OwnTranslator } from '../../src/engine/translate/service.ts';
 import { generateInterpreter } from '../../src/engine/interpreter/generate.ts';
 import { Globals, JUMP_CACHE_ENTRIES } from '../../src/machine/codeLayout.ts';
-import { Cpu } from '../../src/machine/cpuState.ts';
-import { Exit, Vector } from '../../src/machine/exit.ts';
 import { Reply } from '../../src/machine/mailbox.ts';
 import { CODE_PAGE_TABLE, JUMP_CACHE, PAGE_SHIFT, RECORD_ARENA } from '../../src/machine/memoryLayout.ts';
 import { Area, type OracleResult } from '../oracle/oracle.ts';
@@ -38,19 +36,7 @@ export class InterpreterExecutor implements Executor {
     this.forgetCode();
     this.guest.load(c, c.exactSse);
     this.thread.run(this.guest.memory, this.guest.cpu, 0);
-    this.refuseSegment();
     return this.guest.result(c, lazyStatus(this.guest.view, this.guest.cpu));
-  }
-
-  /** The kernel's part for a selector it does not have. */
-  private refuseSegment(): void {
-    const { view, cpu } = this.guest;
-    if (view.getUint32(cpu + Cpu.exitReason, true) !== Exit.loadSegment) return;
-    const code = view.getUint32(cpu + Cpu.exitCode, true), rsp = cpu + Cpu.gpr + 8 * 4;
-    view.setUint32(cpu + Cpu.rip, view.getUint32(cpu + Cpu.rip, true) - ((code >> 8) & 0xff), true);
-    view.setUint32(rsp, view.getUint32(rsp, true) - (code >> 16), true);
-    view.setUint32(cpu + Cpu.exitReason, Exit.trap, true);
-    view.setUint32(cpu + Cpu.exitCode, Vector.GP, true);
   }
 
   /** Empties the decode cache, as nobody else runs: dropping the pages would leave their dead records in the lists. */

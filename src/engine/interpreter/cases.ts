@@ -31,8 +31,10 @@ export const AddressCase = {
   narrow32: 3,
   /** 16-bit arithmetic + segment base in 32 bits. */
   word32: 4,
+  /** An address of 64 bits (disp, link) + 64-bit segment base. */
+  far: 5,
 } as const;
-export const ADDRESS_CASES = 5;
+export const ADDRESS_CASES = 6;
 
 export const FIRST_ADDRESS_CASE = 5;
 export const FIRST_CASE = FIRST_ADDRESS_CASE + ADDRESS_CASES;
@@ -54,12 +56,18 @@ export function caseKey(i: Instruction, form: number): number {
   return i.row * VARIANTS + ((sizeIndex(i.operandSize) * THIRDS + third) * 2 + (i.mode === 64 ? 0 : 1)) * 3 + prefix;
 }
 
+/** An absolute address that is no displacement: of moffs64. */
+export function isFar(i: Instruction): boolean {
+  return i.base < 0 && i.index < 0 && i.dispHigh !== i.disp >> 31;
+}
+
 /** The form a record can take directly, -1 if it needs an address record. `segmented`: the segment base may not be 0. */
 export function formOf(i: Instruction, segmented: boolean, ripTarget: number): number {
   if (segmented) return -1;
   if (i.mode === 64) {
     if (i.addressSize !== 8) return -1;
     // below 0 or above 4 GiB it is the sum of nothing and a displacement
+    if (isFar(i)) return -1;
     if (i.base === BASE_RIP) return ripTarget >= 0 && ripTarget < 0x1_0000_0000 ? Form.absolute64 : Form.base64;
     return i.index >= 0 ? Form.index64 : Form.base64;
   }

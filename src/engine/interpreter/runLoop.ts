@@ -13,6 +13,7 @@ import { JUMP_CACHE } from '../../machine/memoryLayout.ts';
 import { Code } from '../../wasm/code.ts';
 import { WasmType } from '../../wasm/opcodes.ts';
 import { CPU, RECORD, type RuntimeFunctions } from './caseCode.ts';
+import { noteRecord } from './transferCode.ts';
 import { InterpreterTarget } from './target.ts';
 
 const I = WasmType.i32, L = WasmType.i64;
@@ -146,6 +147,7 @@ export function runLoop(runtime: RuntimeFunctions, hot: readonly (IrBuilder | nu
   goOn(code);
   code.end();
   code.end();
+  noteRecord(code);
   code.get(CPU);
   code.get(wide);
   code.i32(Access.execute);

@@ -72,6 +72,10 @@ export function addressRecord(b: IrBuilder, kind: number): Value {
   switch (kind) {
     case AddressCase.wide: return b.op('i64.add', wideIndex(b), base64());
     case AddressCase.absolute: return b.op('i64.add', b.op('i64.extend_i32_u', b.opImm('field.i32', Field.disp)), base64());
+    case AddressCase.far: {
+      const high = b.op('i64.shl', b.op('i64.extend_i32_u', b.opImm('field.i32', Field.link)), b.i64(32));
+      return b.op('i64.add', b.op('i64.or', high, b.op('i64.extend_i32_u', b.opImm('field.i32', Field.disp))), base64());
+    }
     case AddressCase.narrow64: return b.op('i64.add', b.op('i64.extend_i32_u', narrowIndex(b)), base64());
     case AddressCase.narrow32: return b.op('i64.extend_i32_u', b.op('i32.add', narrowIndex(b), base32()));
     default: return b.op('i64.extend_i32_u', b.op('i32.add', b.op('i32.and', narrowIndex(b), b.i32(0xffff)), base32()));

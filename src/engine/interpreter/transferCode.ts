@@ -76,10 +76,18 @@ export function goIndirect(t: CaseCode, e: BodyEmitter, addr: number): void {
   e.giveBack(WasmType.i32, a);
 }
 
+/** Which instruction leaves. */
+export function noteRecord(code: Code): void {
+  code.get(CPU);
+  code.get(RECORD);
+  code.mem('i32.store', EngineField.exitRecord, 2);
+}
+
 function leaveWild(t: CaseCode, code: Code, wide: number): void {
   code.get(wide);
   if (t.end.shared) return t.end.shared.wild(code);
   code.op('drop');
+  noteRecord(code);
   t.leaveFault(code, Access.execute, () => code.get(wide), () => { code.get(wide); code.op('i32.wrap_i64'); });
 }
 

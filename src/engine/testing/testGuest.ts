@@ -25,6 +25,8 @@ export class TestGuest {
     this.thread = this.worker();
     const { view, cpu } = this;
     view.setUint32(cpu + Cpu.long, mode === 64 ? 1 : 0, true);
+    const selectors = mode === 64 ? [0, 0x33, 0x2b, 0, 0, 0] : [0x2b, 0x23, 0x2b, 0x2b, 0, 0];
+    selectors.forEach((selector, s) => view.setUint32(cpu + Cpu.segSelector + 4 * s, selector, true));
     view.setInt32(cpu + Cpu.df, 1, true);
     view.setUint32(cpu + Cpu.mxcsr, 0x1f80, true);
     view.setUint32(cpu + Cpu.x87Control, 0x37f, true);

@@ -27,7 +27,7 @@ const scratch = new Uint8Array(SCRATCH);
 let consumed = 0;
 
 /**
- * Decodes the instruction at bytes[offset], of which `available` bytes (1 or more) may be looked at, in mode 32 or 64.
+ * Decodes the instruction at bytes[offset], of which `available` bytes (1 or more) may be looked at, in mode 16, 32 or 64. Mode 16 is 32-bit code with the sizes the other way round.
  * Returns its length, or a `Decode` value; `out` is meaningful only with a length.
  */
 export function decode(bytes: Uint8Array, offset: number, available: number, mode: number, out: Instruction): number {
@@ -51,7 +51,7 @@ function invalid(at: number): number {
 }
 
 function decodeAt(bytes: Uint8Array, start: number, mode: number, out: Instruction): number {
-  const long = mode === 64;
+  const long = mode === 64, narrow = mode === 16;
   let p = start;
   let rex = 0, opsize = false, addrsize = false, lock = false, repeat = 0, segment = -1;
   let opcode = 0;
@@ -131,13 +131,14 @@ function decodeAt(bytes: Uint8Array, start: number, mode: number, out: Instructi
     if (w !== 0 || (bits & RowBits.f64) !== 0) size = 8;
     else if (opsize && (bits & RowBits.prefix66) === 0) size = 2;
     else if ((bits & RowBits.d64) !== 0) size = 8;
-  } else if (opsize && (bits & RowBits.prefix66) === 0) size = 2;
+  } else if (opsize && (bits & RowBits.prefix66) === 0) size = narrow ? 4 : 2;
+  else if (narrow) size = 2;
 
   out.row = row;
   out.mnemonic = mnemonicOfRow[row]!;
-  out.mode = mode;
+  out.mode = narrow ? 32 : mode;
   out.operandSize = size;
-  const addressSize = long ? (addrsize ? 4 : 8) : addrsize ? 2 : 4;
+  const addressSize = long ? (addrsize ? 4 : 8) : addrsize !== narrow ? 2 : 4;
   out.addressSize = addressSize;
   out.rep = repeat === 0 || (bits & (RowBits.rep | RowBits.repz)) === 0 ? 0 : (bits & RowBits.rep) !== 0 ? 1 : repeat;
   out.segment = segment;

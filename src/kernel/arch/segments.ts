@@ -1,17 +1,9 @@
 import { Cpu, Seg } from '../../machine/cpuState.ts';
-import { Vector } from '../../machine/exit.ts';
+import { isLongCode, LDT_ENTRIES, packDescriptor, TLS_ENTRIES, TLS_FIRST, USER32_CS, USER_CS, USER_DS } from '../../machine/descriptors.ts';
+import { LDT_TABLE } from '../../machine/memoryLayout.ts';
+import type { AddressSpace } from '../mm/addressSpace.ts';
 import type { Task } from '../task/task.ts';
-import { raiseTrap } from '../signal/trap.ts';
-
-/** Selectors of a 64-bit Linux kernel (arch/x86/include/asm/segment.h). */
-export const USER32_CS = 0x23;
-export const USER_DS = 0x2b;
-export const USER_CS = 0x33;
-/** First of the three GDT entries for thread-local storage. */
-export const TLS_FIRST = 12;
-export const TLS_ENTRIES = 3;
-/** modify_ldt's limit. */
-export const LDT_ENTRIES = 8192;
+import type { Registers } from './registers.ts';
 
 /** What set_thread_area and modify_ldt keep of a descriptor. */
 export interface Descriptor {
@@ -32,14 +24,33 @@ function lookup(t: Task, selector: number): Descriptor | undefined {
   return index >= TLS_FIRST && index < TLS_FIRST + TLS_ENTRIES ? t.tls[index - TLS_FIRST] ?? undefined : undefined;
 }
 
-/** Exit.loadSegment: the guest loads a segment register. */
-export function loadSegment(t: Task, code: number, selector: number): void {
-  if (setSegment(t, code & 0xff, selector & 0xffff)) return;
-  t.regs.rip = t.regs.rip - ((code >>> 8) & 0xff);
-  // a pop had taken the selector off the stack
-  t.regs.setU32(Cpu.gpr + 8 * 4, t.regs.u32(Cpu.gpr + 8 * 4) - (code >>> 16));
-  raiseTrap(t, Vector.GP);
-  t.trap.error = selector & 0xfffc;
+/** The engine's copy of a thread's descriptors: of those for thread-local storage, and of the process's local table. */
+export function publishDescriptors(t: Task): void {
+  for (let k = 0; k < TLS_ENTRIES; k++) {
+    const d = t.tls[k];
+    const [lo, hi] = d ? packDescriptor(d.base, d.limit, d.flags) : [0, 0];
+    t.regs.setHalves(Cpu.tls + 8 * k, lo, hi);
+  }
+}
+
+/** fork: the child's memory has the same local table. */
+export function inheritLdt(from: AddressSpace, to: AddressSpace): void {
+  if (from.ldt === null) return;
+  to.ldt = [...from.ldt];
+  to.ldt.forEach((_d, index) => publishLdtEntry(to, index));
+}
+
+export function publishLdtEntry(mm: AddressSpace, index: number): void {
+  const d = mm.ldt?.[index], words = new Int32Array(mm.memory.memory.buffer, LDT_TABLE, LDT_ENTRIES * 2);
+  const [lo, hi] = d ? packDescriptor(d.base, d.limit, d.flags) : [0, 0];
+  words[2 * index] = lo;
+  words[2 * index + 1] = hi;
+}
+
+/** A code segment of the kernel's or the guest's choice. */
+export function setCode(regs: Registers, selector: number): void {
+  regs.setU32(Cpu.segSelector + Seg.cs * 4, selector);
+  regs.setU32(Cpu.long, isLongCode(selector) ? 1 : 0);
 }
 
 /** Sets selector and base of a segment register; false: the selector names nothing that can be loaded. */
@@ -55,8 +66,8 @@ export function setSegment(t: Task, segment: number, selector: number): boolean 
   const descriptor = lookup(t, selector);
   if (descriptor === undefined || (descriptor.flags & NOT_PRESENT) !== 0) return false;
   regs.setU32(Cpu.segSelector + segment * 4, selector);
-  // In 64-bit mode the bases of es, cs, ss and ds are taken as 0.
-  const flat = regs.long && segment !== Seg.fs && segment !== Seg.gs;
+  // The engine finds the bases of es, cs, ss and ds through their selectors.
+  const flat = segment !== Seg.fs && segment !== Seg.gs;
   regs.setHalves(Cpu.segBase + segment * 8, flat ? 0 : descriptor.base, 0);
   return true;
 }

@@ -58,11 +58,12 @@ function floatCode(errors: number): number {
   return (errors & 0x20) !== 0 ? FPE_FLTRES : 0;
 }
 
-/** A processor exception (Exit.trap) becomes its signal (arch/x86/kernel/traps.c). */
-export function raiseTrap(t: Task, vector: number): void {
+/** A processor exception (Exit.trap) becomes its signal (arch/x86/kernel/traps.c). `code`: vector, error code << 16. */
+export function raiseTrap(t: Task, code: number): void {
+  const vector = code & 0xffff;
   const { regs } = t;
   const where = { addrLo: regs.u32(Cpu.rip), addrHi: regs.u32(Cpu.rip + 4) };
-  t.trap = { number: vector, error: 0, cr2Lo: t.trap.cr2Lo, cr2Hi: t.trap.cr2Hi };
+  t.trap = { number: vector, error: code >>> 16, cr2Lo: t.trap.cr2Lo, cr2Hi: t.trap.cr2Hi };
   switch (vector) {
     case Vector.DE: return forceSignal(t, siginfo(SIGFPE, FPE_INTDIV, where));
     case Vector.DB:
@@ -77,7 +78,7 @@ export function raiseTrap(t: Task, vector: number): void {
       return forceSignal(t, siginfo(SIGTRAP, TRAP_TRACE, where));
     case Vector.BP: return forceSignal(t, siginfo(SIGTRAP, SI_KERNEL));
     case Vector.UD: return forceSignal(t, siginfo(SIGILL, ILL_ILLOPN, where));
-    case Vector.SS: return forceSignal(t, siginfo(SIGBUS, SI_KERNEL));
+    case Vector.NP: case Vector.SS: return forceSignal(t, siginfo(SIGBUS, SI_KERNEL));
     case Vector.AC: return forceSignal(t, siginfo(SIGBUS, BUS_ADRALN));
     case Vector.MF: {
       const errors = regs.u32(Cpu.x87Status) & ~regs.u32(Cpu.x87Control) & 0x3f;
@@ -88,7 +89,7 @@ export function raiseTrap(t: Task, vector: number): void {
       return forceSignal(t, siginfo(SIGFPE, floatCode(mxcsr & ~(mxcsr >>> 7) & 0x3f), where));
     }
     default:
-      if (vector === Vector.GP) t.trap.error = interruptError(t);
+      if (vector === Vector.GP && t.trap.error === 0) t.trap.error = interruptError(t);
       return forceSignal(t, siginfo(SIGSEGV, SI_KERNEL));
   }
 }

@@ -9,6 +9,7 @@ import { Cpu } from '../../machine/cpuState.ts';
 import { Cap } from '../../vfs/cred.ts';
 import { WaitQueue } from '../../vfs/waitQueue.ts';
 import { Registers } from '../arch/registers.ts';
+import { inheritLdt, publishDescriptors } from '../arch/segments.ts';
 import { Rlimit } from '../fd/rlimits.ts';
 import { forkAddressSpace } from '../mm/fork.ts';
 import { ProcessTimers } from '../time/processTimers.ts';
@@ -76,6 +77,8 @@ export function cloneTask(t: Task, args: CloneArgs): number {
     return -EAGAIN;
   }
   copyRegisters(t, child);
+  publishDescriptors(child);
+  if (child.mm !== t.mm) inheritLdt(t.mm, child.mm);
   t.arch.childResult(child.regs, args.stack);
   if ((flags & CLONE_SETTLS) !== 0) {
     const result = t.arch.setTls(child, child.regs, args.tls);

@@ -4,7 +4,7 @@ import { Cpu, Gpr, Seg } from '../../../machine/cpuState.ts';
 import { writeEflags } from '../../../machine/eflags.ts';
 import type { Arch } from '../arch.ts';
 import { initFpu } from '../fpuState.ts';
-import { USER32_CS, USER_DS } from '../segments.ts';
+import { USER32_CS, USER_DS } from '../../../machine/descriptors.ts';
 import { Convert } from '../../task/syscallTable.ts';
 import { popSignal, pushSignal } from './signalFrame.ts';
 import { setThreadArea } from './threadArea.ts';
@@ -74,6 +74,7 @@ export const archI386: Arch = {
   start(regs, entry, stack) {
     regs.bytes.fill(0, Cpu.gpr, Cpu.gpr + 128);
     regs.bytes.fill(0, Cpu.segBase, Cpu.interrupt);
+    regs.bytes.fill(0, Cpu.tls, Cpu.tls + 24);
     regs.bytes.fill(0, Cpu.xmm, Cpu.mxcsr);
     regs.rip = entry;
     regs.setGpr(Gpr.rsp, stack);

@@ -10,7 +10,8 @@ import { writeSiginfo } from '../../signal/siginfoLayout.ts';
 import { SigSet } from '../../signal/sigset.ts';
 import type { Task } from '../../task/task.ts';
 import { FRAME_FPU_BYTES, clearFpu, restoreFrameFpu, restoreLegacyFpu, saveFrameFpu, saveLegacyFpu } from '../fpuState.ts';
-import { USER32_CS, USER_DS, setSegment } from '../segments.ts';
+import { USER32_CS, USER_DS } from '../../../machine/descriptors.ts';
+import { setCode, setSegment } from '../segments.ts';
 
 const sigframe = layoutOf(frames.sigframe);
 const rtSigframe = layoutOf(frames.rtSigframe);
@@ -77,7 +78,7 @@ export function pushSignal(t: Task, info: Siginfo, action: SigAction, oldMask: S
   regs.setGpr(Gpr.rax, info.signo);
   regs.setGpr(Gpr.rsp, frame);
   regs.rip = action.handler;
-  regs.setU32(Cpu.segSelector + Seg.cs * 4, USER32_CS);
+  setCode(regs, USER32_CS);
   for (const segment of [Seg.es, Seg.ss, Seg.ds]) setSegment(t, segment, USER_DS);
   writeEflags(regs.view, readEflags(regs.view) & ~(Eflags.DF | Eflags.RF | Eflags.TF));
   clearFpu(regs);
@@ -105,7 +106,7 @@ export function popSignal(t: Task, rt: boolean): boolean {
   }
   for (const [name, n] of REGISTERS) regs.setHalves(Cpu.gpr + n * 8, sigcontext.lo(sc, name), 0);
   regs.setHalves(Cpu.rip, sigcontext.lo(sc, 'ip'), 0);
-  regs.setU32(Cpu.segSelector + Seg.cs * 4, sigcontext.get(sc, 'cs') | 3);
+  setCode(regs, sigcontext.get(sc, 'cs') | 3);
   setSegment(t, Seg.ss, sigcontext.get(sc, 'ss') | 3);
   for (const [name, n] of SEGMENTS) {
     const selector = sigcontext.get(sc, name);

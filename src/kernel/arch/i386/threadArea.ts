@@ -1,7 +1,8 @@
 import { i386 } from '../../../abi/abi.ts';
 import { EFAULT, EINVAL, ESRCH } from '../../../abi/linux/errno.ts';
 import { getU32, putU32 } from '../../../abi/layout.ts';
-import { TLS_ENTRIES, TLS_FIRST, refreshSegments, type Descriptor } from '../segments.ts';
+import { TLS_ENTRIES, TLS_FIRST } from '../../../machine/descriptors.ts';
+import { publishDescriptors, refreshSegments, type Descriptor } from '../segments.ts';
 import type { GuestMemory } from '../../../machine/guestMemory.ts';
 import type { Task } from '../../task/task.ts';
 
@@ -37,6 +38,7 @@ export function setThreadArea(t: Task, addr: number, choose: boolean): number {
   }
   if (entry < TLS_FIRST || entry >= TLS_FIRST + TLS_ENTRIES) return -EINVAL;
   t.tls[entry - TLS_FIRST] = isEmpty(descriptor) ? null : descriptor;
+  publishDescriptors(t);
   refreshSegments(t);
   return 0;
 }
@@ -48,6 +50,7 @@ export function setThreadAreaOf(t: Task, entry: number, memory: GuestMemory, add
   const descriptor = readDescriptor(buf);
   if (!isLegal(descriptor) || entry < TLS_FIRST || entry >= TLS_FIRST + TLS_ENTRIES) return -EINVAL;
   t.tls[entry - TLS_FIRST] = isEmpty(descriptor) ? null : descriptor;
+  publishDescriptors(t);
   refreshSegments(t);
   return 0;
 }

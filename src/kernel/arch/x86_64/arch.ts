@@ -5,7 +5,7 @@ import { writeEflags } from '../../../machine/eflags.ts';
 import type { Arch } from '../arch.ts';
 import { initFpu } from '../fpuState.ts';
 import type { Registers } from '../registers.ts';
-import { USER_CS, USER_DS } from '../segments.ts';
+import { USER_CS, USER_DS } from '../../../machine/descriptors.ts';
 import { Convert } from '../../task/syscallTable.ts';
 import { popSignal, pushSignal } from './signalFrame.ts';
 
@@ -65,6 +65,7 @@ export const archX86_64: Arch = {
   start(regs, entry, stack) {
     regs.bytes.fill(0, Cpu.gpr, Cpu.gpr + 128);
     regs.bytes.fill(0, Cpu.segBase, Cpu.interrupt);
+    regs.bytes.fill(0, Cpu.tls, Cpu.tls + 24);
     regs.bytes.fill(0, Cpu.xmm, Cpu.mxcsr);
     regs.rip = entry;
     regs.setGpr(Gpr.rsp, stack);

@@ -10,7 +10,8 @@ import { writeSiginfo } from '../../signal/siginfoLayout.ts';
 import { SigSet } from '../../signal/sigset.ts';
 import type { Task } from '../../task/task.ts';
 import { FRAME_FPU_BYTES, clearFpu, restoreFrameFpu, saveFrameFpu } from '../fpuState.ts';
-import { USER_CS, USER_DS } from '../segments.ts';
+import { USER_CS, USER_DS } from '../../../machine/descriptors.ts';
+import { setCode } from '../segments.ts';
 
 const rtSigframe = layoutOf(frames.rtSigframe);
 const ucontext = layoutOf(frames.ucontext);
@@ -57,7 +58,8 @@ export function pushSignal(t: Task, info: Siginfo, action: SigAction, oldMask: S
   regs.setGpr(Gpr.rdx, frame + rtSigframe.offset.uc);
   regs.rip = action.handler;
   regs.setGpr(Gpr.rsp, frame);
-  regs.setU32(Cpu.segSelector + Seg.cs * 4, USER_CS);
+  setCode(regs, USER_CS);
+  regs.setU32(Cpu.segSelector + Seg.ss * 4, USER_DS);
   writeEflags(regs.view, readEflags(regs.view) & ~(Eflags.DF | Eflags.RF | Eflags.TF));
   clearFpu(regs);
   afterPush(t);
@@ -75,7 +77,7 @@ export function popSignal(t: Task): boolean {
   for (const [name, n] of REGISTERS) regs.setHalves(Cpu.gpr + n * 8, ucontext.lo(uc, name), ucontext.hi(uc, name));
   regs.setHalves(Cpu.rip, ucontext.lo(uc, 'ip'), ucontext.hi(uc, 'ip'));
   writeEflags(regs.view, (readEflags(regs.view) & ~FIX_EFLAGS) | (ucontext.get(uc, 'flags') & FIX_EFLAGS));
-  regs.setU32(Cpu.segSelector + Seg.cs * 4, ucontext.get(uc, 'cs') | 3);
+  setCode(regs, ucontext.get(uc, 'cs') | 3);
   regs.setU32(Cpu.segSelector + Seg.ss * 4, ucontext.get(uc, 'ss') | 3);
   const fpu = ucontext.get(uc, 'fpstate');
   restoreAltStack(t, ucontext.get(uc, 'ss_sp'), ucontext.get(uc, 'ss_flags'), ucontext.get(uc, 'ss_size'));
