@@ -16,7 +16,9 @@ export type GuestInit = {
 /** What the main thread posts to a worker. */
 export type GuestMessage =
   | ({ readonly type: 'init' } & GuestInit)
-  | { readonly type: 'run'; readonly memory: WebAssembly.Memory; readonly cpu: number; readonly slot: number };
+  /** `memory` is null when the worker is attached to it (machine/recentMemories.ts). */
+  | { readonly type: 'run'; readonly memory: WebAssembly.Memory | null; readonly memoryId: number; readonly cpu: number; readonly slot: number }
+  | { readonly type: 'forget'; readonly memoryId: number };
 
 export class GuestHost {
   readonly #clockOf: (wallOffsetNs: number) => Clock;
@@ -32,8 +34,12 @@ export class GuestHost {
   /** A `run` blocks until the guest thread has ended. */
   receive(message: GuestMessage): void {
     if (message.type === 'init') this.#init(message);
-    // The kernel decides when guest code runs: it may have to change this memory first.
-    else if (this.#mailbox!.begin(message.slot) === Reply.resume) this.#thread!.run(message.memory, message.cpu, message.slot);
+    else if (message.type === 'forget') this.#thread!.forget(message.memoryId);
+    else {
+      this.#thread!.attach(message.memoryId, message.memory);
+      // The kernel decides when guest code runs: it may have to change this memory first.
+      if (this.#mailbox!.begin(message.slot) === Reply.resume) this.#thread!.run(message.cpu, message.slot);
+    }
   }
 
   #init(init: GuestInit): void {

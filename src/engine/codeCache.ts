@@ -151,6 +151,11 @@ export class CodeCache {
     this.forget(addr);
   }
 
+  /** The thread that held addresses has left. */
+  restart(): void {
+    this.held.length = 0;
+  }
+
   /** Takes the last hold() back. */
   unhold(): void {
     this.held.pop();

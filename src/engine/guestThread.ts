@@ -2,6 +2,7 @@ import { CcOp, Cpu, Eflags, Gpr } from '../machine/cpuState.ts';
 import { Case, EngineExit, EngineField, Globals } from '../machine/codeLayout.ts';
 import { Access, Exit, Vector } from '../machine/exit.ts';
 import { Reply, type ReplyCode } from '../machine/mailbox.ts';
+import { RecentMemories } from '../machine/recentMemories.ts';
 import { Field } from '../ir/ops.ts';
 import { CodeCache, INTERRUPT_ENGINE } from './codeCache.ts';
 import { FIRST_ADDRESS_CASE, FIRST_CASE } from './interpreter/cases.ts';
@@ -56,6 +57,12 @@ class Machine {
     this.segmented = new SegmentedProcessor(this.code, this.interpreter, cases);
     this.regions = new Regions(memory, this.code, this.interpreter, helpers.exports, options.translator ?? null);
   }
+
+  /** Another thread begins, maybe of another process. */
+  restart(): void {
+    this.code.restart();
+    this.regions.restart();
+  }
 }
 
 function helperAbort(): never {
@@ -68,6 +75,7 @@ export class GuestThread {
   private readonly cases: CaseTable;
   private readonly runs: DecodedRuns | null;
   private machine: Machine | null = null;
+  private readonly recent = new RecentMemories<Machine>();
   private slot = 0;
   /** Regions were dropped below a nested dispatcher: whatever was called by regions before gives up as well (see nested). */
   private unwinding = false;
@@ -85,18 +93,29 @@ export class GuestThread {
     return this.machine?.regions.count ?? 0;
   }
 
-  /** Returns when the kernel answers `leave`. */
-  run(memory: WebAssembly.Memory, cpu: number, slot: number): void {
-    if (this.machine?.memory !== memory) {
+  /** From now on it runs in this memory, which is null when it is one of the last (machine/recentMemories.ts). */
+  attach(memoryId: number, memory: WebAssembly.Memory | null): void {
+    this.machine = this.recent.use(memoryId, () => {
       const miss: RegionHost['enter'] = (cpuOf, pc, depth, returnTo) => this.nested(cpuOf, pc, depth, returnTo);
-      this.machine = new Machine(memory, this.options, this.cases, this.runs, miss);
-    }
+      return new Machine(memory!, this.options, this.cases, this.runs, miss);
+    });
+  }
+
+  forget(memoryId: number): void {
+    this.recent.forget(memoryId);
+    this.machine = null;
+  }
+
+  /** Returns when the kernel answers `leave`. */
+  run(cpu: number, slot: number): void {
+    const machine = this.machine!;
     this.slot = slot;
-    const words = this.machine.code.current().words;
+    machine.restart();
+    const words = machine.code.current().words;
     words[(cpu + EngineField.depth) >> 2] = 0;
     words[(cpu + EngineField.fuel) >> 2] = SAMPLE_FUEL;
     try {
-      this.activation(this.machine, cpu, -1, 0);
+      this.activation(machine, cpu, -1, 0);
     } catch (error) {
       if (error !== LEAVE) throw error;
     }

@@ -89,6 +89,14 @@ export class Regions {
     this.callers.clear();
   }
 
+  /** The thread is another process's when the generation has changed: what was found out of the old one does not hold. */
+  restart(): void {
+    if (this.generation === this.code.generation) return;
+    this.renew();
+    this.heats.clear();
+    this.hopeless.clear();
+  }
+
   /** Lets go of instances whose regions have been dropped. */
   private sweep(): void {
     this.swept = this.code.current().words[Globals.regionsDropped >> 2]!;

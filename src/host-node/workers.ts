@@ -3,6 +3,7 @@ import type { WorkerMessage } from './guestWorker.entry.ts';
 import type { TranslatorMessage } from './translator.entry.ts';
 import type { GuestRun, GuestWorker, Workers } from '../host/workers.ts';
 import type { GuestInit, GuestMessage } from '../boot/guestWorker.ts';
+import { RecentMemories } from '../machine/recentMemories.ts';
 
 /** Idle workers kept for the next fork. One is enough until the first fork; a shell's pipelines want more. */
 const READY_AFTER_FIRST_FORK = 3;
@@ -21,6 +22,8 @@ class PooledWorker implements GuestWorker {
   readonly worker: Worker;
   readonly pool: NodeWorkers;
   died: ((reason: string) => void) | null = null;
+  /** As the worker has it. */
+  readonly recent = new RecentMemories<true>();
 
   constructor(pool: NodeWorkers, script: URL) {
     this.pool = pool;
@@ -46,8 +49,23 @@ class PooledWorker implements GuestWorker {
     this.worker.postMessage(message);
   }
 
-  run(job: GuestRun): void {
-    this.post({ type: 'run', memory: job.memory, cpu: job.cpu, slot: job.slot });
+  run(job: GuestRun): GuestWorker {
+    const other = this.recent.has(job.memoryId) ? null : this.pool.exchange(this, job.memoryId);
+    if (other === null) this.begin(job);
+    else other.begin(job);
+    return other ?? this;
+  }
+
+  begin({ memory, memoryId, cpu, slot }: GuestRun): void {
+    const attached = this.recent.has(memoryId);
+    this.recent.use(memoryId, () => true);
+    this.post({ type: 'run', memory: attached ? null : memory, memoryId, cpu, slot });
+  }
+
+  forget(memoryId: number): void {
+    if (!this.recent.has(memoryId)) return;
+    this.recent.forget(memoryId);
+    this.post({ type: 'forget', memoryId });
   }
 
   free(): void {
@@ -161,9 +179,9 @@ export class NodeWorkers implements Workers {
 
   start(job: GuestRun, died: (reason: string) => void): GuestWorker {
     if (this.#idle.length === 0) this.#spawn();
-    const worker = this.#idle.pop()!;
+    const worker = this.#idleFor(job.memoryId) ?? this.#idle.pop()!;
     worker.died = died;
-    worker.run(job);
+    worker.begin(job);
     if (this.#started++ > 0 && this.#idle.length < READY_AFTER_FIRST_FORK) this.#refillSoon();
     return worker;
   }
@@ -175,6 +193,26 @@ export class NodeWorkers implements Workers {
       if (this.#idle.length < READY_AFTER_FIRST_FORK) this.#spawn();
       if (this.#idle.length < READY_AFTER_FIRST_FORK) this.#refillSoon();
     });
+  }
+
+  /** An idle worker that is attached to the memory; it is idle no longer. */
+  #idleFor(memoryId: number): PooledWorker | null {
+    const at = this.#idle.findLastIndex((worker) => worker.recent.has(memoryId));
+    return at < 0 ? null : this.#idle.splice(at, 1)[0]!;
+  }
+
+  /** `worker` is to run in a memory that an idle one is attached to, which is returned: the two change places. */
+  exchange(worker: PooledWorker, memoryId: number): PooledWorker | null {
+    const other = this.#idleFor(memoryId);
+    if (other === null) return null;
+    other.died = worker.died;
+    worker.died = null;
+    this.#idle.push(worker);
+    return other;
+  }
+
+  forget(memoryId: number): void {
+    for (const worker of this.#all) worker.forget(memoryId);
   }
 
   idle(worker: PooledWorker): void {

@@ -5,6 +5,8 @@
 export type GuestRun = {
   /** The process's memory; the worker's engine attaches to it when it differs from the last one. */
   readonly memory: WebAssembly.Memory;
+  /** Its number: a worker that has run in it need not attach again. */
+  readonly memoryId: number;
   /** Offset of the thread's CPU state in the memory. */
   readonly cpu: number;
   /** The thread's mailbox slot. */
@@ -12,8 +14,11 @@ export type GuestRun = {
 };
 
 export interface GuestWorker {
-  /** Starts a thread. Valid for a worker whose last thread was told to leave (it may still be on its way out). */
-  run(job: GuestRun): void;
+  /**
+   * Starts a thread. Valid for a worker whose last thread was told to leave (it may still be on its way out). Returns the worker that
+   * runs it: another, when that is attached to the memory and this one is not.
+   */
+  run(job: GuestRun): GuestWorker;
   /** Gives the worker back; the same precondition. */
   free(): void;
   /** Ends the worker at once, whatever it does. */
@@ -26,6 +31,8 @@ export interface Workers {
    * terminate(): out of memory, a bug of ours. Its guest thread is then gone without an exit.
    */
   start(job: GuestRun, died: (reason: string) => void): GuestWorker;
+  /** The memory of this number will not be used again. */
+  forget(memoryId: number): void;
   /** Ends all workers. */
   close(): void;
 }

@@ -10,7 +10,7 @@ import type { Task } from './task/task.ts';
 function stuckThread(kernel: Kernel): { t: Task; terminate: () => void } {
   const terminate = vi.fn();
   const words = new Int32Array(Cpu.size / 4);
-  const t = { state: 'running', slot: 0, tid: 12, tgid: 11, comm: 'spinner', regs: { words }, worker: { terminate }, kernel };
+  const t = { state: 'running', slot: 0, tid: 12, tgid: 11, comm: 'spinner', regs: { words }, mm: {}, worker: { terminate }, kernel };
   return { t: t as unknown as Task, terminate };
 }
 

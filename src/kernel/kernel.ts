@@ -6,9 +6,11 @@ import { Cpu } from '../machine/cpuState.ts';
 import { Exit } from '../machine/exit.ts';
 import { MAILBOX_SLOTS, Reply } from '../machine/mailbox.ts';
 import { LocalField, LocalFlag } from '../machine/localState.ts';
+import type { GuestRun } from '../host/workers.ts';
 import type { DropCode } from '../machine/addressSpace.ts';
 import { FutexTable } from './ipc/futex.ts';
-import type { AddressSpace, AddressSpaceHost } from './mm/addressSpace.ts';
+import { GUEST_PAGE_COUNT, type AddressSpace, type AddressSpaceHost } from './mm/addressSpace.ts';
+import { MemoryPool } from './mm/memoryPool.ts';
 import { noHooks, type KernelHooks, type KernelParts } from './ports.ts';
 import { deliverSignals } from './signal/deliver.ts';
 import { raiseFault, raiseTrap } from './signal/trap.ts';
@@ -92,6 +94,7 @@ export class Kernel implements AddressSpaceHost {
     this.cpuClock = new CpuClock(this);
   }
 
+  readonly memories = new MemoryPool(GUEST_PAGE_COUNT, (id) => this.parts.workers.forget(id));
   get dropCode(): DropCode {
     return this.parts.dropCode;
   }
@@ -432,7 +435,7 @@ export class Kernel implements AddressSpaceHost {
   /** Starts the task's guest in a worker. Its registers are ready. */
   start(t: Task): void {
     this.parts.mailbox.prepare(t.slot);
-    t.worker = this.parts.workers.start({ memory: t.memory.memory, cpu: t.cpu, slot: t.slot }, (reason) => this.workerDied(t, reason));
+    t.worker = this.parts.workers.start(jobOf(t), (reason) => this.workerDied(t, reason));
     this.enter(t);
   }
 
@@ -450,7 +453,7 @@ export class Kernel implements AddressSpaceHost {
   /** The task's worker, dismissed before, gets its new program (execve). */
   restart(t: Task): void {
     this.parts.mailbox.prepare(t.slot);
-    t.worker!.run({ memory: t.memory.memory, cpu: t.cpu, slot: t.slot });
+    t.worker = t.worker!.run(jobOf(t));
     this.enter(t);
   }
 
@@ -461,6 +464,7 @@ export class Kernel implements AddressSpaceHost {
     if (t.state === 'dead') return;
     // The other threads must come out of their code, to be killed.
     new CodePages(t.regs.words.buffer as SharedArrayBuffer).abandon(t.cpu);
+    t.mm.spoiled = true;
     this.parts.warn(`process ${t.tgid} (${t.comm}) is killed, the worker of its thread ${t.tid} has failed: ${reason}`);
     this.defer(() => {
       if (t.state === 'dead') return;
@@ -469,3 +473,5 @@ export class Kernel implements AddressSpaceHost {
     });
   }
 }
+
+const jobOf = (t: Task): GuestRun => ({ memory: t.memory.memory, memoryId: t.mm.memoryId, cpu: t.cpu, slot: t.slot });

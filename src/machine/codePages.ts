@@ -2,8 +2,8 @@
  * Decoded code of guest pages, as either side drops it: the engine when the guest writes over it, the kernel when it unmaps,
  * remaps or writes into pages with Perm.CODE. See codeLayout.ts.
  */
-import { Case, EngineField, Globals, KERNEL_OWNS, PAGE_HEADER_BITMAP, PAGE_HEADER_FORWARDERS, RECORD_SIZE, Run } from './codeLayout.ts';
-import { CODE_PAGE_TABLE, PERMISSION_TABLE, Perm } from './memoryLayout.ts';
+import { Case, EngineField, Globals, JUMP_CACHE_ENTRIES, KERNEL_OWNS, PAGE_HEADER_BITMAP, PAGE_HEADER_FORWARDERS, RECORD_SIZE, Run } from './codeLayout.ts';
+import { CODE_PAGE_TABLE, JUMP_CACHE, PERMISSION_TABLE, Perm, RECORD_ARENA } from './memoryLayout.ts';
 
 const LONGEST_HELD_MS = 10_000;
 const LONGEST_LOOK_MS = 10;
@@ -56,6 +56,17 @@ export class CodePages {
     if (Atomics.load(words, Globals.lock >> 2) !== cpu) return;
     Atomics.store(words, Globals.flushing >> 2, 0);
     Atomics.compareExchange(words, Globals.lock >> 2, cpu, 0);
+  }
+
+  /** The memory gets another process: as new, but with another generation. Nobody runs in it. `pages`: how many guest pages it has. */
+  reset(pages: number): void {
+    const { words } = this, table = CODE_PAGE_TABLE >> 2;
+    words.fill(0, table, table + pages);
+    words.fill(0, JUMP_CACHE >> 2, (JUMP_CACHE >> 2) + 2 * JUMP_CACHE_ENTRIES);
+    for (const word of [Globals.lock, Globals.flushing, Globals.splitLock, Globals.regions, Globals.mode]) words[word >> 2] = 0;
+    words[Globals.arenaTop >> 2] = RECORD_ARENA;
+    words[Globals.regionsDropped >> 2]! += 1;
+    Atomics.add(words, Globals.generation >> 2, 1);
   }
 
   /** W goes, CODE comes: from now on a write into the page is noticed. */

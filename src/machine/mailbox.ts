@@ -38,13 +38,18 @@ export const Reply = {
 } as const;
 export type ReplyCode = (typeof Reply)[keyof typeof Reply];
 
-/** How often a worker looks for the answer before it sleeps: more after an answer that came in time, less after one that did not. */
+/**
+ * How often a worker looks for the answer before it sleeps: more after one that came in time, less after one that did not. Once both
+ * sides sleep every answer comes late, so now and then it looks as long as it may.
+ */
 const MOST_LOOKS = 2000;
 const FEWEST_LOOKS = 100;
+const PATIENT_EVERY = 64;
 
 export class MailboxGuest {
   readonly words: Int32Array;
   private looks = MOST_LOOKS;
+  private calls = 0;
   constructor(buffer: SharedArrayBuffer) {
     this.words = new Int32Array(buffer);
   }
@@ -63,10 +68,11 @@ export class MailboxGuest {
     Atomics.add(words, BELL, 1);
     if (Atomics.load(words, KERNEL_SLEEPS) !== 0) Atomics.notify(words, BELL);
     let value: number = SlotState.posted;
+    if (++this.calls % PATIENT_EVERY === 0) this.looks = MOST_LOOKS;
     for (let i = this.looks; i > 0 && value === SlotState.posted; i--) value = Atomics.load(words, state);
     if (value >= Reply.resume) this.looks = Math.min(this.looks * 2, MOST_LOOKS);
     else {
-      if (value === SlotState.posted) this.looks = Math.max(this.looks >> 1, FEWEST_LOOKS);
+      if (value === SlotState.posted) this.looks = Math.max(this.looks >> 2, FEWEST_LOOKS);
       value = this.sleep(state);
     }
     Atomics.store(words, state, SlotState.running);

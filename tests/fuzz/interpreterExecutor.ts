@@ -35,7 +35,8 @@ export class InterpreterExecutor implements Executor {
   run(c: FuzzCase): OracleResult {
     this.forgetCode();
     this.guest.load(c, c.exactSse);
-    this.thread.run(this.guest.memory, this.guest.cpu, 0);
+    this.thread.attach(1, this.guest.memory);
+    this.thread.run(this.guest.cpu, 0);
     return this.guest.result(c, lazyStatus(this.guest.view, this.guest.cpu));
   }
 

@@ -70,6 +70,9 @@ export class TestGuest {
   u32(field: number): number { return this.view.getUint32(this.cpu + field, true); }
   guestU8(addr: number): number { return this.bytes[BIAS + addr]!; }
 
-  run(): void { this.thread.run(this.memory, this.cpu, 0); }
+  run(): void {
+    this.thread.attach(1, this.memory);
+    this.thread.run(this.cpu, 0);
+  }
 }
 

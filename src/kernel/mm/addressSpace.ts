@@ -9,6 +9,7 @@ import type { Task } from '../task/task.ts';
 import type { Descriptor } from '../arch/segments.ts';
 import { FaultResult, faultPage, type FaultCode } from './fault.ts';
 import { Lineage } from './lineage.ts';
+import type { MemoryPool } from './memoryPool.ts';
 import { Page } from './page.ts';
 import { Prot, VmaList, type Vma } from './vma.ts';
 
@@ -20,6 +21,7 @@ export interface AddressSpaceHost {
   /** Stops every running thread of the address space at an instruction boundary; they stay stopped until the kernel loop serves them. */
   quiesce(mm: AddressSpace): void;
   readonly dropCode: DropCode;
+  readonly memories: MemoryPool;
 }
 
 /** Where the loader put things; prctl(PR_SET_MM) and /proc/PID/stat tell. */
@@ -62,7 +64,11 @@ export class AddressSpace implements Pager {
   readonly permissions: PermissionTable;
   readonly areas = new VmaList();
   /** `Page` bits of every page. */
-  readonly pages = new Uint8Array(GUEST_PAGE_COUNT);
+  readonly pages: Uint8Array<ArrayBuffer>;
+  /** Number of the linear memory. */
+  readonly memoryId: number;
+  /** The memory is not for others: they have it already, or a worker was given up that ran here. */
+  spoiled = false;
   /** Copy-on-write relations with the memories it was forked from and that were forked from it. */
   readonly lineage: Lineage;
   layout: ProgramLayout = NO_LAYOUT;
@@ -97,7 +103,9 @@ export class AddressSpace implements Pager {
 
   constructor(host: AddressSpaceHost) {
     this.host = host;
-    const memory = new WebAssembly.Memory({ initial: BIAS / WASM_PAGE, maximum: 65536, shared: true });
+    const { memory, id, pages } = host.memories.take();
+    this.pages = pages;
+    this.memoryId = id;
     this.memory = new GuestMemory(memory, this);
     this.permissions = new PermissionTable(memory, host.dropCode);
     this.lineage = new Lineage(this);
@@ -122,13 +130,25 @@ export class AddressSpace implements Pager {
   release(): void {
     if (--this.users > 0) return;
     this.lineage.retire();
+    const length = (this.memory.bytes.length - BIAS) / PAGE_SIZE;
     for (const vma of this.areas.items) {
       if (vma.object !== null) this.releaseShared(vma, vma.start, vma.end);
       vma.drop();
+      this.permissions.bytes.fill(0, vma.start / PAGE_SIZE, vma.end / PAGE_SIZE);
+      // Behind the end of the memory pages can be lazy.
+      if (vma.end / PAGE_SIZE > length) this.pages.fill(0, Math.max(vma.start / PAGE_SIZE, length), vma.end / PAGE_SIZE);
     }
     this.areas.items.length = 0;
     this.exe?.release();
     this.exe = null;
+    this.recycle();
+  }
+
+  /** When it has ended and no child needs its pages, others may have the memory. */
+  recycle(): void {
+    if (this.users > 0 || this.areas.items.length > 0 || this.spoiled || this.lineage.isNeeded) return;
+    this.spoiled = true;
+    this.host.memories.give(this);
   }
 
   /** Offset of a free CPU state, zeroed; -1 when there are too many threads. */

@@ -64,7 +64,7 @@ export class Lineage {
   }
 
   private markLazy(page: number, index: number): void {
-    this.mm.pages[page] = Page.lazy;
+    this.mm.pages[page] = Page.lazy | (this.mm.pages[page]! & Page.stale);
     this.origin[page] = index + 1;
     this.counts[index]!++;
   }
@@ -74,8 +74,19 @@ export class Lineage {
     const index = this.origin[page]! - 1;
     this.origin[page] = 0;
     if (--this.counts[index]! > 0) return;
-    this.origins[index]!.lineage.dependents.delete(this.mm);
+    this.origins[index]!.lineage.leftBy(this.mm);
     this.origins[index] = null;
+  }
+
+  /** `child` has no lazy pages of ours any more. */
+  private leftBy(child: AddressSpace): void {
+    this.dependents.delete(child);
+    this.mm.recycle();
+  }
+
+  /** Other memories have pages here that they have not copied. */
+  get isNeeded(): boolean {
+    return this.dependents.size > 0;
   }
 
   /** Copies a lazy page into our memory; it is present then. The permission byte is the caller's business. */
@@ -115,7 +126,7 @@ export class Lineage {
 
   /** The address space ends. Children keep its memory alive through their origins; it waits for nobody's pages. */
   retire(): void {
-    for (const origin of this.origins) origin?.lineage.dependents.delete(this.mm);
+    for (const origin of this.origins) origin?.lineage.leftBy(this.mm);
     this.origins.length = 0;
   }
 }
