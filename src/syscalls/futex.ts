@@ -1,23 +1,23 @@
 import { EAGAIN, EDEADLK, EFAULT, EINVAL, ENOSYS, EPERM, ESRCH, ETIMEDOUT } from '../abi/linux/errno.ts';
 import * as F from '../abi/linux/futex.ts';
 import type { Layout } from '../abi/layout.ts';
+import { mayInspect } from '../fs/procfs/pidDir.ts';
 import { FutexWaiter, sameKey, type FutexKey } from '../kernel/ipc/futex.ts';
 import { PARKED, Restart } from '../kernel/task/block.ts';
 import { Prot } from '../kernel/mm/vma.ts';
 import type { Task } from '../kernel/task/task.ts';
-import { WaitQueue } from '../vfs/waitQueue.ts';
 import type { SyscallRow } from './row.ts';
 
-type Time = Layout<'tv_sec' | 'tv_nsec'>;
+export type Time = Layout<'tv_sec' | 'tv_nsec'>;
 
 /** The 32-bit word, or -errno. */
-function wordAt(t: Task, addr: number): number {
+export function wordAt(t: Task, addr: number): number {
   if (addr % 4 !== 0) return -EINVAL;
   return t.memory.u32(addr) ?? -EFAULT;
 }
 
 /** Deadline on the monotonic clock; Infinity without a timeout; -errno. */
-function deadlineOf(t: Task, ptr: number, layout: Time, absolute: boolean, realtime: boolean): number {
+export function deadlineOf(t: Task, ptr: number, layout: Time, absolute: boolean, realtime: boolean): number {
   if (ptr === 0) return Infinity;
   const buf = t.memory.readable(ptr, layout.size);
   if (buf === null) return -EFAULT;
@@ -30,10 +30,11 @@ function deadlineOf(t: Task, ptr: number, layout: Time, absolute: boolean, realt
   return kernel.nowNs() + (tv_sec - now.sec) * 1e9 + (tv_nsec - now.nsec);
 }
 
-function wait(t: Task, addr: number, expected: number, bitset: number, shared: boolean, deadlineNs: number): number {
+export function wait(t: Task, addr: number, expected: number, bitset: number, shared: boolean, deadlineNs: number): number {
   if (bitset === 0) return -EINVAL;
   const value = wordAt(t, addr);
   if (value < 0) return value;
+  if (shared && !mayShare(t, addr)) return -EFAULT;
   if (value !== expected) return -EAGAIN;
   const { futexes } = t.kernel;
   const waiter = new FutexWaiter(t, futexes.keyOf(t, addr, shared), addr, bitset, false);
@@ -50,7 +51,7 @@ function wait(t: Task, addr: number, expected: number, bitset: number, shared: b
 }
 
 /** A futex that processes share is known by its page, which must be there and must not be read-only private memory. */
-function mayShare(t: Task, addr: number): boolean {
+export function mayShare(t: Task, addr: number): boolean {
   const vma = t.mm.areas.find(addr);
   return vma !== null && (!vma.anonymous || (vma.prot & Prot.W) !== 0) && t.memory.u32(addr) !== null;
 }
@@ -94,6 +95,13 @@ function applyOp(t: Task, addr: number, encoded: number): number {
   }
 }
 
+/** Wakes waiters of a word; -EINVAL when one of them waits for ownership. */
+export function wakeWord(t: Task, addr: number, shared: boolean, count: number, bitset: number): number {
+  const { futexes } = t.kernel;
+  const key = futexes.keyOf(t, addr, shared);
+  return futexes.waiters(key).some((waiter) => waiter.pi) ? -EINVAL : futexes.wake(key, count, bitset);
+}
+
 // ---- priority inheritance (the inheritance itself has no meaning here; ownership and errors do) ----
 
 /** Whether a thread with this id can own a futex of t's. */
@@ -104,7 +112,8 @@ function ownerExists(t: Task, tid: number): boolean {
 
 function lockPi(t: Task, addr: number, shared: boolean, deadlineNs: number, tryOnly: boolean): number {
   const { futexes } = t.kernel;
-  const taken = takePi(t, addr);
+  if (wordAt(t, addr) < 0) return wordAt(t, addr);
+  const taken = takePi(t, addr, futexes.waiters(futexes.keyOf(t, addr, shared)).length > 0);
   if (taken !== PARKED) return taken;
   if (tryOnly) return -EAGAIN;
   const waiter = new FutexWaiter(t, futexes.keyOf(t, addr, shared), addr, 0xffffffff, true);
@@ -119,14 +128,15 @@ function lockPi(t: Task, addr: number, shared: boolean, deadlineNs: number, tryO
   });
 }
 
-/** Takes a PI futex that is free; PARKED when somebody else has it (its WAITERS bit is set then); -errno. */
-function takePi(t: Task, addr: number): number {
+/** Takes a PI futex that is free; PARKED when somebody else has it (its WAITERS bit is set then); -errno. `contended`: others wait for it already. */
+function takePi(t: Task, addr: number, contended: boolean): number {
+  const waiters = contended ? F.FUTEX_WAITERS : 0;
   for (;;) {
     const value = wordAt(t, addr);
     if (value < 0) return value;
     const owner = value & F.FUTEX_TID_MASK;
     if (owner === t.tid) return -EDEADLK;
-    const next = owner === 0 ? ((value & (F.FUTEX_WAITERS | F.FUTEX_OWNER_DIED)) | t.tid) >>> 0 : (value | F.FUTEX_WAITERS) >>> 0;
+    const next = owner === 0 ? ((value & F.FUTEX_OWNER_DIED) | waiters | t.tid) >>> 0 : (value | F.FUTEX_WAITERS) >>> 0;
     if (owner !== 0 && !ownerExists(t, owner)) return -ESRCH;
     const seen = t.memory.compareExchange32(addr, value, next);
     if (seen === null) return -EFAULT;
@@ -135,21 +145,22 @@ function takePi(t: Task, addr: number): number {
 }
 
 function unlockPi(t: Task, addr: number, shared: boolean): number {
-  const value = wordAt(t, addr);
-  if (value < 0) return value;
+  const value = t.memory.u32(addr);
+  if (value === null) return -EFAULT;
   if ((value & F.FUTEX_TID_MASK) !== t.tid) return -EPERM;
+  if (addr % 4 !== 0) return -EINVAL;
   t.kernel.futexes.handOver(t, t.kernel.futexes.keyOf(t, addr, shared), addr, 0);
   return 0;
 }
 
 function waitRequeuePi(t: Task, addr: number, expected: number, bitset: number, shared: boolean, deadlineNs: number, addr2: number): number {
+  if (addr === addr2 || bitset === 0) return -EINVAL;
   const value = wordAt(t, addr);
   if (value < 0) return value;
   if (value !== expected) return -EAGAIN;
   const { futexes } = t.kernel;
   const key = futexes.keyOf(t, addr, shared);
   const target = futexes.keyOf(t, addr2, shared);
-  if (sameKey(key, target) || bitset === 0) return -EINVAL;
   const waiter = new FutexWaiter(t, key, addr, bitset, true);
   waiter.requeueTarget = target;
   futexes.add(waiter);
@@ -169,12 +180,13 @@ function requeuePi(t: Task, from: FutexKey, to: FutexKey, addr2: number, count: 
   for (const waiter of [...futexes.waiters(from)]) {
     if (done > count) break;
     if (waiter.requeueTarget === null || !sameKey(waiter.requeueTarget, to)) return -EINVAL;
-    const taken = takePi(waiter.task, addr2);
+    const taken = takePi(waiter.task, addr2, futexes.waiters(from).length > 1);
     if (taken === 0) futexes.wakeOne(waiter);
     else if (taken === PARKED) {
       futexes.remove(waiter);
       waiter.key = to;
       waiter.addr = addr2;
+      waiter.requeueTarget = null;
       futexes.add(waiter);
     } else return done > 0 ? done : taken;
     done++;
@@ -190,7 +202,7 @@ const futex = (layoutOf: (t: Task) => Time) => (t: Task, addr: number, opAndFlag
   const { futexes } = t.kernel;
   if (realtime && op !== F.FUTEX_WAIT_BITSET && op !== F.FUTEX_WAIT_REQUEUE_PI && op !== F.FUTEX_LOCK_PI2) return -ENOSYS;
   // Where a timeout is not a timeout it is a second count.
-  const val2 = timeout | 0;
+  const val2 = timeout >= 2 ** 63 ? -1 : timeout % 2 ** 32 | 0;
   switch (op) {
     case F.FUTEX_WAIT:
     case F.FUTEX_WAIT_BITSET: {
@@ -204,7 +216,7 @@ const futex = (layoutOf: (t: Task) => Time) => (t: Task, addr: number, opAndFlag
       if (bitset === 0 || addr % 4 !== 0) return -EINVAL;
       if (!t.memory.inRange(addr, 4) || (shared && !mayShare(t, addr))) return -EFAULT;
       // At least one is woken, whatever the count (Linux).
-      return futexes.wake(futexes.keyOf(t, addr, shared), Math.max(1, value | 0), bitset);
+      return wakeWord(t, addr, shared, Math.max(1, value | 0), bitset);
     }
     case F.FUTEX_REQUEUE:
     case F.FUTEX_CMP_REQUEUE: {
@@ -216,6 +228,7 @@ const futex = (layoutOf: (t: Task) => Time) => (t: Task, addr: number, opAndFlag
       if (shared && !mayShare(t, addr2)) return -EFAULT;
       if (op === F.FUTEX_CMP_REQUEUE && now !== value3 >>> 0) return -EAGAIN;
       const from = futexes.keyOf(t, addr, shared);
+      if (futexes.waiters(from).some((waiter) => waiter.pi)) return -EINVAL;
       const woken = futexes.wake(from, value | 0);
       return woken + futexes.requeue(from, futexes.keyOf(t, addr2, shared), addr2, val2);
     }
@@ -242,52 +255,13 @@ const futex = (layoutOf: (t: Task) => Time) => (t: Task, addr: number, opAndFlag
     case F.FUTEX_CMP_REQUEUE_PI: {
       const now = wordAt(t, addr);
       if (now < 0) return now;
-      if ((value | 0) !== 1) return -EINVAL;
+      if ((value | 0) !== 1 || addr === addr2) return -EINVAL;
       if (now !== value3 >>> 0) return -EAGAIN;
       return requeuePi(t, futexes.keyOf(t, addr, shared), futexes.keyOf(t, addr2, shared), addr2, val2);
     }
     default:
       return -ENOSYS;
   }
-};
-
-/** futex_waitv(2): the index of a futex that was woken. */
-const futexWaitv = (layoutOf: (t: Task) => Time) => (t: Task, waiters: number, count: number, flags: number, timeout: number, clock: number): number => {
-  if (flags !== 0 || count === 0 || count > F.FUTEX_WAITV_MAX || waiters === 0) return -EINVAL;
-  const layout = t.abi.futexWaitv;
-  const buf = t.memory.readable(waiters, count * layout.size)?.slice();
-  if (buf === undefined) return -EFAULT;
-  if (timeout !== 0 && clock !== 0 && clock !== 1) return -EINVAL;
-  const deadlineNs = deadlineOf(t, timeout, layoutOf(t), true, clock === 0);
-  if (deadlineNs < 0 && deadlineNs > -4096) return deadlineNs;
-  const { futexes } = t.kernel;
-  const queue = new WaitQueue();
-  const list: FutexWaiter[] = [];
-  const drop = (): void => list.forEach((waiter) => futexes.remove(waiter));
-  for (let i = 0; i < count; i++) {
-    const entry = layout.read(buf, i * layout.size);
-    const wrong = (entry.flags & ~(F.FUTEX_32 | F.FUTEX_PRIVATE_FLAG)) !== 0 || (entry.flags & F.FUTEX_32) === 0;
-    const value = wrong ? -EINVAL : wordAt(t, entry.uaddr);
-    const bad = value < 0 ? value : value !== layout.lo(buf, 'val', i * layout.size) ? -EAGAIN : 0;
-    if (bad !== 0) {
-      drop();
-      return bad;
-    }
-    const key = futexes.keyOf(t, entry.uaddr, (entry.flags & F.FUTEX_PRIVATE_FLAG) === 0);
-    const waiter = new FutexWaiter(t, key, entry.uaddr, 0xffffffff, false, queue);
-    list.push(waiter);
-    futexes.add(waiter);
-  }
-  return t.block({
-    queues: [queue],
-    retry: () => {
-      const index = list.findIndex((waiter) => waiter.woken);
-      return index < 0 ? PARKED : index;
-    },
-    deadlineNs,
-    onTimeout: () => -ETIMEDOUT,
-    cleanup: drop,
-  });
 };
 
 function setRobustList(t: Task, head: number, length: number): number {
@@ -300,6 +274,7 @@ function setRobustList(t: Task, head: number, length: number): number {
 function getRobustList(t: Task, pid: number, headPtr: number, lengthPtr: number): number {
   const target = pid === 0 ? t : t.kernel.pids.tasks.get(pid);
   if (target === undefined) return -ESRCH;
+  if (target !== t && mayInspect(t, target) < 0) return -EPERM;
   const word = t.arch.wordSize;
   if (!t.memory.setWord(lengthPtr, word, t.abi.robustListHead.size)) return -EFAULT;
   return t.memory.setWord(headPtr, word, target.robustList) ? 0 : -EFAULT;
@@ -311,7 +286,6 @@ const time64 = (t: Task): Time => t.abi.timespec64;
 export const futexRows: readonly SyscallRow[] = [
   { name: 'futex', x86_64: 202, i386: 240, args: ['ptr', 'futexOp', 'uint', 'ptr', 'ptr', 'uint'], ret: 'int', handler: futex(native) },
   { name: 'futex_time64', x86_64: -1, i386: 422, args: ['ptr', 'futexOp', 'uint', 'ptr', 'ptr', 'uint'], ret: 'int', handler: futex(time64) },
-  { name: 'futex_waitv', x86_64: 449, i386: 449, args: ['ptr', 'uint', 'uint', 'ptr', 'clockid'], ret: 'int', handler: futexWaitv(time64) },
   { name: 'set_robust_list', x86_64: 273, i386: 311, args: ['ptr', 'size'], ret: 'int', handler: setRobustList },
   { name: 'get_robust_list', x86_64: 274, i386: 312, args: ['pid', 'ptr', 'ptr'], ret: 'int', handler: getRobustList },
 ];

@@ -1,9 +1,10 @@
-import { EACCES, EAGAIN, EBADF, EBUSY, EEXIST, EFAULT, EINVAL, EMSGSIZE, ENOENT } from '../abi/linux/errno.ts';
+import { EACCES, EAGAIN, EBADF, EBUSY, EEXIST, EFAULT, EINVAL, EMFILE, EMSGSIZE, ENOENT } from '../abi/linux/errno.ts';
 import { EPOLLIN, EPOLLOUT } from '../abi/linux/poll.ts';
 import { O_ACCMODE, O_CLOEXEC, O_CREAT, O_EXCL, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY } from '../abi/linux/openFlags.ts';
 import { SI_MESGQ, SIGEV_NONE, SIGEV_SIGNAL, SIGEV_THREAD } from '../abi/linux/signal.ts';
 import type { Abi } from '../abi/abi.ts';
 import { DEFAULT_MAX_MESSAGES, DEFAULT_MESSAGE_SIZE, mqueueFs, QueueFile, type QueueInode } from '../fs/mqueue/mqueueFs.ts';
+import { Rlimit } from '../kernel/fd/rlimits.ts';
 import { sendToProcess } from '../kernel/signal/send.ts';
 import { siginfo } from '../kernel/signal/siginfo.ts';
 import { PARKED } from '../kernel/task/block.ts';
@@ -47,6 +48,16 @@ function attributes(t: Task, ptr: number): { max: number; size: number } | numbe
   return { max: mq_maxmsg, size: mq_msgsize };
 }
 
+/** What the kernel counts for a queue: its messages, and two small structures for each. */
+const weight = (max: number, size: number): number => max * size + 48 * max + 48 * Math.min(max, PRIORITY_MAX);
+
+/** RLIMIT_MSGQUEUE: bytes of all queues of a user. */
+function overLimit(t: Task, { max, size }: { max: number; size: number }): boolean {
+  let used = weight(max, size);
+  for (const queue of fsOf(t).directory.queues.values()) if (queue.stat().uid === t.cred.fsuid) used += weight(queue.maxMessages, queue.messageSize);
+  return used > t.rlimits.cur[Rlimit.MSGQUEUE]!;
+}
+
 const ACCESS: readonly number[] = [MAY_READ, MAY_WRITE, MAY_READ | MAY_WRITE];
 
 function sysMqOpen(t: Task, namePtr: number, flags: number, mode: number, attrPtr: number): number {
@@ -60,6 +71,7 @@ function sysMqOpen(t: Task, namePtr: number, flags: number, mode: number, attrPt
     if ((flags & O_CREAT) === 0) return -ENOENT;
     const attr = attributes(t, attrPtr);
     if (typeof attr === 'number') return attr;
+    if (overLimit(t, attr)) return -EMFILE;
     queue = fs.directory.create(name, { mode: mode & 0o777 & ~t.fs.umask, uid: t.cred.fsuid, gid: t.cred.fsgid }, attr.max, attr.size);
     if (typeof queue === 'number') return queue;
   } else {

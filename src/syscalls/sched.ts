@@ -33,6 +33,8 @@ function setPolicy(t: Task, pid: number, policyArg: number, priority: number): n
       if (limit === 0 && policy !== other.schedPolicy) return -EPERM;
       if (priority > other.schedPriority && priority > limit) return -EPERM;
     }
+    // Leaving the idle class is a rise.
+    if (other.schedPolicy === SCHED_IDLE && policy !== SCHED_IDLE && 20 - other.nice > t.rlimits.cur[Rlimit.NICE]!) return -EPERM;
     if (!owns(t, other)) return -EPERM;
     if (other.resetOnFork && !reset) return -EPERM;
   }

@@ -8,7 +8,7 @@ import { kernelSignal, sendToTask } from '../kernel/signal/send.ts';
 import type { Task } from '../kernel/task/task.ts';
 import type { FileDescription } from '../vfs/fileDescription.ts';
 import { MAX_FILE_SIZE } from '../vfs/inodeFile.ts';
-import { readVector, vectorViews } from './readWrite.ts';
+import { allowedBy, readVector, vectorViews } from './readWrite.ts';
 import { fileOf } from './fileArgs.ts';
 import { PARKED, type SyscallRow } from './row.ts';
 
@@ -40,6 +40,14 @@ function untilReady(t: Task, files: readonly FileDescription[], nonblock: boolea
 function broken(t: Task, result: number): number {
   if (result === -EPIPE) sendToTask(t, kernelSignal(SIGPIPE));
   return result;
+}
+
+/** Writes what the limits on file sizes allow; beyond them -EFBIG and SIGXFSZ. */
+function limitedWrite(t: Task, file: FileDescription, buf: Uint8Array, at: number | null): number {
+  const allowed = allowedBy(t, file, at ?? file.pos, buf.length);
+  if (allowed < 0) return allowed;
+  const part = buf.subarray(0, allowed);
+  return at === null ? file.write(part, t) : file.pwrite(part, at, t);
 }
 
 /** Bytes from one file to another through a buffer: at most `count`, until the source has no more or the target takes no more. */
@@ -113,7 +121,7 @@ const sendfile = (width: (t: Task) => 4 | 8) => (t: Task, outFd: number, inFd: n
   const length = Math.min(count, MAX_COUNT);
   const source = new Source(input, start);
   return untilReady(t, [input, output], (output.flags & O_NONBLOCK) !== 0, () => {
-    const n = transfer(t, length, (buf) => source.read(buf, t), (buf) => output.write(buf, t), (left) => source.unread(left));
+    const n = transfer(t, length, (buf) => source.read(buf, t), (buf) => limitedWrite(t, output, buf, null), (left) => source.unread(left));
     if (n < 0 || start === null) return n;
     if (!putOffset(t, offsetPtr, bytes, start + n)) return -EFAULT;
     return bytes === 4 && start + n > 0x7fffffff ? -EOVERFLOW : n;
@@ -170,7 +178,11 @@ function spliceOnce(
   const part = buf.subarray(0, n);
   let written: number;
   if (toPipe !== null) written = toPipe.put(part, false);
-  else written = outStart === null ? output.write(part, t) : output.pwrite(part, outStart, t);
+  else {
+    written = limitedWrite(t, output, part, outStart);
+    // What is left meets the limit at once.
+    if (written > 0 && written < part.length) allowedBy(t, output, (outStart ?? output.pos - written) + written, 1);
+  }
   if (written < 0) return broken(t, written);
   if (fromPipe !== null) fromPipe.drop(written);
   if (inStart !== null) t.memory.setU64(inPtr, inStart + written);
@@ -249,7 +261,7 @@ function sysCopyFileRange(t: Task, inFd: number, inPtr: number, outFd: number, o
     t, length,
     (buf) => source.read(buf, t),
     (buf) => {
-      const w = outStart === null ? output.write(buf, t) : output.pwrite(buf, outStart + written, t);
+      const w = limitedWrite(t, output, buf, outStart === null ? null : outStart + written);
       if (w > 0) written += w;
       return w;
     },

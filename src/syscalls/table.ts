@@ -6,6 +6,7 @@ import { dirRows } from './dir.ts';
 import { epollRows } from './epoll.ts';
 import { eventfdRows } from './eventfd.ts';
 import { futexRows } from './futex.ts';
+import { futex2Rows } from './futex2.ts';
 import { inotifyRows } from './inotify.ts';
 import { ioctlRows } from './ioctl.ts';
 import { lockRows } from './lock.ts';
@@ -41,5 +42,5 @@ import { xattrRows } from './xattr.ts';
 
 export const allRows: readonly SyscallRow[] = [
   ...readWriteRows, ...openRows, ...statRows, ...pathRows, ...dirRows, ...lockRows, ...syncRows, ...xattrRows, ...socketRows, ...socketCallRows, ...mountRows, ...spliceRows, ...mmRows,
-  ...processRows, ...resourceRows, ...futexRows, ...pollRows, ...epollRows, ...eventfdRows, ...timerfdRows, ...signalRows, ...signalfdRows, ...inotifyRows, ...ioctlRows, ...timeRows, ...credRows, ...schedRows, ...systemRows, ...prctlRows, ...sysvIpcRows, ...mqueueRows, ...processMemoryRows, ...ptraceRows, ...seccompRows, ...aioRows, ...memoryPolicyRows, ...keyRows, ...adminRows,
+  ...processRows, ...resourceRows, ...futexRows, ...futex2Rows, ...pollRows, ...epollRows, ...eventfdRows, ...timerfdRows, ...signalRows, ...signalfdRows, ...inotifyRows, ...ioctlRows, ...timeRows, ...credRows, ...schedRows, ...systemRows, ...prctlRows, ...sysvIpcRows, ...mqueueRows, ...processMemoryRows, ...ptraceRows, ...seccompRows, ...aioRows, ...memoryPolicyRows, ...keyRows, ...adminRows,
 ];

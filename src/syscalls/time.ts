@@ -4,6 +4,7 @@ import * as T from '../abi/linux/time.ts';
 import type { Layout } from '../abi/layout.ts';
 import type { Abi } from '../abi/abi.ts';
 import { PARKED, Restart } from '../kernel/task/block.ts';
+import { queuedSignals } from '../kernel/signal/send.ts';
 import type { Task } from '../kernel/task/task.ts';
 import { clockNow, clockResolution, cpuClockOf, isCpuClock, toMonotonic } from '../kernel/time/clocks.ts';
 import { IntervalTimer, type ProcessTimers, type TimerEvent } from '../kernel/time/processTimers.ts';
@@ -274,7 +275,7 @@ function sysTimerCreate(t: Task, clock: number, eventPtr: number, idPtr: number)
   if (clockResolution(t, clock) < 0) return -EINVAL;
   if (clock === T.CLOCK_MONOTONIC_RAW || clock === T.CLOCK_REALTIME_COARSE || clock === T.CLOCK_MONOTONIC_COARSE) return -EOPNOTSUPP;
   const { timers } = t.process;
-  if (timers.posix.size >= t.rlimits.cur[11]!) return -EAGAIN;
+  if (timers.posix.size + queuedSignals(t.process) >= t.rlimits.cur[11]!) return -EAGAIN;
   const id = timers.newId();
   const event = readEvent(t, eventPtr, id);
   if (typeof event === 'number') return event;

@@ -1,4 +1,4 @@
-import { FUTEX_OWNER_DIED, FUTEX_WAITERS } from '../../abi/linux/futex.ts';
+import { FUTEX_OWNER_DIED, FUTEX_TID_MASK, FUTEX_WAITERS } from '../../abi/linux/futex.ts';
 import { EPOLLIN } from '../../abi/linux/poll.ts';
 import { WaitQueue } from '../../vfs/waitQueue.ts';
 import type { Task } from '../task/task.ts';
@@ -38,6 +38,8 @@ export const sameKey = (a: FutexKey, b: FutexKey): boolean => a.owner === b.owne
 export class FutexTable {
   private readonly buckets = new Map<object, Map<number, FutexWaiter[]>>();
 
+  private piWaiters = 0;
+
   /** Key of the word at addr. `shared`: without FUTEX_PRIVATE_FLAG. Precondition: the word can be read. */
   keyOf(t: Task, addr: number, shared: boolean): FutexKey {
     if (shared) {
@@ -53,6 +55,7 @@ export class FutexTable {
 
   add(waiter: FutexWaiter): void {
     const { key } = waiter;
+    if (waiter.pi) this.piWaiters++;
     let bucket = this.buckets.get(key.owner);
     if (bucket === undefined) {
       bucket = new Map();
@@ -69,6 +72,7 @@ export class FutexTable {
     const list = bucket?.get(key.offset);
     const index = list?.indexOf(waiter) ?? -1;
     if (index < 0) return;
+    if (waiter.pi) this.piWaiters--;
     list!.splice(index, 1);
     if (list!.length > 0) return;
     bucket!.delete(key.offset);
@@ -122,10 +126,24 @@ export class FutexTable {
       return;
     }
     this.remove(next);
-    const more = this.waiters(key).some((waiter) => waiter.pi);
-    next.task.memory.setU32(next.addr, next.task.tid | keep | (more ? FUTEX_WAITERS : 0));
+    // Linux leaves the bit, though nobody else may wait.
+    next.task.memory.setU32(next.addr, (next.task.tid | keep | FUTEX_WAITERS) >>> 0);
     next.woken = true;
     next.queue.wake(EPOLLIN);
+  }
+
+  /** A thread ends: PI futexes it still owns and others wait for go to them. Robust ones were passed on already. */
+  ownerEnds(t: Task): void {
+    if (this.piWaiters === 0) return;
+    const orphans = new Map<FutexWaiter, FutexKey>();
+    for (const bucket of this.buckets.values()) {
+      for (const list of bucket.values()) {
+        const first = list.find((waiter) => waiter.pi && waiter.requeueTarget === null);
+        const word = first?.task.memory.u32(first.addr);
+        if (first !== undefined && typeof word === 'number' && (word & FUTEX_TID_MASK) === t.tid) orphans.set(first, first.key);
+      }
+    }
+    for (const [first, key] of orphans) this.handOver(first.task, key, first.addr, FUTEX_OWNER_DIED);
   }
 
   /** The owner of a robust PI futex has died. */

@@ -75,11 +75,16 @@ export function stopComplete(process: Process): void {
   process.leader.kernel.hooks.processStop?.(process);
 }
 
-/** RLIMIT_SIGPENDING counts queued signals; beyond it only standard ones without information still come through. */
-function overLimit(process: Process): boolean {
+/** Signals that wait in a process. */
+export function queuedSignals(process: Process): number {
   let queued = process.pending.length;
   for (const t of process.tasks) queued += t.pending.length;
-  return queued >= process.rlimits.cur[Rlimit.SIGPENDING]!;
+  return queued;
+}
+
+/** RLIMIT_SIGPENDING counts queued signals; beyond it only standard ones without information still come through. */
+function overLimit(process: Process): boolean {
+  return queuedSignals(process) >= process.rlimits.cur[Rlimit.SIGPENDING]!;
 }
 
 /** Sends to one thread. 0, or -EAGAIN when a real-time signal finds the queue full. */

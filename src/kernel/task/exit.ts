@@ -78,6 +78,7 @@ function stopBeforeEnd(t: Task, status: number, workerGone: boolean): boolean {
 /** The memory is left: robust futexes, the clear-child-tid word. */
 function releaseMemory(t: Task): void {
   releaseRobustFutexes(t);
+  t.kernel.futexes.ownerEnds(t);
   if (t.clearChildTid !== 0 && t.mm.shared) {
     if (t.memory.setU32(t.clearChildTid, 0)) t.kernel.futexes.wakeAddress(t, t.clearChildTid, 1);
   }
