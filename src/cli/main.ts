@@ -7,6 +7,7 @@ import type { NodeWorkers } from '../host-node/workers.ts';
 import { endLike } from './exit.ts';
 import { examples, runFlags, usage } from './flagTable.ts';
 import { flagHelp, parseFlags } from './flags.ts';
+import { ownWords, textOf } from './ownWords.ts';
 import { runOptions } from './runOptions.ts';
 import { traceObserver } from './trace.ts';
 
@@ -20,7 +21,7 @@ function print(fd: number, text: string): void {
 }
 
 function fail(code: number, message: string): never {
-  print(2, `tuxlate: ${message}\n`);
+  print(2, `tuxlate: ${textOf(message)}\n`);
   process.exit(code);
 }
 
@@ -29,7 +30,7 @@ function internalError(error: unknown): never {
 }
 
 async function run(workers: NodeWorkers | null): Promise<void> {
-  const parsed = parseFlags(runFlags, process.argv.slice(2));
+  const parsed = parseFlags(runFlags, ownWords());
   if ('error' in parsed) fail(125, `${parsed.error}\nSee 'tuxlate --help'.`);
   if (parsed.flags.get('help') === true) {
     print(1, `${usage}\n\n${examples}\n\nFlags:\n${flagHelp(runFlags)}\n`);

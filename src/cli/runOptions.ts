@@ -1,9 +1,10 @@
-/** From flags and the host's surroundings to what boot needs. */
+/** From flags (bytes, ownWords.ts) and the host's surroundings to what boot needs. */
 import { existsSync, mkdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { hostname, release } from 'node:os';
 import { isAbsolute, relative, resolve, sep } from 'node:path';
 import { type MountOption, type RunOptions, StartError } from '../boot/options.ts';
 import type { FlagValue } from './flags.ts';
+import { bytesOf, ownDirectory, ownEnvironment, textOf } from './ownWords.ts';
 
 const WINDOWS = process.platform === 'win32';
 const LINUX = process.platform === 'linux';
@@ -13,18 +14,18 @@ function wrong(message: string): StartError {
   return new StartError(125, message);
 }
 
-/** UTF-8 bytes, one character each. */
-export function bytesOf(text: string): string {
-  return Buffer.from(text, 'utf8').toString('latin1');
-}
-
+/** Values are bytes, as the program shall see them; paths of the host are wanted as text. */
 class Flags {
   readonly values: Map<string, FlagValue>;
   constructor(values: Map<string, FlagValue>) {
     this.values = values;
   }
-  text(name: string): string | null {
+  bytes(name: string): string | null {
     return (this.values.get(name) as string | undefined) ?? null;
+  }
+  text(name: string): string | null {
+    const bytes = this.bytes(name);
+    return bytes === null ? null : textOf(bytes);
   }
   list(name: string): string[] {
     return (this.values.get(name) as string[] | undefined) ?? [];
@@ -38,26 +39,27 @@ class Flags {
 export function parseVolume(spec: string): MountOption {
   const match = /^((?:[A-Za-z]:[\\/])?[^:]*):([^:]+)(?::([^:]*))?$/.exec(spec);
   if (match === null) throw wrong(`invalid volume "${spec}": HOST:GUEST[:ro] expected`);
-  const [, host, guest, mode] = match;
+  const [, hostBytes, guest, mode] = match;
+  const host = textOf(hostBytes!);
   if (host === '' || !guest!.startsWith('/')) throw wrong(`invalid volume "${spec}": GUEST must be an absolute path`);
   const words = (mode ?? '').split(',').filter((word) => word !== '');
   for (const word of words) if (!['ro', 'rw', 'z', 'Z'].includes(word)) throw wrong(`invalid volume "${spec}": unknown option "${word}"`);
   // As docker: a missing directory is made, a bare word would be the name of a volume.
-  if (!existsSync(host!)) {
-    if (!/^(?:\.{0,2}[\\/]|[A-Za-z]:[\\/])/.test(host!)) throw wrong(`invalid volume "${spec}": HOST must be a path (./${host} for a directory here)`);
+  if (!existsSync(host)) {
+    if (!/^(?:\.{0,2}[\\/]|[A-Za-z]:[\\/])/.test(host)) throw wrong(`invalid volume "${spec}": HOST must be a path (./${host} for a directory here)`);
     try {
-      mkdirSync(host!, { recursive: true });
+      mkdirSync(host, { recursive: true });
     } catch (error) {
       throw wrong(`${host}: cannot be made: ${(error as Error).message}`);
     }
   }
-  return bind(host!, guest!, words.includes('ro'));
+  return bind(host, guest!, words.includes('ro'));
 }
 
 function bind(host: string, guest: string, readOnly: boolean): MountOption {
   const path = resolve(host);
   if (!existsSync(path)) throw wrong(`${host}: no such file or directory`);
-  return { kind: 'bind', host: realpathSync(path), guest: bytesOf(guest), readOnly };
+  return { kind: 'bind', host: realpathSync(path), guest, readOnly };
 }
 
 export function parseMount(spec: string): MountOption {
@@ -66,11 +68,11 @@ export function parseMount(spec: string): MountOption {
   const guest = pick('dst', 'destination', 'target');
   if (guest === undefined || !guest.startsWith('/')) throw wrong(`invalid mount "${spec}": dst=/PATH is missing`);
   const type = fields.get('type') ?? 'bind';
-  if (type === 'tmpfs') return { kind: 'tmpfs', guest: bytesOf(guest) };
+  if (type === 'tmpfs') return { kind: 'tmpfs', guest };
   const host = pick('src', 'source');
   if (type !== 'bind') throw wrong(`invalid mount "${spec}": type bind or tmpfs expected`);
   if (host === undefined) throw wrong(`invalid mount "${spec}": src=HOST is missing`);
-  return bind(host, guest, ['true', '1'].includes(pick('readonly', 'ro') ?? 'false'));
+  return bind(textOf(host), guest, ['true', '1'].includes(pick('readonly', 'ro') ?? 'false'));
 }
 
 function networkOf(value: string | null): RunOptions['network'] {
@@ -92,7 +94,7 @@ export function parsePublish(spec: string): RunOptions['published'][number] {
 function readEnvFile(path: string): string[] {
   let text: string;
   try {
-    text = readFileSync(path, 'utf8');
+    text = readFileSync(textOf(path), 'latin1');
   } catch {
     throw wrong(`${path}: cannot be read`);
   }
@@ -102,11 +104,16 @@ function readEnvFile(path: string): string[] {
 
 function environment(flags: Flags): string[] {
   const env = new Map<string, string>();
+  const own = ownEnvironment();
+  const hostValue = (name: string): string | undefined => own.find((word) => word.startsWith(`${name}=`))?.slice(name.length + 1);
   if (WINDOWS) {
     // Windows' variables mean nothing to a Linux program, and its PATH is of another world.
     env.set('PATH', DEFAULT_PATH).set('HOME', '/root').set('TERM', 'xterm-256color');
   } else {
-    for (const [name, value] of Object.entries(process.env)) if (value !== undefined) env.set(name, value);
+    for (const word of own) {
+      const equals = word.indexOf('=', 1);
+      if (equals > 0) env.set(word.slice(0, equals), word.slice(equals + 1));
+    }
   }
   for (const name of flags.list('unset').flatMap((list) => list.split(','))) env.delete(name);
   const words = [
@@ -118,10 +125,10 @@ function environment(flags: Flags): string[] {
     const equals = word.indexOf('=');
     if (word === '' || equals === 0) throw wrong(`invalid environment variable: ${word}`);
     const name = equals < 0 ? word : word.slice(0, equals);
-    const value = equals < 0 ? process.env[name] : word.slice(equals + 1);
+    const value = equals < 0 ? hostValue(name) : word.slice(equals + 1);
     if (value !== undefined) env.set(name, value);
   }
-  return [...env].map(([name, value]) => bytesOf(`${name}=${value}`));
+  return [...env].map(([name, value]) => `${name}=${value}`);
 }
 
 /** Supplementary groups. Node's getgroups adds the effective group to them, so Linux is asked itself where there is one. */
@@ -137,7 +144,7 @@ function ownGroups(): number[] {
 /** `uid[:gid]` by number, or by the names in the root's passwd and group. */
 function user(spec: string | null, root: string | null): { uid: number; gid: number; groups: number[] } {
   const own = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0, groups: ownGroups() };
-  if (spec === null) return own;
+  if (spec === null || spec === '') return own;
   const rows = (file: string): string[][] => {
     try {
       return readFileSync(`${root ?? ''}/etc/${file}`, 'latin1').split('\n').map((line) => line.split(':'));
@@ -174,6 +181,7 @@ function driveName(path: string): string {
 function rootOf(flags: Flags): string | null {
   const root = flags.text('root');
   if (root === null) return LINUX ? '/' : null;
+  if (root === '') throw wrong('--root: no directory given');
   const path = resolve(root);
   try {
     if (!statSync(path).isDirectory()) throw wrong(`${root}: not a directory`);
@@ -186,9 +194,8 @@ function rootOf(flags: Flags): string | null {
 
 /** Where the program starts when nobody says: the same directory as outside, if the guest has it. */
 function startDirectory(root: string | null): string {
-  const here = process.cwd();
-  if (root === null) return driveName(here);
-  const inside = relative(root, here);
+  if (root === null) return bytesOf(driveName(process.cwd()));
+  const inside = relative(bytesOf(root), ownDirectory());
   return inside.startsWith('..') || isAbsolute(inside) ? '/' : `/${inside.split(sep).join('/')}`;
 }
 
@@ -203,27 +210,27 @@ export function runOptions(values: Map<string, FlagValue>, rest: readonly string
   const flags = new Flags(values);
   const root = rootOf(flags);
   const mounts = [...flags.list('volume').map(parseVolume), ...flags.list('mount').map(parseMount)];
-  let program = rest[0] ?? shellOf(root);
+  let program = rest[0] ?? bytesOf(shellOf(root));
   if (root === null) {
     // No Linux here: the drive we are on is the world the user knows.
     const drive = resolve(process.cwd(), '/');
-    mounts.unshift({ kind: 'bind', host: drive, guest: driveName(drive).replace(/\/$/, '') || '/mnt/host', readOnly: false });
-    if (WINDOWS && existsSync(program)) program = driveName(resolve(program));
+    mounts.unshift({ kind: 'bind', host: drive, guest: bytesOf(driveName(drive)).replace(/\/$/, '') || '/mnt/host', readOnly: false });
+    if (WINDOWS && existsSync(textOf(program))) program = bytesOf(driveName(resolve(textOf(program))));
   }
   if (program === '') throw new StartError(127, "'': command not found");
-  const workdir = flags.text('workdir');
+  const workdir = flags.bytes('workdir');
   if (workdir !== null && !workdir.startsWith('/')) throw wrong(`the working directory "${workdir}" is not an absolute path`);
   return {
-    program: bytesOf(program),
-    argv: [flags.text('argv0') ?? rest[0] ?? program, ...rest.slice(1)].map(bytesOf),
+    program,
+    argv: [flags.bytes('argv0') ?? rest[0] ?? program, ...rest.slice(1)],
     env: environment(flags),
     root,
     persist: flags.on('persist'),
     mounts,
-    cwd: bytesOf(workdir ?? startDirectory(root)),
+    cwd: workdir ?? startDirectory(root),
     makeCwd: workdir !== null,
     ...user(flags.text('user'), root),
-    hostname: bytesOf(flags.text('hostname') ?? hostname()),
+    hostname: flags.bytes('hostname') ?? bytesOf(hostname()),
     release: flags.text('uname') ?? (LINUX ? release() : '6.1.0-tuxlate'),
     stackLimit: parseSize(flags.text('stack'), 8 << 20),
     network: networkOf(flags.text('network')),

@@ -4,6 +4,7 @@ import { type RunOptions, StartError } from '../boot/options.ts';
 import type { Trace } from '../debug/trace.ts';
 import { parseTraceItems } from '../debug/traceItems.ts';
 import type { FlagValue } from './flags.ts';
+import { textOf } from './ownWords.ts';
 
 /** Bytes as they are: guest strings are one character a byte. */
 function writerTo(fd: number): (text: string) => void {
@@ -28,7 +29,7 @@ export async function traceObserver(flags: Map<string, FlagValue>): Promise<RunO
   const file = flags.get('trace-file') as string | undefined;
   let fd = 2;
   try {
-    if (file !== undefined) fd = openSync(file, 'w');
+    if (file !== undefined) fd = openSync(textOf(file), 'w');
   } catch {
     throw new StartError(125, `${file}: cannot be written`);
   }

@@ -65,8 +65,9 @@ export class Trace {
     }
     if (items.has('signal')) {
       hooks.signal = (t, info) => this.#line(t, `--- ${signalName(info.signo)} ${this.#siginfo(info)} ---`);
-      hooks.exit = (t, status) => this.#ended(t, status);
     }
+    const ends = items.has('signal');
+    if (ends || items.has('syscall')) hooks.exit = (t, status) => this.#ended(t, ends ? status : null);
     hooks.exec = (t, path) => {
       this.#execDone(t);
       if (items.has('exec')) this.#line(t, `+++ executes ${path} (${t.arch.name}) +++`);
@@ -182,7 +183,8 @@ export class Trace {
     return `{${fields.join(', ')}}`;
   }
 
-  #ended(t: Task, status: number): void {
+  /** The call that ends a task is over with it; how it ended is a line of its own, when asked for (`status` is null otherwise). */
+  #ended(t: Task, status: number | null): void {
     const begun = this.#begun.get(t);
     if (begun !== undefined) {
       // exit and exit_group have no result.
@@ -192,6 +194,7 @@ export class Trace {
         this.#write(`${') '.padEnd(Math.max(0, RESULT_COLUMN - begun.text.length))}= ?\n`);
       }
     }
+    if (status === null) return;
     const signal = status & 0x7f;
     const core = (status & 0x80) !== 0 ? ' (core dumped)' : '';
     this.#line(t, signal === 0 ? `+++ exited with ${(status >> 8) & 0xff} +++` : `+++ killed by ${signalName(signal)}${core} +++`);

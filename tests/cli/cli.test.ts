@@ -37,6 +37,7 @@ describe.runIf(process.platform === 'linux')('tuxlate', () => {
   test.each<[string[], number, RegExp]>([
     [['--nope'], 125, /^tuxlate: unknown flag: --nope\nSee 'tuxlate --help'\.\n$/],
     [['--root', '/no/such', 'ls'], 125, /^tuxlate: \/no\/such: no such directory\n$/],
+    [['--root', '', 'ls'], 125, /^tuxlate: --root: no directory given\n$/],
     [['-v', 'nonsense', 'ls'], 125, /^tuxlate: invalid volume/],
     [['--trace=nonsense', 'ls'], 125, /unknown trace item "nonsense"/],
     [['-w', 'relative', 'ls'], 125, /not an absolute path/],
@@ -87,6 +88,21 @@ describe.runIf(process.platform === 'linux')('tuxlate', () => {
     expect(result).toBe('<>');
     const printed = tuxlate(['/usr/bin/printf', '<%s>', ...words]).stdout;
     expect(Buffer.from(printed, 'latin1').toString('utf8')).toBe(words.map((word) => `<${word}>`).join(''));
+  });
+
+  test('bytes that are not UTF-8 arrive, too', () => {
+    const script = `export V=$'v\\xfe' W=kept; "$0" "$1" -e $'E=\\xfd\u00fc' -e V /usr/bin/printf '%s\\n' $'a\\xff\u00e4'; cd $'d\\xfc' && "$0" "$1" -e $'E=\\xfd' /bin/sh -c 'pwd; echo $V $W $E'`;
+    mkdirSync(Buffer.from(`${dir}/d\xfc`, 'latin1'));
+    const run = spawnSync('bash', ['-c', script, process.execPath, command], { cwd: dir, encoding: 'latin1', timeout: 50_000 });
+    expect(run.stdout).toBe(`a\xff\xc3\xa4\n${dir}/d\xfc\nv\xfe kept \xfd\n`);
+  });
+
+  test('messages name what was given as it was given', () => {
+    const message = (args: string[]): string => Buffer.from(tuxlate(args).stderr, 'latin1').toString('utf8');
+    expect(message(['nöne'])).toBe('tuxlate: nöne: command not found\n');
+    expect(message(['./nöne'])).toBe('tuxlate: ./nöne: No such file or directory\n');
+    expect(message(['--root', 'nöne', 'x'])).toBe('tuxlate: nöne: no such directory\n');
+    expect(message(['--nöne'])).toMatch(/^tuxlate: unknown flag: --nöne\n/);
   });
 
   test('argv[0], directory, user, release', () => {
@@ -146,6 +162,14 @@ describe.runIf(process.platform === 'linux')('tuxlate', () => {
     });
     const end = await new Promise((done) => child.on('close', (code, by) => done([code, by])));
     expect(end).toEqual([status, signal]);
+  });
+
+  test('--trace=syscall alone ends the last line', () => {
+    expect(tuxlate(['--trace=syscall', '/bin/true']).stderr).toMatch(/\nexit_group\(0\) {27}= \?\n$/);
+  });
+
+  test('an empty user is who we are', () => {
+    expect(sh('id -u; id -g', {}, ['-u', '']).stdout).toBe(`${process.getuid!()}\n${process.getgid!()}\n`);
   });
 
   test('--trace=syscall has the form of strace', () => {
