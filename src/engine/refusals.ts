@@ -68,6 +68,7 @@ function isStackAccess(): boolean {
  */
 function wildJump(pages: CodePages, cpu: number, hi: number): void {
   const { words } = pages;
+  if (hi === 0) return;
   if (isCanonical(hi)) {
     words[(cpu + Cpu.rip) >> 2] = words[(cpu + Cpu.exitAddr) >> 2]!;
     words[(cpu + Cpu.rip + 4) >> 2] = hi | 0;

@@ -1,4 +1,4 @@
-// Runs the C programs of programs/ natively and under tuxlate and compares what they print and how they end.
+// Runs the C programs of programs/ and of ../instructions/programs/ natively and under tuxlate and compares what they print and how they end.
 //   node tests/syscalls/run.mjs [--variants=64s,64d,32s,32d] [--keep] [-v] [NAME...]
 // A program may carry lines  `/* flags: -pthread */`, `/* args: a b */`, `/* stdin: text */`, `/* timeout: 60 */`.
 import { spawn, spawnSync } from 'node:child_process';
@@ -8,7 +8,8 @@ import { fileURLToPath } from 'node:url';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = join(here, '../..');
-export const programsDir = join(here, 'programs');
+/** Of system calls, and of instructions. */
+const directories = [join(here, 'programs'), join(here, '../instructions/programs')];
 const cache = join(root, 'node_modules/.cache/syscall-tests');
 const cli = process.env.TUXLATE_CLI ?? join(root, 'dist/tuxlate.js');
 
@@ -17,7 +18,11 @@ export const VARIANTS = {
 };
 
 export function programNames() {
-  return readdirSync(programsDir).filter((f) => f.endsWith('.c')).map((f) => f.slice(0, -2)).sort();
+  return directories.flatMap((d) => readdirSync(d)).filter((f) => f.endsWith('.c')).map((f) => f.slice(0, -2)).sort();
+}
+
+function pathOf(file) {
+  return directories.map((d) => join(d, file)).find((path) => existsSync(path)) ?? join(directories[0], file);
 }
 
 function directive(source, name) {
@@ -27,12 +32,12 @@ function directive(source, name) {
 /** Compiles a program unless the binary is newer; returns { path } or { error }. */
 export function compile(name, variant) {
   mkdirSync(cache, { recursive: true });
-  const source = join(programsDir, `${name}.c`);
+  const source = pathOf(`${name}.c`);
   const bin = join(cache, `${name}-${variant}`);
-  const newest = Math.max(statSync(source).mtimeMs, statSync(join(programsDir, 'test.h')).mtimeMs);
+  const newest = Math.max(statSync(source).mtimeMs, statSync(pathOf('test.h')).mtimeMs);
   if (existsSync(bin) && statSync(bin).mtimeMs > newest) return { path: bin };
   const flags = directive(readFileSync(source, 'utf8'), 'flags')?.split(' ') ?? [];
-  const r = spawnSync('gcc', [...VARIANTS[variant], '-O1', '-w', '-o', bin, source, ...flags], { encoding: 'utf8' });
+  const r = spawnSync('gcc', [...VARIANTS[variant], '-O1', '-w', '-I', directories[0], '-o', bin, source, ...flags], { encoding: 'utf8' });
   return r.status === 0 ? { path: bin } : { error: r.stderr };
 }
 
@@ -58,7 +63,7 @@ function run(command, args, source) {
 
 /** Runs one program both ways. `differences` is empty when they agree. */
 export async function compare(name, variant, options = {}) {
-  const source = readFileSync(join(programsDir, `${name}.c`), 'utf8');
+  const source = readFileSync(pathOf(`${name}.c`), 'utf8');
   const built = compile(name, variant);
   if (built.error !== undefined) return { name, variant, skipped: built.error };
   const native = await run(built.path, [], source);
@@ -75,7 +80,7 @@ export async function compare(name, variant, options = {}) {
 
 /** NAME.known: regular expressions of output lines that are known to differ, each with its reason after ' # '. */
 function knownDifferences(name) {
-  const path = join(programsDir, `${name}.known`);
+  const path = pathOf(`${name}.known`);
   if (!existsSync(path)) return [];
   return readFileSync(path, 'utf8').split('\n').map((line) => line.replace(/ # .*/, '').trim()).filter(Boolean).map((text) => new RegExp(text));
 }

@@ -6,6 +6,7 @@ import {
 import { Rlimit } from '../fd/rlimits.ts';
 import { ERESTARTNOHAND, ERESTARTSYS, ERESTART_RESTARTBLOCK, signalWakeUp } from '../task/park.ts';
 import { exitGroup, exitTask } from '../task/exit.ts';
+import { isLongProgram } from '../arch/segments.ts';
 import type { Task } from '../task/task.ts';
 import { SIG_DFL, SIG_IGN } from './handlers.ts';
 import { IGNORED_BY_DEFAULT, forceSignal, stopComplete } from './send.ts';
@@ -110,7 +111,7 @@ function handle(t: Task, info: Siginfo): boolean {
   if (t.syscallNumber >= 0) restartForHandler(t, (action.flags & SA_RESTART) !== 0);
   const oldMask = t.savedMask ?? t.blocked.copy();
   t.savedMask = null;
-  const arch = t.regs.long ? t.kernel.parts.archs.x86_64 : t.kernel.parts.archs.i386;
+  const arch = isLongProgram(t) ? t.kernel.parts.archs.x86_64 : t.kernel.parts.archs.i386;
   // The frame shows the program's own flags; a stepping debugger sees the handler's first instruction.
   const stepped = t.singleStep;
   endStep(t);
