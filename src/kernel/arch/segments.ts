@@ -1,3 +1,4 @@
+import { Globals } from '../../machine/codeLayout.ts';
 import { Cpu, Seg } from '../../machine/cpuState.ts';
 import { isLongCode, LDT_ENTRIES, packDescriptor, TLS_ENTRIES, TLS_FIRST, USER32_CS, USER_CS, USER_DS } from '../../machine/descriptors.ts';
 import { LDT_TABLE } from '../../machine/memoryLayout.ts';
@@ -43,8 +44,16 @@ export function inheritLdt(from: AddressSpace, to: AddressSpace): void {
 export function publishLdtEntry(mm: AddressSpace, index: number): void {
   const d = mm.ldt?.[index], words = new Int32Array(mm.memory.memory.buffer, LDT_TABLE, LDT_ENTRIES * 2);
   const [lo, hi] = d ? packDescriptor(d.base, d.limit, d.flags) : [0, 0];
+  // the next process would find it
+  mm.spoiled = true;
   words[2 * index] = lo;
   words[2 * index + 1] = hi;
+}
+
+/** Whether the task's program is a 64-bit one, in whichever mode its code runs now. */
+export function isLongProgram(t: Task): boolean {
+  const mode = new Int32Array(t.memory.memory.buffer, Globals.mode, 1)[0]!;
+  return mode === 0 ? t.regs.long : mode === 64;
 }
 
 /** A code segment of the kernel's or the guest's choice. */
