@@ -1,10 +1,10 @@
-import { EDOM, EINVAL, ENODEV, ENOPROTOOPT, EPERM } from '../abi/linux/errno.ts';
+import { EDOM, EINVAL, ENODEV, ENOPROTOOPT, EOPNOTSUPP, EPERM } from '../abi/linux/errno.ts';
 import {
-  SO_ACCEPTCONN, SO_BINDTODEVICE, SO_BROADCAST, SO_BSDCOMPAT, SO_BUSY_POLL, SO_COOKIE, SO_DEBUG, SO_DOMAIN, SO_DONTROUTE, SO_ERROR,
+  AF_INET, AF_INET6, AF_NETLINK, AF_UNIX, SO_ACCEPTCONN, SO_BINDTODEVICE, SO_BROADCAST, SO_BSDCOMPAT, SO_BUSY_POLL, SO_COOKIE, SO_DEBUG, SO_DOMAIN, SO_DONTROUTE, SO_ERROR,
   SO_INCOMING_CPU, SO_KEEPALIVE, SO_LINGER, SO_LOCK_FILTER, SO_MARK, SO_NO_CHECK, SO_OOBINLINE, SO_PASSCRED, SO_PASSSEC, SO_PEERNAME, SO_PRIORITY,
   SO_PROTOCOL, SO_RCVBUF, SO_RCVBUFFORCE, SO_RCVLOWAT, SO_RCVTIMEO_NEW, SO_RCVTIMEO_OLD, SO_REUSEADDR, SO_REUSEPORT, SO_RXQ_OVFL,
   SO_SELECT_ERR_QUEUE, SO_SNDBUF, SO_SNDBUFFORCE, SO_SNDLOWAT, SO_SNDTIMEO_NEW, SO_SNDTIMEO_OLD, SO_TIMESTAMP, SO_TIMESTAMPING,
-  SO_TIMESTAMPNS, SO_TYPE, SO_ZEROCOPY,
+  SO_MEMINFO, SO_NOFCS, SO_PEERCRED, SO_TIMESTAMPNS, SO_TYPE, SO_ZEROCOPY,
 } from '../abi/linux/socket.ts';
 import type { Abi } from '../abi/abi.ts';
 import { getI32, getU32, putU32 } from '../abi/layout.ts';
@@ -53,7 +53,7 @@ export class SocketOptions {
 /** Options that are 0 or 1. */
 const FLAGS = new Set([
   SO_DEBUG, SO_REUSEADDR, SO_DONTROUTE, SO_BROADCAST, SO_KEEPALIVE, SO_OOBINLINE, SO_NO_CHECK, SO_REUSEPORT, SO_PASSCRED, SO_PASSSEC,
-  SO_TIMESTAMP, SO_TIMESTAMPNS, SO_RXQ_OVFL, SO_SELECT_ERR_QUEUE, SO_ZEROCOPY, SO_LOCK_FILTER,
+  SO_TIMESTAMP, SO_TIMESTAMPNS, SO_RXQ_OVFL, SO_SELECT_ERR_QUEUE, SO_ZEROCOPY, SO_LOCK_FILTER, SO_NOFCS,
 ]);
 /** Options that keep any number. */
 const NUMBERS = new Set([SO_PRIORITY, SO_MARK, SO_BUSY_POLL, SO_TIMESTAMPING, SO_INCOMING_CPU]);
@@ -71,7 +71,8 @@ export function setSocketOption(s: Socket, name: number, value: Uint8Array, abi:
   if (value.length < 4) return -EINVAL;
   const n = getI32(value, 0);
   if (FLAGS.has(name)) {
-    if (name === SO_DEBUG && n !== 0 && !cred.has(Cap.NET_ADMIN)) return -EPERM;
+    const refused = refusedFlag(s, name, n, cred);
+    if (refused !== 0) return refused;
     o.ints.set(name, n === 0 ? 0 : 1);
     s.optionChanged(name);
     return 0;
@@ -98,6 +99,22 @@ export function setSocketOption(s: Socket, name: number, value: Uint8Array, abi:
     case SO_RCVTIMEO_OLD: case SO_RCVTIMEO_NEW: case SO_SNDTIMEO_OLD: case SO_SNDTIMEO_NEW: return setTimeout(o, name, value, abi);
     case SO_BSDCOMPAT: return 0;
     default: return -ENOPROTOOPT;
+  }
+}
+
+const isInet = (s: Socket): boolean => s.family === AF_INET || s.family === AF_INET6;
+/** Only Unix and netlink sockets carry who sent something. */
+const carriesSenders = (s: Socket): boolean => s.family === AF_UNIX || s.family === AF_NETLINK;
+
+/** Flags that not everybody may set, or not on every kind of socket. */
+function refusedFlag(s: Socket, name: number, n: number, cred: Cred): number {
+  switch (name) {
+    case SO_DEBUG: return n !== 0 && !cred.has(Cap.NET_ADMIN) ? -EPERM : 0;
+    case SO_REUSEPORT: return n !== 0 && !isInet(s) ? -EOPNOTSUPP : 0;
+    case SO_PASSCRED: case SO_PASSSEC: return carriesSenders(s) ? 0 : -EOPNOTSUPP;
+    case SO_ZEROCOPY: return !isInet(s) ? -EOPNOTSUPP : n < 0 || n > 1 ? -EINVAL : 0;
+    case SO_LOCK_FILTER: return n === 0 && s.options.flag(SO_LOCK_FILTER) ? -EPERM : 0;
+    default: return 0;
   }
 }
 
@@ -157,9 +174,26 @@ function timeoutValue(ns: number, name: number, abi: Abi): Uint8Array {
   return out;
 }
 
+/** struct ucred of a peer that is nobody here. */
+function nobody(): Uint8Array {
+  const out = new Uint8Array(12).fill(255);
+  putU32(out, 0, 0);
+  return out;
+}
+
+/** SK_MEMINFO_*: of the nine numbers the limits are known. */
+function memoryInfo(o: SocketOptions): Uint8Array {
+  const out = new Uint8Array(36);
+  putU32(out, 4, o.rcvBuf);
+  putU32(out, 12, o.sndBuf);
+  return out;
+}
+
 /** The value of an option of SOL_SOCKET as the program's ABI has it; -errno. */
 export function getSocketOption(s: Socket, name: number, abi: Abi): Uint8Array | number {
   const o = s.options;
+  if ((name === SO_PASSCRED || name === SO_PASSSEC) && !carriesSenders(s)) return -EOPNOTSUPP;
+  if (name === SO_INCOMING_CPU) return intValue(o.ints.get(name) ?? -1);
   if (FLAGS.has(name) || NUMBERS.has(name)) return intValue(o.int(name));
   switch (name) {
     case SO_TYPE: return intValue(s.type);
@@ -180,6 +214,8 @@ export function getSocketOption(s: Socket, name: number, abi: Abi): Uint8Array |
     case SO_RCVTIMEO_OLD: case SO_RCVTIMEO_NEW: return timeoutValue(o.rcvTimeoutNs, name, abi);
     case SO_SNDTIMEO_OLD: case SO_SNDTIMEO_NEW: return timeoutValue(o.sndTimeoutNs, name, abi);
     case SO_PEERNAME: return s.peerName();
+    case SO_PEERCRED: return nobody();
+    case SO_MEMINFO: return memoryInfo(o);
     case SO_COOKIE: {
       const out = new Uint8Array(8);
       putU32(out, 0, s.inode.stat().ino);

@@ -1,7 +1,7 @@
 /** Sending and receiving as operations that can be tried again while the task is parked. */
 import { EAGAIN, EFAULT, EINTR, EPIPE } from '../abi/linux/errno.ts';
 import { O_NONBLOCK } from '../abi/linux/openFlags.ts';
-import { MSG_DONTWAIT, MSG_NOSIGNAL, MSG_PEEK, MSG_WAITALL } from '../abi/linux/socket.ts';
+import { AF_UNIX, SOCK_DGRAM, MSG_DONTWAIT, MSG_NOSIGNAL, MSG_PEEK, MSG_WAITALL } from '../abi/linux/socket.ts';
 import { SIGPIPE } from '../abi/linux/signal.ts';
 import { PARKED, Restart } from '../kernel/task/block.ts';
 import { kernelSignal, sendToTask } from '../kernel/signal/send.ts';
@@ -82,7 +82,12 @@ export class SendOperation implements Operation {
       const views = vectorViews(t, this.vector, this.done, length - this.done, false);
       msg.length = views === null ? 0 : totalLength(views);
       const bad = views === null ? length > 0 : msg.length < length - this.done;
-      if (bad && (views === null || !socket.isStream)) return this.done > 0 ? this.done : -EFAULT;
+      if (bad && (views === null || !socket.isStream)) {
+        // That there is nobody to send to comes before a look at the data, except for Unix datagrams.
+        const asks = socket.family !== AF_UNIX || socket.type !== SOCK_DGRAM;
+        const unsent = asks && this.done === 0 && msg.name === null && typeof socket.peerName() === 'number' ? socket.send({ ...msg, bufs: [], length: 0 }, t) : 0;
+        return this.done > 0 ? this.done : unsent < 0 ? unsent : -EFAULT;
+      }
       msg.bufs = views ?? [];
       const n = socket.send(msg, t);
       if (n === -EAGAIN && this.waits) return -EAGAIN;

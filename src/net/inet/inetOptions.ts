@@ -1,6 +1,6 @@
 import { EINVAL, ENOENT, ENOPROTOOPT, ENOTCONN, EOPNOTSUPP, EPERM } from '../../abi/linux/errno.ts';
 import {
-  AF_INET6, IP_BIND_ADDRESS_NO_PORT, IP_FREEBIND, IP_MTU, IP_MTU_DISCOVER, IP_MULTICAST_ALL, IP_MULTICAST_LOOP, IP_MULTICAST_TTL, IP_OPTIONS,
+  AF_INET6, IP_HDRINCL, IP_BIND_ADDRESS_NO_PORT, IP_FREEBIND, IP_MTU, IP_MTU_DISCOVER, IP_MULTICAST_ALL, IP_MULTICAST_LOOP, IP_MULTICAST_TTL, IP_OPTIONS,
   IP_PASSSEC, IP_PKTINFO, IP_RECVERR, IP_RECVOPTS, IP_RECVORIGDSTADDR, IP_RECVTOS, IP_RECVTTL, IP_RETOPTS, IP_TOS, IP_TRANSPARENT, IP_TTL, IP_MINTTL,
   IPV6_AUTOFLOWLABEL, IPV6_DONTFRAG, IPV6_FREEBIND, IPV6_MTU, IPV6_MTU_DISCOVER, IPV6_MULTICAST_ALL, IPV6_MULTICAST_HOPS, IPV6_MULTICAST_IF, IPV6_MULTICAST_LOOP,
   IPV6_RECVERR, IPV6_RECVHOPLIMIT, IPV6_RECVORIGDSTADDR, IPV6_RECVPKTINFO, IPV6_RECVTCLASS, IPV6_TCLASS, IPV6_TRANSPARENT, IPV6_UNICAST_HOPS, IPV6_V6ONLY, SOCK_STREAM,
@@ -30,7 +30,7 @@ const tcp: Readonly<Record<number, IntOption>> = {
 
 /** ip(7) */
 const ip: Readonly<Record<number, IntOption>> = {
-  [IP_TOS]: range(0, 0, 255), [IP_TTL]: range(64, 1, 255), [IP_PKTINFO]: flag(), [IP_RECVTTL]: flag(), [IP_RECVTOS]: flag(), [IP_RECVOPTS]: flag(),
+  [IP_TOS]: any(0), [IP_TTL]: range(64, 1, 255), [IP_PKTINFO]: flag(), [IP_RECVTTL]: flag(), [IP_RECVTOS]: flag(), [IP_RECVOPTS]: flag(),
   [IP_RETOPTS]: flag(), [IP_RECVERR]: flag(), [IP_PASSSEC]: flag(), [IP_FREEBIND]: flag(), [IP_TRANSPARENT]: flag(), [IP_MTU_DISCOVER]: range(1, 0, 5),
   [IP_MINTTL]: range(0, 0, 255), [IP_BIND_ADDRESS_NO_PORT]: flag(), [IP_RECVORIGDSTADDR]: flag(), [IP_MULTICAST_TTL]: range(1, 0, 255),
   [IP_MULTICAST_LOOP]: flag(1), [IP_MULTICAST_ALL]: range(1, 0, 1),
@@ -74,8 +74,11 @@ export function setInetOption(s: InetSocket, level: number, name: number, value:
   if (table === null) return -ENOPROTOOPT;
   if (level === SOL_TCP && name === TCP_CONGESTION) return setCongestion(s, value);
   if (level === SOL_IP && name === IP_OPTIONS) return value.length === 0 ? 0 : -EINVAL;
+  if (level === SOL_TCP && value.length < 4) return -EINVAL;
   const option = table[name];
   if (option === undefined) return -ENOPROTOOPT;
+  if (s.type === SOCK_STREAM && level === SOL_IP && name === IP_MULTICAST_TTL) return -EINVAL;
+  if (s.type === SOCK_STREAM && level === SOL_IPV6 && name === IPV6_MULTICAST_HOPS) return -ENOPROTOOPT;
   let n: number;
   if (value.length >= 4) n = getI32(value, 0);
   else if (level === SOL_IP && value.length >= 1) n = value[0]!;
@@ -86,6 +89,7 @@ export function setInetOption(s: InetSocket, level: number, name: number, value:
   }
   // -1 asks for the default.
   if (n === -1 && ((level === SOL_IP && (name === IP_TTL || name === IP_MULTICAST_TTL)) || (level === SOL_IPV6 && name !== IPV6_MULTICAST_IF))) n = option.initial;
+  if (level === SOL_IP && name === IP_TOS) n &= 0xff;
   if (option.range === 'flag') n = n === 0 ? 0 : 1;
   else if (n < option.range[0] || n > option.range[1]) return -EINVAL;
   if (level === SOL_TCP && name === TCP_MAXSEG && n !== 0 && n < 88) return -EINVAL;
@@ -109,6 +113,9 @@ export function getInetOption(s: InetSocket, level: number, name: number): Uint8
   if (level === SOL_TCP && name === TCP_CONGESTION) return Uint8Array.from(s.congestion.padEnd(16, '\0'), (c) => c.charCodeAt(0));
   if (level === SOL_IP && name === IP_OPTIONS) return new Uint8Array(0);
   if ((level === SOL_IP && name === IP_MTU) || (level === SOL_IPV6 && name === IPV6_MTU)) return s.remote === null ? -ENOTCONN : intValue(PATH_MTU);
+  // Read only: raw sockets set it.
+  if (level === SOL_IP && name === IP_HDRINCL) return intValue(0);
+  if (level === SOL_IP && name === IP_MULTICAST_ALL && s.family === AF_INET6 && !s.inetInts.has(key(level, name))) return intValue(0);
   if (table[name] === undefined) return -ENOPROTOOPT;
   return intValue(inetInt(s, level, name));
 }

@@ -449,7 +449,11 @@ export class TcpSocket extends InetSocket implements StreamEvents {
       this.disconnect();
       return 0;
     }
-    if (this.state !== TcpState.established) return -ENOTCONN;
+    if (this.state !== TcpState.established) {
+      // Refused, and noted all the same.
+      if (this.state === TcpState.close) this.shutdownBits |= how + 1;
+      return -ENOTCONN;
+    }
     const bits = how + 1;
     const finishes = (bits & SEND_SHUTDOWN) !== 0 && (this.shutdownBits & SEND_SHUTDOWN) === 0;
     this.shutdownBits |= bits;

@@ -1,3 +1,4 @@
+import { O_NONBLOCK } from '../../abi/linux/openFlags.ts';
 import {
   EACCES, EADDRINUSE, EAGAIN, ECONNREFUSED, EDESTADDRREQ, EFAULT, EINVAL, EMSGSIZE, ENETUNREACH, ENOPROTOOPT, ENOTCONN, EOPNOTSUPP, EPIPE,
 } from '../../abi/linux/errno.ts';
@@ -6,7 +7,7 @@ import {
   EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP, EPOLLRDNORM, EPOLLWRBAND, EPOLLWRNORM,
 } from '../../abi/linux/poll.ts';
 import {
-  AF_UNSPEC, IP_MULTICAST_LOOP, IP_MULTICAST_TTL, IP_TTL, MSG_ERRQUEUE, MSG_OOB, MSG_PEEK, MSG_TRUNC, SO_BROADCAST, SO_REUSEADDR, SO_REUSEPORT,
+  AF_UNSPEC, IP_MULTICAST_LOOP, IP_MULTICAST_TTL, IP_TTL, MSG_DONTWAIT, MSG_ERRQUEUE, MSG_OOB, MSG_PEEK, MSG_TRUNC, SO_BROADCAST, SO_REUSEADDR, SO_REUSEPORT,
   SOCK_DGRAM, SOL_IP, SOL_SOCKET,
 } from '../../abi/linux/socket.ts';
 import { getU16 } from '../../abi/layout.ts';
@@ -275,10 +276,11 @@ export class UdpSocket extends InetSocket implements DatagramEvents {
 
   override receive(msg: Incoming, t: FileCaller): number {
     if ((msg.flags & MSG_ERRQUEUE) !== 0) return -EAGAIN;
-    if ((msg.flags & MSG_OOB) !== 0) return -EOPNOTSUPP;
     if (this.error !== 0) return -this.takeError();
     const first = this.queue.first;
-    if (first === undefined) return (this.shutdownBits & RCV_SHUTDOWN) !== 0 ? 0 : -EAGAIN;
+    // Only who would wait is told of the shutdown.
+    const waits = (msg.flags & MSG_DONTWAIT) === 0 && (this.flags & O_NONBLOCK) === 0;
+    if (first === undefined) return waits && (this.shutdownBits & RCV_SHUTDOWN) !== 0 ? 0 : -EAGAIN;
     const n = spread(first.data, msg.bufs);
     if (n < first.data.length) msg.outFlags |= MSG_TRUNC;
     msg.name = endpointBytes(first.from, this.family);
