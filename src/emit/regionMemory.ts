@@ -41,69 +41,54 @@ export class RegionMemory {
     this.length = code.local(WasmType.i32);
   }
 
-  /** Puts the address of row `row` in a local as i32; leaves the region when its high half is not zero. Returns the local. */
-  private address(e: BodyEmitter, row: number): number {
+  /** Puts the address of row `row` in the local `addr` as i32, and whole in `long` if its high half is to be tested. */
+  private address(e: BodyEmitter, row: number, clean = false): { addr: number; high: boolean } {
     e.value(row);
-    return this.split(e.ir.type[row] === 2);
+    return this.split(e.ir.type[row] === 2, clean);
   }
 
   /** `clean`: the high half need not be looked at. */
-  private split(wide: boolean, clean = false): number {
-    const code = this.code;
-    if (wide && clean) {
-      code.op('i32.wrap_i64');
-      code.set(this.addr);
-    } else if (wide) {
-      code.tee(this.long);
-      code.op('i32.wrap_i64');
-      code.set(this.addr);
-      code.get(this.long);
-      code.i64(-1, 0);
-      code.op('i64.gt_u');
-      code.brIf(this.refuse);
-    } else code.set(this.addr);
-    return this.addr;
+  private split(wide: boolean, clean: boolean): { addr: number; high: boolean } {
+    const code = this.code, high = wide && !clean;
+    if (high) code.tee(this.long);
+    if (wide) code.op('i32.wrap_i64');
+    code.set(this.addr);
+    return { addr: this.addr, high };
   }
 
-  /** Leaves the region unless bytes addr..addr+bytes-1 (bytes <= 4096) have permission `mask` (one bit). */
-  private test(addr: number, bytes: number, mask: number): void {
+  /**
+   * Leaves the region unless bytes addr..addr+bytes-1 (bytes <= 4096) have permission `mask` (one bit), and the high half is 0. One
+   * branch for all: blocks are what V8's optimising compiler spends its time on.
+   */
+  private test({ addr, high }: { addr: number; high: boolean }, bytes: number, mask: number): void {
     const code = this.code;
-    if (bytes === 1) {
-      this.permission(addr);
-      code.i32(mask);
-      code.op('i32.and');
-      code.op('i32.eqz');
-      code.brIf(this.refuse);
-      return;
-    }
-    code.get(addr);
-    code.i32(12);
-    code.op('i32.shr_u');
-    // The page's byte and the next page's at once. When only the page itself has the permission, the access must end in it.
-    const both = mask | (mask << 8);
-    code.mem('i32.load16_u', PERMISSION_TABLE);
-    code.i32(both);
-    code.op('i32.and');
-    code.i32(both);
-    code.op('i32.ne');
-    code.if();
     this.permission(addr);
+    if (bytes > 1) {
+      this.permission(addr, bytes - 1);
+      code.op('i32.and');
+    }
     code.i32(mask);
     code.op('i32.and');
-    code.op('i32.eqz');
-    code.get(addr);
-    code.i32(4095);
-    code.op('i32.and');
-    code.i32(4096 - bytes);
-    code.op('i32.gt_u');
-    code.op('i32.or');
+    if (high) {
+      code.i32(mask);
+      code.op('i32.xor');
+      code.get(this.long);
+      code.i64(32, 0);
+      code.op('i64.shr_u');
+      code.op('i32.wrap_i64');
+      code.op('i32.or');
+    } else code.op('i32.eqz');
     code.brIf(this.refuse);
-    code.end();
   }
 
-  private permission(addr: number): void {
+  /** The permissions of the page `offset` bytes behind `addr`. */
+  private permission(addr: number, offset = 0): void {
     const code = this.code;
     code.get(addr);
+    if (offset !== 0) {
+      code.i32(offset);
+      code.op('i32.add');
+    }
     code.i32(12);
     code.op('i32.shr_u');
     code.mem('i32.load8_u', PERMISSION_TABLE);
@@ -134,10 +119,10 @@ export class RegionMemory {
       if (plan !== undefined && (flags & MemFlag.aligned16) !== 0) this.aligned(local, 16);
       return { local, offset: 0 };
     }
-    const addr = this.address(e, e.ir.a[n]!);
-    if ((flags & MemFlag.aligned16) !== 0) this.aligned(addr, 16);
-    this.test(addr, bytes, store || (flags & MemFlag.forWrite) !== 0 ? Perm.W : Perm.R);
-    return { local: addr, offset: 0 };
+    const place = this.address(e, e.ir.a[n]!);
+    if ((flags & MemFlag.aligned16) !== 0) this.aligned(place.addr, 16);
+    this.test(place, bytes, store || (flags & MemFlag.forWrite) !== 0 ? Perm.W : Perm.R);
+    return { local: place.addr, offset: 0 };
   }
 
   private grouped(e: BodyEmitter, n: number, group: CheckGroup, offset: number): { local: number; offset: number } {
@@ -149,11 +134,11 @@ export class RegionMemory {
       else code.i32(delta);
       code.op(wide ? 'i64.add' : 'i32.add');
     }
-    const addr = this.split(wide, group.isClean(this.cleanRegisters));
-    this.test(addr, group.high - group.low, group.write ? Perm.W : Perm.R);
+    const place = this.split(wide, group.isClean(this.cleanRegisters));
+    this.test(place, group.high - group.low, group.write ? Perm.W : Perm.R);
     group.local = e.borrow(WasmType.i32);
     this.held.push(group.local);
-    code.get(addr);
+    code.get(place.addr);
     code.set(group.local);
     return { local: group.local, offset: offset - group.low };
   }
@@ -201,12 +186,23 @@ export class RegionMemory {
     this.test(this.address(e, e.ir.a[n]!), e.ir.imm[n]!, mask);
   }
 
+  private leaveIfHigh({ high }: { high: boolean }): void {
+    if (!high) return;
+    const code = this.code;
+    code.get(this.long);
+    code.i64(32, 0);
+    code.op('i64.shr_u');
+    code.op('i32.wrap_i64');
+    code.brIf(this.refuse);
+  }
+
   /** checkReadN, checkWriteN: both ends must be in pages with the permission and no more than a page apart; else the interpreter decides. */
   checkN(e: BodyEmitter, n: number, mask: number): void {
     const code = this.code;
-    const addr = this.address(e, e.ir.a[n]!);
+    const place = this.address(e, e.ir.a[n]!);
+    this.leaveIfHigh(place);
     const kept = e.borrow(WasmType.i32);
-    code.get(addr);
+    code.get(place.addr);
     code.set(kept);
     e.value(e.ir.b[n]!);
     code.tee(this.length);
@@ -239,11 +235,11 @@ export class RegionMemory {
   /** span: min(operand 1, bytes to the end of the page) when the page has the permission, else the region is left. */
   span(e: BodyEmitter, n: number, mask: number): void {
     const code = this.code;
-    const addr = this.address(e, e.ir.a[n]!);
-    this.test(addr, 1, mask);
+    const place = this.address(e, e.ir.a[n]!);
+    this.test(place, 1, mask);
     const room = e.borrow(WasmType.i32);
     code.i32(4096);
-    code.get(addr);
+    code.get(place.addr);
     code.i32(4095);
     code.op('i32.and');
     code.op('i32.sub');
@@ -303,11 +299,11 @@ export class RegionMemory {
   }
 
   private atomicAddress(e: BodyEmitter, n: number, bytes: number): number {
-    const addr = this.address(e, e.ir.a[n]!);
-    if (bytes > 1) this.aligned(addr, bytes);
-    this.test(addr, 1, Perm.W);
+    const place = this.address(e, e.ir.a[n]!);
+    if (bytes > 1) this.aligned(place.addr, bytes);
+    this.test(place, 1, Perm.W);
     const kept = e.borrow(WasmType.i32);
-    this.code.get(addr);
+    this.code.get(place.addr);
     this.code.set(kept);
     this.code.get(kept);
     return kept;
