@@ -61,6 +61,12 @@ export class CodeCache {
     this.memoryPages = buffer.byteLength / 65536;
     this.cache = new BigUint64Array(buffer, JUMP_CACHE, JUMP_CACHE_ENTRIES);
     Atomics.compareExchange(this.pages.words, Globals.arenaTop >> 2, 0, RECORD_ARENA);
+    this.guardNull();
+  }
+
+  /** In a jump cache of zeros, a jump to address 0 would find record 0. */
+  private guardNull(): void {
+    for (let k = 0; k < 2; k++) Atomics.compareExchange(this.cache, jumpCacheIndex(0) + k, 0n, NO_ADDRESS);
   }
 
   /** Views of the whole memory, which the kernel may have grown. (Asking the memory for its buffer takes as long as a system call.) */
@@ -153,6 +159,7 @@ export class CodeCache {
 
   /** The thread that held addresses has left. */
   restart(): void {
+    this.guardNull();
     this.held.length = 0;
   }
 
