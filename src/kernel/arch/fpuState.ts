@@ -1,5 +1,5 @@
 import { putU32, getU16, getU32, putU16 } from '../../abi/layout.ts';
-import { Cpu } from '../../machine/cpuState.ts';
+import { Cpu, Seg } from '../../machine/cpuState.ts';
 import { sseExactFor } from '../../machine/mxcsr.ts';
 import type { Registers } from './registers.ts';
 
@@ -150,9 +150,10 @@ export function saveLegacyFpu(regs: Registers, buf: Uint8Array): void {
   for (let i = 0; i < 8; i++) tag |= (regs.bytes[Cpu.x87Tag + i] !== 0 ? 3 : tagOf(regs.bytes, Cpu.x87Reg + i * 16)) << (i * 2);
   putU32(buf, 8, tag | 0xffff0000);
   putU32(buf, 12, regs.u32(Cpu.x87Fip));
-  putU32(buf, 16, (regs.u32(Cpu.x87Fcs) & 0xffff) | ((regs.u32(Cpu.x87Fop) & 0x7ff) << 16));
+  // of the program, whatever the last instruction used (convert_from_fxsr)
+  putU32(buf, 16, regs.u32(Cpu.segSelector + Seg.cs * 4) & 0xffff);
   putU32(buf, 20, regs.u32(Cpu.x87Fdp));
-  putU32(buf, 24, (regs.u32(Cpu.x87Fds) & 0xffff) | 0xffff0000);
+  putU32(buf, 24, (regs.u32(Cpu.segSelector + Seg.ds * 4) & 0xffff) | 0xffff0000);
   const top = regs.u32(Cpu.x87Top);
   for (let i = 0; i < 8; i++) {
     const from = Cpu.x87Reg + ((top + i) & 7) * 16;

@@ -49,6 +49,17 @@ function interruptError(t: Task): number {
   return t.memory.u8(rip) === 0xcd ? (t.memory.u8(rip + 1) ?? 0) * 8 + 2 : 0;
 }
 
+/** The last 11 bits of the x87 instruction at the instruction pointer: processors note them for unmasked exceptions only. */
+function floatOpcode(t: Task): number {
+  let at = t.regs.u32(Cpu.x87Fip);
+  for (let n = 0; n < 15; n++, at++) {
+    const byte = t.memory.u8(at);
+    if (byte === null) return 0;
+    if ((byte & 0xf8) === 0xd8) return ((byte & 7) << 8) | (t.memory.u8(at + 1) ?? 0);
+  }
+  return 0;
+}
+
 /** x87 and SSE exceptions that are unmasked, by priority (fpu__exception_code). */
 function floatCode(errors: number): number {
   if ((errors & 0x01) !== 0) return FPE_FLTINV;
@@ -81,6 +92,7 @@ export function raiseTrap(t: Task, code: number): void {
     case Vector.NP: case Vector.SS: return forceSignal(t, siginfo(SIGBUS, SI_KERNEL));
     case Vector.AC: return forceSignal(t, siginfo(SIGBUS, BUS_ADRALN));
     case Vector.MF: {
+      regs.setU32(Cpu.x87Fop, floatOpcode(t));
       const errors = regs.u32(Cpu.x87Status) & ~regs.u32(Cpu.x87Control) & 0x3f;
       return forceSignal(t, siginfo(SIGFPE, floatCode(errors), where));
     }

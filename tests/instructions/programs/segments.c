@@ -1,5 +1,6 @@
 /* Segments: local descriptors, limits, 16-bit code, far transfers, faults with their error codes. */
 #include "test.h"
+/* flags: -no-pie */
 #include <asm/ldt.h>
 #include <setjmp.h>
 #include <sys/ucontext.h>
@@ -126,7 +127,7 @@ static void stack(int n) {
   static struct { unsigned offset; unsigned short selector; } there;
   there.offset = 0xabcd0800, there.selector = SEL(n);
   if (n != 8) there.offset = 0x800;
-  unsigned a, b, d, sp1, sp2;
+  static unsigned a, b, d, sp1, sp2;
   for (int k = 0; k < 0x1000; k++) page[k] = k;
   asm volatile("movl %%esp, %5; movw %%ss, 4+%5; lss %6, %%esp; pushl $0x11223344; pushw $0x5566; movl %%esp, %3; popw %%ax; popl %%edx\n"
                "pushal; popal; pushfl; popfl; call 1f; jmp 2f; 1: ret; 2: push %%esp; pop %%ebx; pushl %%ss; popl %%ecx\n"
