@@ -75,6 +75,7 @@ export function x87SaveEnv(cpu: usize, at: usize, narrow: i32): void {
 function writeEnv(cpu: usize, at: usize, narrow: bool): void {
   const fip = load<u32>(cpu, X87_FIP);
   const fdp = load<u32>(cpu, X87_FDP);
+  noteOpcode(cpu);
   const fop = load<u32>(cpu, X87_FOP) & 0x7ff;
   const fcs: u32 = load<u64>(cpu, X87_FIP) != 0 ? load<u32>(cpu, CS_SELECTOR) & 0xffff : 0;
   const fds: u32 = load<u64>(cpu, X87_FDP) != 0 ? load<u32>(cpu, DS_SELECTOR) & 0xffff : 0;
@@ -137,6 +138,25 @@ export function x87Restore(cpu: usize, at: usize, narrow: i32): void {
   }
 }
 
+/** The guest's memory and the permissions of its pages (src/machine/memoryLayout.ts). */
+const GUEST: usize = 0x2000000;
+const PERMISSIONS: usize = 0x100000;
+const EXECUTABLE: u32 = 4;
+
+/** While an unmasked exception is pending, the opcode is that of the last instruction, found where its pointer says. */
+function noteOpcode(cpu: usize): void {
+  if ((x87StatusWord(cpu) & ES) == 0 || load<u32>(cpu, X87_FIP + 4) != 0) return;
+  let at = load<u32>(cpu, X87_FIP);
+  for (let n = 0; n < 15; n++, at++) {
+    if ((load<u8>(PERMISSIONS + (at >>> 12)) & EXECUTABLE) == 0 || (load<u8>(PERMISSIONS + ((at + 1) >>> 12)) & EXECUTABLE) == 0) return;
+    const byte: u32 = load<u8>(GUEST + at);
+    if ((byte & 0xf8) == 0xd8) {
+      store<u32>(cpu, ((byte & 7) << 8) | load<u8>(GUEST + at + 1), X87_FOP);
+      return;
+    }
+  }
+}
+
 /** The x87 part of fxsave's image; wide: with REX.W (64-bit pointers). */
 function saveX87(cpu: usize, at: usize, wide: i32): void {
   const status = x87StatusWord(cpu);
@@ -147,6 +167,7 @@ function saveX87(cpu: usize, at: usize, wide: i32): void {
   store<u16>(at, tags, 4);
   // The pointers are shown only while an exception is pending, as AMD's processors do; others show them always.
   if ((status & ES) != 0) {
+    noteOpcode(cpu);
     store<u16>(at, load<u32>(cpu, X87_FOP) & 0x7ff, 6);
     if (wide != 0) {
       store<u64>(at, load<u64>(cpu, X87_FIP), 8);
