@@ -2,7 +2,7 @@
 import { ENOENT, ENOEXEC } from '../abi/linux/errno.ts';
 import { errnoText } from '../abi/linux/errnoText.ts';
 import { anonPath } from '../fs/anon/anonFs.ts';
-import { SIGCONT, SIGWINCH } from '../abi/linux/signal.ts';
+import { SIGCONT, SIGSEGV, SIGWINCH } from '../abi/linux/signal.ts';
 import { registerMemoryDevices } from '../fs/devfs/memoryDevices.ts';
 import { DevPts } from '../fs/devpts/devpts.ts';
 import { openFifo } from '../fs/pipefs/pipeFile.ts';
@@ -194,7 +194,10 @@ export class Emulator {
     const { program: name, argv, env } = this.#options;
     const { path, filename } = this.#find(name);
     const program = prepareProgram(this.task, { path, filename, argv, envp: env });
-    if (typeof program !== 'number') return program;
+    if (typeof program !== 'number') {
+      if (program.broken !== 0) throw new StartError(128 + SIGSEGV, `${name}: Segmentation fault (loading it: ${errnoText[-program.broken]})`);
+      return program;
+    }
     // A text file without #! is the shell's business, as execvp(3) has it.
     if (program === -ENOEXEC && this.#isText(path)) return this.#script(filename);
     throw refused(name, program);

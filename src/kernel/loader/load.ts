@@ -1,4 +1,4 @@
-import { EINVAL, ENOEXEC, ENOMEM } from '../../abi/linux/errno.ts';
+import { EFAULT, EINVAL, ENOMEM } from '../../abi/linux/errno.ts';
 import { PF_R, PF_W, PF_X } from '../../abi/linux/elf.ts';
 import { MAP_ANONYMOUS, MAP_FIXED, MAP_PRIVATE } from '../../abi/linux/mman.ts';
 import { GUEST_END, GUEST_MIN, PAGE_SIZE } from '../../machine/memoryLayout.ts';
@@ -88,14 +88,15 @@ export function mapImage(mm: AddressSpace, image: ElfImage, file: FileDescriptio
     if (error !== 0) return error;
     const start = segment.vaddr + shift;
     const headersAt = image.headerOffset - segment.offset;
-    if (loaded.headers === 0 && headersAt >= 0 && headersAt < segment.fileSize) loaded.headers = start + headersAt;
-    loaded.codeStart = Math.min(loaded.codeStart, start);
+    if (headersAt >= 0 && headersAt < segment.fileSize) loaded.headers = start + headersAt;
+    if ((segment.flags & PF_X) !== 0) loaded.codeStart = Math.min(loaded.codeStart, start);
     loaded.dataStart = Math.max(loaded.dataStart, start);
     if ((segment.flags & PF_X) !== 0) loaded.codeEnd = Math.max(loaded.codeEnd, start + segment.fileSize);
     loaded.dataEnd = Math.max(loaded.dataEnd, start + segment.fileSize);
     loaded.end = Math.max(loaded.end, start + segment.memSize);
   }
   if (!(loaded.entry >= 0 && loaded.entry < GUEST_END)) return -EINVAL;
+  if (loaded.codeStart === Infinity) loaded.codeStart = 0;
   return loaded;
 }
 
@@ -114,13 +115,15 @@ function mapSegment(mm: AddressSpace, s: Segment, file: FileDescription, shift: 
   }
   const memEnd = pageUp(start + s.memSize);
   if (memEnd > fileEnd) {
-    const at = mapMemory(mm, { addr: fileEnd, length: memEnd - fileEnd, prot, flags: MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS, file: null, offset: 0 }, null);
+    // As brk's memory (vm_brk_flags), whatever the segment says.
+    const zeros = Prot.R | Prot.W | (prot & Prot.X);
+    const at = mapMemory(mm, { addr: fileEnd, length: memEnd - fileEnd, prot: zeros, flags: MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS, file: null, offset: 0 }, null);
     if (at < 0) return at;
   }
   if (s.memSize > s.fileSize && s.fileSize > 0 && fileEnd > start + s.fileSize) {
     const zero = mm.memory.writable(start + s.fileSize, fileEnd - start - s.fileSize);
     // A segment that is not writable keeps what the file has there (Linux ignores the failure in this case).
-    if (zero === null) return (prot & Prot.W) !== 0 ? -ENOEXEC : 0;
+    if (zero === null) return (prot & Prot.W) !== 0 ? -EFAULT : 0;
     zero.fill(0);
   }
   return 0;

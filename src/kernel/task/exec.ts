@@ -1,4 +1,4 @@
-import { E2BIG, ELIBBAD, ELOOP, ENOEXEC, ENOMEM } from '../../abi/linux/errno.ts';
+import { E2BIG, EACCES, ELOOP, ENOEXEC, ENOMEM } from '../../abi/linux/errno.ts';
 import * as AT from '../../abi/linux/elf.ts';
 import { READ_IMPLIES_EXEC } from '../../abi/linux/personality.ts';
 import { MAP_ANONYMOUS, MAP_PRIVATE } from '../../abi/linux/mman.ts';
@@ -14,7 +14,7 @@ import { Registers } from '../arch/registers.ts';
 import { Rlimit } from '../fd/rlimits.ts';
 import { AddressSpace } from '../mm/addressSpace.ts';
 import { mapMemory } from '../mm/mapping.ts';
-import { readElf, type ElfImage, type ElfReader } from '../loader/elf.ts';
+import { readElf, readInterpreter, segmentsError, type ElfImage, type ElfReader } from '../loader/elf.ts';
 import { mapImage, mapStack, placeProgram, type Loaded } from '../loader/load.ts';
 import { buildStack } from '../loader/stack.ts';
 import { vdsoOf } from '../loader/vdso.ts';
@@ -42,6 +42,8 @@ export interface Program {
   secure: boolean;
   personality: number;
   path: Path;
+  /** -errno of what failed after the point of no return, else 0: there is nothing at the entry then, and SIGSEGV is its first signal. */
+  broken: number;
 }
 
 export interface ExecRequest {
@@ -132,9 +134,9 @@ function commOf(filename: string): string {
 function loadProgram(t: Task, path: Path, file: FileDescription, request: ExecRequest, filename: string, argv: readonly string[]): Program | number {
   const { kernel } = t;
   const archs = [kernel.parts.archs.x86_64, kernel.parts.archs.i386];
-  const image = readElf(fileReader(file), archs, false);
+  const image = readElf(fileReader(file), archs);
   if (typeof image === 'number') return image;
-  const interpreter = image.interpreter === null ? null : openInterpreter(t, image.interpreter, image, archs);
+  const interpreter = image.interpreter === null ? null : openInterpreter(t, image.interpreter, image);
   if (typeof interpreter === 'number') return interpreter;
   const mm = new AddressSpace(kernel);
   const program = fill(t, mm, path, file, image, interpreter, request, filename, argv);
@@ -148,18 +150,22 @@ interface Interpreter {
   image: ElfImage;
 }
 
-function openInterpreter(t: Task, name: string, program: ElfImage, archs: readonly ElfImage['arch'][]): Interpreter | number {
+function openInterpreter(t: Task, name: string, program: ElfImage): Interpreter | number {
+  // An empty name is the current directory here (getname_kernel lets it through), and that cannot be executed.
+  if (name === '') return -EACCES;
   const path = walkPath(t, null, name, Walk.follow);
   if (typeof path === 'number') return path;
   const file = openProgram(t, path);
   if (typeof file === 'number') return file;
-  const image = readElf(fileReader(file), archs, true);
-  if (typeof image === 'number' || image.arch !== program.arch) {
+  const image = readInterpreter(fileReader(file), program.arch);
+  if (typeof image === 'number') {
     file.release();
-    return typeof image === 'number' ? image : -ELIBBAD;
+    return image;
   }
   return { file, image };
 }
+
+const nothingLoaded: Loaded = { bias: 0, entry: 0, headers: 0, codeStart: 0, codeEnd: 0, dataStart: 0, dataEnd: 0, end: 0 };
 
 function fill(
   t: Task, mm: AddressSpace, path: Path, file: FileDescription, image: ElfImage, interpreter: Interpreter | null, request: ExecRequest,
@@ -168,16 +174,20 @@ function fill(
   const { kernel } = t;
   const { arch } = image;
   const stackLimit = Math.min(t.rlimits.cur[Rlimit.STACK]!, 1 << 30);
-  const placement = placeProgram(image, stackLimit);
+  let broken = segmentsError(image);
+  if (broken === 0 && interpreter !== null) broken = segmentsError(interpreter.image);
+  const placement = placeProgram(broken === 0 ? image : { ...image, low: 0, high: 4096, dynamic: true }, stackLimit);
+  // It would fit into Linux's space, but not into ours.
   if (typeof placement === 'number') return placement;
   // i386 programs without PT_GNU_STACK were linked when everything readable could be executed.
   const readImpliesExec = image.execStack === null && arch.wordSize === 4;
   const personality = readImpliesExec ? t.personality | READ_IMPLIES_EXEC : t.personality & ~READ_IMPLIES_EXEC;
-  const main = mapImage(mm, image, file, placement.bias, readImpliesExec);
-  if (typeof main === 'number') return main;
+  const mapped = broken === 0 ? mapImage(mm, image, file, placement.bias, readImpliesExec) : broken;
+  const main = typeof mapped === 'number' ? nothingLoaded : mapped;
   const top = mapStack(mm, placement, image.execStack === true || readImpliesExec);
-  const ld = interpreter === null ? null : mapImage(mm, interpreter.image, interpreter.file, null, readImpliesExec);
-  if (typeof ld === 'number') return ld;
+  const mappedLd = interpreter === null || typeof mapped === 'number' ? null : mapImage(mm, interpreter.image, interpreter.file, null, readImpliesExec);
+  const ld = typeof mappedLd === 'number' ? nothingLoaded : mappedLd;
+  broken = typeof mapped === 'number' ? mapped : typeof mappedLd === 'number' ? mappedLd : 0;
   const vdsoAt = mapVdso(mm, arch.name);
   if (vdsoAt < 0) return vdsoAt;
   const credentials = credForExec(t, path);
@@ -200,7 +210,7 @@ function fill(
   };
   mm.exe = file.acquire();
   if (secure || inodePermission(path.inode, MAY_READ, t.cred) < 0) mm.dumpable = 0;
-  return { mm, image, entry: (ld ?? main).entry, sp: stack.sp, comm: commOf(/^\/dev\/fd\/\d+$/.test(request.filename) ? request.path.dentry.name : request.filename), cred, secure, personality, path };
+  return { mm, image, entry: (ld ?? main).entry, sp: stack.sp, comm: commOf(/^\/dev\/fd\/\d+$/.test(request.filename) ? request.path.dentry.name : request.filename), cred, secure, personality, path, broken };
 }
 
 function mapVdso(mm: AddressSpace, name: 'x86_64' | 'i386'): number {
