@@ -3,6 +3,7 @@ import { CLONE_FILES, CLONE_FS, CLONE_SIGHAND, CLONE_SYSVSEM, CLONE_THREAD, CLON
 import { getU32 } from '../abi/layout.ts';
 import { EpollFile } from '../fs/anon/epollFile.ts';
 import { mayInspect } from '../fs/procfs/pidDir.ts';
+import { PidFile } from '../kernel/ipc/pidfd.ts';
 import type { Task } from '../kernel/task/task.ts';
 import { Cap } from '../vfs/cred.ts';
 import type { SyscallRow } from './row.ts';
@@ -128,9 +129,19 @@ function sysUnshare(t: Task, flags: number): number {
   return 0;
 }
 
+/** All are in the same namespaces: a pidfd names them, and nothing else does. */
+function sysSetns(t: Task, fd: number, types: number): number {
+  const file = t.fds.get(fd);
+  if (file === null) return -EBADF;
+  if (!(file instanceof PidFile) || types === 0 || (types & ~NAMESPACES) !== 0) return -EINVAL;
+  if (file.process.state !== 'alive') return -ESRCH;
+  return t.cred.has(Cap.SYS_ADMIN) ? 0 : -EPERM;
+}
+
 export const processMemoryRows: readonly SyscallRow[] = [
   { name: 'process_vm_readv', x86_64: 310, i386: 347, args: ['pid', 'iovec', 'ulong', 'iovec', 'ulong', 'ulong'], ret: 'ssize', handler: transfer(false) },
   { name: 'process_vm_writev', x86_64: 311, i386: 348, args: ['pid', 'iovec', 'ulong', 'iovec', 'ulong', 'ulong'], ret: 'ssize', handler: transfer(true) },
   { name: 'kcmp', x86_64: 312, i386: 349, args: ['pid', 'pid', 'int', 'ulong', 'ulong'], ret: 'int', handler: sysKcmp },
   { name: 'unshare', x86_64: 272, i386: 310, args: ['hex'], ret: 'int', handler: sysUnshare, note: 'no namespaces' },
+  { name: 'setns', x86_64: 308, i386: 346, args: ['fd', 'hex'], ret: 'int', handler: sysSetns, note: 'no namespaces but the first' },
 ];

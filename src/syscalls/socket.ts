@@ -1,17 +1,18 @@
 import {
-  EAGAIN, EBADF, EFAULT, EINPROGRESS, EINVAL, EMSGSIZE, ENOBUFS, ENOTSOCK, EOPNOTSUPP,
+  EAGAIN, EBADF, EFAULT, EINPROGRESS, EINVAL, EMSGSIZE, ENOBUFS, ENODATA, ENOTSOCK, EOPNOTSUPP, ESRCH,
 } from '../abi/linux/errno.ts';
 import { O_NONBLOCK, O_PATH } from '../abi/linux/openFlags.ts';
 import {
-  AF_UNIX, MSG_CMSG_CLOEXEC, MSG_DONTWAIT, MSG_WAITFORONE, SOCK_CLOEXEC, SOCK_NONBLOCK,
+  AF_UNIX, MSG_CMSG_CLOEXEC, MSG_DONTWAIT, MSG_WAITFORONE, SOCK_CLOEXEC, SOCK_NONBLOCK, SOL_SOCKET, SO_PEERCRED,
 } from '../abi/linux/socket.ts';
-import type { Layout } from '../abi/layout.ts';
+import { getI32, type Layout } from '../abi/layout.ts';
 import { Rlimit } from '../kernel/fd/rlimits.ts';
 import { PARKED, Restart } from '../kernel/task/block.ts';
 import type { Task } from '../kernel/task/task.ts';
 import { createPair, createSocket } from '../net/createSocket.ts';
 import type { Incoming, OutControl } from '../net/message.ts';
 import { netStackOf } from '../net/netStack.ts';
+import { intValue } from '../net/options.ts';
 import { PENDING, Socket } from '../net/socket.ts';
 import { installFile } from './install.ts';
 import { timespecDeadline } from './poll.ts';
@@ -202,13 +203,26 @@ export function sysSetsockopt(t: Task, fd: number, level: number, name: number, 
   return value === null ? -EFAULT : s.setOption(level, name, value, t.abi, t);
 }
 
+const SO_PEERPIDFD = 77;
+
+/** A pidfd of the process at the other end of a Unix socket, as the value of an option. */
+function peerPidfd(t: Task, s: Socket): Uint8Array | number {
+  const peer = s.getOption(SOL_SOCKET, SO_PEERCRED, t.abi);
+  const pid = typeof peer === 'number' || s.family !== AF_UNIX ? 0 : getI32(peer, 0);
+  if (pid === 0) return -ENODATA;
+  const process = t.kernel.pids.processes.get(pid);
+  if (process === undefined) return -ESRCH;
+  const fd = t.kernel.openPidfd?.(t, process, null, false) ?? -ENODATA;
+  return fd < 0 ? fd : intValue(fd);
+}
+
 export function sysGetsockopt(t: Task, fd: number, level: number, name: number, ptr: number, lengthPtr: number): number {
   const s = socketOf(t, fd);
   if (typeof s === 'number') return s;
   const room = t.memory.i32(lengthPtr);
   if (room === null) return -EFAULT;
   if (room < 0) return -EINVAL;
-  const value = s.getOption(level, name, t.abi);
+  const value = level === SOL_SOCKET && name === SO_PEERPIDFD ? peerPidfd(t, s) : s.getOption(level, name, t.abi);
   if (typeof value === 'number') return value;
   const shown = value.subarray(0, room);
   if (!t.memory.copyOut(ptr, shown)) return -EFAULT;

@@ -39,6 +39,8 @@ export abstract class Tty implements ControllingTty {
   /** As in /proc/tty and ttyname: 'pts/3'. */
   readonly name: string;
   termios: Termios;
+  /** TIOCSLCKTRMIOS: what may not be changed. */
+  lockedSettings: Termios | null = null;
   winsize: WinSize = { rows: 0, columns: 0, xpixel: 0, ypixel: 0 };
   readonly discipline: LineDiscipline;
   readonly output: Output;
@@ -228,6 +230,19 @@ export abstract class Tty implements ControllingTty {
       if (!leaderExited) this.services.signalGroup(this.group, SIGCONT);
     }
     this.release();
+  }
+
+  /** Settings as wanted, but for the bits and characters that TIOCSLCKTRMIOS has locked. */
+  keepLocked(wanted: Termios): Termios {
+    const { lockedSettings: locked, termios } = this;
+    if (locked === null) return wanted;
+    const mix = (name: 'iflag' | 'oflag' | 'cflag' | 'lflag'): number => (wanted[name] & ~locked[name]) | (termios[name] & locked[name]);
+    wanted.iflag = mix('iflag');
+    wanted.oflag = mix('oflag');
+    wanted.cflag = mix('cflag');
+    wanted.lflag = mix('lflag');
+    for (let i = 0; i < wanted.cc.length; i++) if (locked.cc[i] !== 0) wanted.cc[i] = termios.cc[i]!;
+    return wanted;
   }
 
   /** vhangup: all descriptions are dead from now on; the session's leader gets SIGHUP and SIGCONT. */

@@ -9,7 +9,7 @@ import { O_CLOEXEC } from '../abi/linux/openFlags.ts';
 import { Cap } from '../vfs/cred.ts';
 import { openPath } from '../vfs/open.ts';
 import type { FileCaller } from '../vfs/fileDescription.ts';
-import { checkChange, takeControl, taskOf } from './jobControl.ts';
+import { checkChange, takeControl, taskOf, ttyOf } from './jobControl.ts';
 import { PtyMaster } from './pty.ts';
 import {
   readTermio, readTermios, readTermios2, TERMIO_SIZE, TERMIOS2_SIZE, TERMIOS_SIZE, type Termios, writeTermio, writeTermios, writeTermios2,
@@ -18,6 +18,9 @@ import type { Tty } from './tty.ts';
 import type { TtyFile } from './ttyFile.ts';
 
 const { winsize } = x86_64;
+
+/** struct serial_struct */
+const SERIAL_SIZE = 60;
 
 type Request = (f: TtyFile, tty: Tty, t: FileCaller, arg: number) => number;
 
@@ -36,7 +39,7 @@ function setSettings(size: number, read: (old: Termios, buf: Uint8Array) => Term
     if (control < 0) return control;
     const buf = t.memory.readable(arg, size);
     if (buf === null) return -EFAULT;
-    const wanted = read(tty.termios, buf);
+    const wanted = tty.keepLocked(read(tty.termios, buf));
     if (flush) tty.discipline.flushInput();
     if (wait && tty.outputPending() > 0) return -EAGAIN;
     if (f.hungUp) return -EIO;
@@ -61,7 +64,7 @@ function withInt(use: (n: number, tty: Tty, f: TtyFile, t: FileCaller) => number
 }
 
 function ownTerminal(t: FileCaller, tty: Tty): boolean {
-  return taskOf(t).process.session.tty === tty;
+  return ttyOf(taskOf(t).process) === tty;
 }
 
 const setControlling: Request = (f, tty, t, arg) => {
@@ -80,9 +83,10 @@ const setControlling: Request = (f, tty, t, arg) => {
 
 const giveUpControlling: Request = (f, _tty, t) => {
   const { process } = taskOf(t);
-  if (process.session.tty !== f.tty) return -ENOTTY;
-  if (process.session.id !== process.pid) return -EPERM;
-  f.tty.disassociate(process.session, false);
+  if (ttyOf(process) !== f.tty) return -ENOTTY;
+  // The session's leader takes it from everybody, others only from themselves.
+  if (process.session.id === process.pid) f.tty.disassociate(process.session, false);
+  else process.gaveUpTty = true;
   return 0;
 };
 
@@ -93,7 +97,7 @@ const setForeground: Request = (_f, tty, t, arg) => {
   if (id === null) return -EFAULT;
   const { session } = taskOf(t).process;
   if (id < 0) return -EINVAL;
-  if (session.tty !== tty || tty.session !== session) return -ENOTTY;
+  if (!ownTerminal(t, tty) || tty.session !== session) return -ENOTTY;
   let group: ProcessGroup | null = null;
   for (const g of session.groups) if (g.id === id && g.members.size > 0) group = g;
   if (group === null) return tty.services.groupExists(id) ? -EPERM : -ESRCH;
@@ -173,7 +177,22 @@ const requests: Readonly<Record<number, Request>> = {
   [C.TIOCCBRK]: () => 0,
   [C.TCXONC]: flowControl,
   [C.TCFLSH]: flush,
-  [C.TIOCGLCKTRMIOS]: (_f, _tty, t, arg) => (t.memory.copyOut(arg, new Uint8Array(TERMIOS_SIZE)) ? 0 : -EFAULT),
+  [C.TIOCGLCKTRMIOS]: (_f, tty, t, arg) => {
+    const buf = t.memory.writable(arg, TERMIOS_SIZE);
+    if (buf === null) return -EFAULT;
+    if (tty.lockedSettings === null) buf.fill(0);
+    else writeTermios(tty.lockedSettings, buf);
+    return 0;
+  },
+  [C.TIOCSLCKTRMIOS]: (_f, tty, t, arg) => {
+    if (!t.cred.has(Cap.SYS_ADMIN)) return -EPERM;
+    const buf = t.memory.readable(arg, TERMIOS_SIZE);
+    if (buf === null) return -EFAULT;
+    tty.lockedSettings = readTermios(tty.termios, buf);
+    return 0;
+  },
+  // No hardware line is behind a terminal here.
+  [C.TIOCSSERIAL]: (_f, _tty, t, arg) => (t.memory.readable(arg, SERIAL_SIZE) === null ? -EFAULT : -ENOTTY),
   [C.TIOCGWINSZ]: (_f, tty, t, arg) => {
     const buf = t.memory.writable(arg, winsize.size);
     if (buf === null) return -EFAULT;

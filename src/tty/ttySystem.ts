@@ -6,7 +6,7 @@ import type { DeviceTable, SpecialOpener } from '../vfs/fsEnv.ts';
 import type { Path } from '../vfs/path.ts';
 import { makedev, minorOf } from '../vfs/stat.ts';
 import { ConsoleTty } from './consoleTty.ts';
-import { taskOf } from './jobControl.ts';
+import { taskOf, ttyOf } from './jobControl.ts';
 import { PTS_MAJOR, PtyMaster, PtySlave } from './pty.ts';
 import type { TtyServices } from './services.ts';
 import type { Tty } from './tty.ts';
@@ -47,7 +47,7 @@ export class TtySystem {
 
   /** /dev/tty: the caller's controlling terminal. */
   private readonly openCurrent: SpecialOpener = (_inode, path, flags, t) => {
-    const tty = taskOf(t).process.session.tty as Tty | null;
+    const tty = ttyOf(taskOf(t).process) as Tty | null;
     return tty === null ? -ENXIO : openTty(tty, path, flags | O_NOCTTY, t);
   };
 

@@ -127,13 +127,14 @@ function newProcess(t: Task, pid: number, args: CloneArgs): Process {
   const process = new Process(pid, parent, t.process.group, exitSignal, t.process.rlimits.copy(), kernel.nowNs(), kernel.realtime().sec);
   process.timers = new ProcessTimers(kernel, process);
   process.oomScoreAdj = t.process.oomScoreAdj;
+  process.gaveUpTty = t.process.gaveUpTty;
   return process;
 }
 
 /** Each resource shared or copied, as its flag says. */
 function partsOf(t: Task, process: Process, flags: number, clearSighand: boolean): TaskParts {
   const handlers = (flags & CLONE_SIGHAND) !== 0 ? t.handlers.share() : t.handlers.copy();
-  if (clearSighand) handlers.reset(true);
+  if (clearSighand) handlers.reset(false);
   return {
     process,
     mm: (flags & CLONE_VM) !== 0 ? t.mm.share() : forkAddressSpace(t.mm),

@@ -13,6 +13,8 @@ import type { Process, Usage } from './process.ts';
 import type { ProcessGroup } from './session.ts';
 import type { Task } from './task.ts';
 
+const NSIG = 64;
+
 /**
  * Ends the whole thread group with a wait status (exit_group, a fatal signal). `t` is in the kernel and ends now, or
  * `workerGone`: its worker died under it.
@@ -159,7 +161,8 @@ export function notifyParent(process: Process): void {
   const action = parent.leader.handlers.actions[SIGCHLD]!;
   const ignores = process.exitSignal === SIGCHLD && action.handler === SIG_IGN;
   const autoReap = ignores || (process.exitSignal === SIGCHLD && (action.flags & SA_NOCLDWAIT) !== 0);
-  if (process.exitSignal !== 0 && !ignores) sendToProcess(parent, childInfo(process, process.exitSignal));
+  // clone takes any number below 256; one that is no signal tells nothing.
+  if (process.exitSignal !== 0 && process.exitSignal <= NSIG && !ignores) sendToProcess(parent, childInfo(process, process.exitSignal));
   if (autoReap) reap(process);
   parent.childQueue.wake(EPOLLIN);
 }

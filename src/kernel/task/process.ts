@@ -83,6 +83,8 @@ export class Process {
   /** It is a zombie that its tracer has to see before its parent does. */
   tracer: Task | null = null;
   oomScoreAdj = 0;
+  /** TIOCNOTTY: the session's terminal is not its any more, nor its children's. */
+  gaveUpTty = false;
   /** It has used SEM_UNDO. */
   hasSemUndo = false;
   /** Interrupts running threads while a CPU-time timer is set. */
