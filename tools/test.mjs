@@ -44,6 +44,7 @@ const vitestCounts = (text) => {
   return [number(line, /(\d+) passed/), number(line, /(\d+) failed/)];
 };
 const syscallCounts = (text) => [number(text, /system calls: (\d+) passed/), number(text, /system calls: \d+ passed, (\d+) failed/)];
+const serverCounts = (text) => [number(text, /servers: (\d+) passed/), number(text, /servers: \d+ passed, (\d+) failed/)];
 const programCounts = (text) => [number(text, /programs: (\d+) passed/), number(text, /programs: \d+ passed, (\d+) failed/)];
 
 prerequisites();
@@ -55,6 +56,7 @@ if (await step('build', node, ['tools/build.mjs'])) {
   await step('unit tests', node, [bin('vitest', 'vitest.mjs'), 'run'], vitestCounts);
   await step('system calls', node, ['tests/syscalls/run.mjs', '--variants=64d,32s'], syscallCounts);
   await step('programs', node, ['tests/programs/run.mjs'], programCounts);
+  await step('servers', node, ['tests/servers/run.mjs'], serverCounts);
 }
 console.log(`\n${totals.passed} passed, ${totals.failed} failed`);
 process.exitCode = totals.failed > 0 ? 1 : 0;

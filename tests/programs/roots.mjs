@@ -12,11 +12,12 @@ export const packages = [
 ];
 export const architectures = ['amd64', 'i386'];
 
-const key = createHash('sha256').update(packages.join(' ')).digest('hex').slice(0, 10);
+const keyOf = (list) => createHash('sha256').update(list.join(' ')).digest('hex').slice(0, 10);
 const cache = process.env.TUXLATE_ROOTS ?? join(homedir(), '.cache', 'tuxlate-roots');
 
-export function rootPath(architecture) {
-  return join(cache, `${architecture}-${key}`);
+/** Where the root with these packages is. */
+export function rootPath(architecture, list = packages) {
+  return join(cache, `${architecture}-${keyOf(list)}`);
 }
 
 const suite = 'bookworm';
@@ -38,8 +39,8 @@ function releaseOnly() {
 }
 
 /** True when the root exists or was made; false with a printed reason otherwise. */
-export async function prepareRoot(architecture) {
-  const root = rootPath(architecture);
+export async function prepareRoot(architecture, list = packages) {
+  const root = rootPath(architecture, list);
   if (existsSync(join(root, '.complete'))) return true;
   if (process.getuid?.() !== 0) {
     console.log(`root ${architecture}: not made (mmdebstrap and chroot need root)`);
@@ -54,7 +55,7 @@ export async function prepareRoot(architecture) {
   mkdirSync(cache, { recursive: true });
   const making = `${root}.new-${process.pid}`;
   console.log(`root ${architecture}: making ${root} (some minutes, once)`);
-  const args = ['--quiet', `--architectures=${architecture}`, '--variant=apt', '--mode=root', `--include=${packages.join(',')}`, suite, making];
+  const args = ['--quiet', `--architectures=${architecture}`, '--variant=apt', '--mode=root', `--include=${list.join(',')}`, suite, making];
   let code = await bootstrap(args);
   if (code !== 0) {
     // A mirror whose updates are half synchronised is common; the release itself is enough.
