@@ -112,6 +112,7 @@ function liftIret(c: Lift): void {
   const target = b.var(c.wordType, codeAddress(c, slot(0)));
   sameCodeSegment(c, c.toI32(slot(1)));
   const flags = b.var('i32', c.toI32(slot(2)));
+  b.if(b.op('i32.and', b.getVar(flags), b.i32(Eflags.TF | Eflags.AC)), () => leaveToSegments(c));
   if (c.mode64) {
     b.if(b.op('i32.ne', c.toI32(slot(4)), b.get(4, Cpu.segSelector + 4 * Seg.ss)), () => leaveToSegments(c));
     const top = slot(3);

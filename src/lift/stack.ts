@@ -58,7 +58,8 @@ function liftPopf(c: Lift): void {
   const size = c.size, b = c.b, value = b.var('i32', c.toI32(c.top(size)));
   c.drop(size);
   c.putEflags(b.getVar(value), size === 2 ? Eflags.TF | Eflags.NT : undefined);
-  b.if(b.op('i32.and', b.getVar(value), b.i32(Eflags.TF)), () => b.op('leaveNext'));
+  // the dispatcher steps, and tests alignment
+  b.if(b.op('i32.and', b.getVar(value), b.i32(Eflags.TF | Eflags.AC)), () => b.op('leaveNext'));
 }
 
 /** Intel SDM vol. 2, ENTER. The nesting level is 0 for nearly every use. */

@@ -1,6 +1,6 @@
 /**
  * Runs code with segments that the rest of the engine does not know: 16-bit code, local descriptors with bases and limits, 32-bit code
- * of a 64-bit program and the reverse; and single instructions about segments. Every instruction is decoded again, its address
+ * of a 64-bit program and the reverse; code under alignment checks (EFLAGS.AC); and single instructions about segments. Every instruction is decoded again, its address
  * computed here and tested against the segment; what it does beyond that is done by its case of the interpreter, in records
  * of the thread's own. Slow, and with nothing that could become stale.
  */
@@ -15,6 +15,7 @@ import { BIAS, PERMISSION_TABLE, Perm } from '../../machine/memoryLayout.ts';
 import type { CodeCache } from '../codeCache.ts';
 import { FIRST_ADDRESS_CASE, FIRST_CASE, memoryOperand } from '../interpreter/cases.ts';
 import { type CaseTable, RecordWriter } from '../record.ts';
+import { isMisaligned } from './alignment.ts';
 import { FAULTED, GuestAccess } from './guestAccess.ts';
 import { effectiveAddress, writesMemory } from './operands.ts';
 import { describe, farTransfers, loadedSegment, loadSegmentRegister, storeLdt } from './selectors.ts';
@@ -49,6 +50,7 @@ export class SegmentedProcessor {
   /** Whether the thread's code must run here. */
   isNeeded(cpu: number): boolean {
     const { words } = this.code.current(), at = (cpu + Cpu.segSelector) >> 2;
+    if ((words[(cpu + Cpu.eflagsSystem) >> 2]! & Eflags.AC) !== 0) return true;
     const mode = Atomics.compareExchange(words, Globals.mode >> 2, 0, words[(cpu + Cpu.long) >> 2] !== 0 ? 64 : 32);
     const home = mode === 0 ? words[Globals.mode >> 2]! : mode;
     if (home === 64) return words[at + Seg.cs] !== 0x33;
@@ -61,10 +63,11 @@ export class SegmentedProcessor {
   /** Runs until the thread's code is for the interpreter again, or something is the kernel's (EngineExit.kernel in exitKind). */
   run(cpu: number): void {
     do {
+      const stepped = (this.code.current().words[(cpu + Cpu.eflagsSystem) >> 2]! & Eflags.TF) !== 0;
       if (!this.one(cpu)) return;
       const { words } = this.code.current();
+      if (stepped) return this.leave(cpu, Exit.trap, Vector.DB);
       if (words[(cpu + Cpu.interrupt) >> 2] !== 0) return this.leave(cpu, Exit.interrupt, 0);
-      if ((words[(cpu + Cpu.eflagsSystem) >> 2]! & Eflags.TF) !== 0) return this.leave(cpu, Exit.trap, Vector.DB);
     } while (this.isNeeded(cpu));
     this.guest.setWord(EngineField.exitKind, EngineExit.lookup);
   }
@@ -105,6 +108,7 @@ export class SegmentedProcessor {
 
   private execute(): boolean {
     const { guest: g, i } = this, name = mnemonics[i.mnemonic]!, next = g.ip + i.length;
+    if ((g.word(Cpu.eflagsSystem) & Eflags.AC) !== 0 && isMisaligned(g, i, (this.lastByte & 1) === 0 ? 1 : i.operandSize)) g.trap(Vector.AC);
     const transfer = farTransfers[name];
     if (transfer !== undefined) {
       transfer(g, i);
