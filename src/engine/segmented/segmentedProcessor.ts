@@ -10,6 +10,7 @@ import { mnemonics } from '../../isa/mnemonics.ts';
 import { Field } from '../../ir/ops.ts';
 import { Case, EngineExit, EngineField, Globals, RECORD_SIZE } from '../../machine/codeLayout.ts';
 import { Cpu, Eflags, Seg } from '../../machine/cpuState.ts';
+import { TLS_ENTRIES, TLS_FIRST } from '../../machine/descriptors.ts';
 import { Access, Exit, Vector } from '../../machine/exit.ts';
 import { BIAS, PERMISSION_TABLE, Perm } from '../../machine/memoryLayout.ts';
 import type { CodeCache } from '../codeCache.ts';
@@ -31,6 +32,16 @@ export interface Stepper {
 /** fs and gs may have a base. */
 const BASES = 0x30;
 const describing = new Set(['lar', 'lsl', 'verr', 'verw']);
+
+/** Of a descriptor's upper word: pages, the limit's upper bits, present, code or data, code, down, writable. */
+const TLS_MASK = 0x8f9e00, TLS_USUAL = 0x8f9200;
+
+/** A null selector, or one for thread-local storage with all of memory behind it: a quick test of what nearly all programs have. */
+function isUsualTls(words: Int32Array, cpu: number, selector: number): boolean {
+  if (selector === 0) return true;
+  const index = (selector >> 3) - TLS_FIRST, at = ((cpu + Cpu.tls) >> 2) + 2 * index;
+  return (selector & 4) === 0 && index >= 0 && index < TLS_ENTRIES && (words[at + 1]! & TLS_MASK) === TLS_USUAL && (words[at]! & 0xffff) === 0xffff;
+}
 
 export class SegmentedProcessor {
   private readonly code: CodeCache;
@@ -55,7 +66,7 @@ export class SegmentedProcessor {
     const home = mode === 0 ? words[Globals.mode >> 2]! : mode;
     if (home === 64) return words[at + Seg.cs] !== 0x33;
     const usual = words[at + Seg.cs] === 0x23 && words[at + Seg.ss] === 0x2b && words[at + Seg.ds] === 0x2b && words[at + Seg.es] === 0x2b;
-    if (usual && words[at + Seg.fs] === 0 && words[at + Seg.gs] === 0) return false;
+    if (usual && words[at + Seg.fs] === 0 && isUsualTls(words, cpu, words[at + Seg.gs]!)) return false;
     this.guest.attach(cpu);
     return !this.guest.segments.flat;
   }
