@@ -143,9 +143,9 @@ const GUEST: usize = 0x2000000;
 const PERMISSIONS: usize = 0x100000;
 const EXECUTABLE: u32 = 4;
 
-/** While an unmasked exception is pending, the opcode is that of the last instruction, found where its pointer says. */
+/** The last instruction's opcode is found where its pointer says; as it was loaded if nothing can be read there. */
 function noteOpcode(cpu: usize): void {
-  if ((x87StatusWord(cpu) & ES) == 0 || load<u32>(cpu, X87_FIP + 4) != 0) return;
+  if (load<u32>(cpu, X87_FIP + 4) != 0) return;
   let at = load<u32>(cpu, X87_FIP);
   for (let n = 0; n < 15; n++, at++) {
     if ((load<u8>(PERMISSIONS + (at >>> 12)) & EXECUTABLE) == 0 || (load<u8>(PERMISSIONS + ((at + 1) >>> 12)) & EXECUTABLE) == 0) return;

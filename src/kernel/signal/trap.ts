@@ -49,7 +49,7 @@ function interruptError(t: Task): number {
   return t.memory.u8(rip) === 0xcd ? (t.memory.u8(rip + 1) ?? 0) * 8 + 2 : 0;
 }
 
-/** The last 11 bits of the x87 instruction at the instruction pointer: processors note them for unmasked exceptions only. */
+/** The last 11 bits of the x87 instruction at its instruction pointer. Frames show them while an unmasked exception is pending. */
 function floatOpcode(t: Task): number {
   let at = t.regs.u32(Cpu.x87Fip);
   for (let n = 0; n < 15; n++, at++) {

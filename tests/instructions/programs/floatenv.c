@@ -112,6 +112,18 @@ static void dump(const char *name, const unsigned char *image, int from, int to)
   say("\n");
 }
 
+/* Where the last instruction was, its operand and opcode. */
+static void pointers(void) {
+  static unsigned image[7], operand[2];
+  unsigned long start;
+#define LAST(name, code) do { memset(image, 0x55, sizeof image); operand[0] = operand[1] = 0; \
+    asm volatile("fninit; call 2f; 2: pop %0; fld1; 1: " code "; fnstenv %1; addl $1b - 2b, %k0" : "=&r"(start), "=m"(image) : "m"(operand) : AX, "memory"); \
+    say("%s: ip %d op %x dp %d\n", name, (int)(image[3] - (unsigned)start), image[4] >> 16, image[5] == 0 ? -1 : (int)(image[5] - (unsigned)(unsigned long)operand)); } while (0)
+  LAST("fadd", "fadd %%st"); LAST("fsts", "fsts %2"); LAST("flds", "flds %2"); LAST("fnop", "fnop"); LAST("fldcw", "fnstcw %2; fldcw %2"); LAST("fnstsw", "fnstsw %%ax"); LAST("fdivrp", "fldz; fdivrp");
+  LAST("fxch", "fxch"); LAST("ffree", "ffree %%st(3)"); LAST("fincstp", "fincstp"); LAST("fnclex", "fnclex"); LAST("fistpl", "fistpl %2"); LAST("unmasked", "movl $0x37b, %2; fldcw %2; fldz; fdivrp");
+  LAST("prefixes", ".byte 0x2e, 0x66; fsqrt"); LAST("fninit", "fninit");
+}
+
 static void images(void) {
   static unsigned char image[512] __attribute__((aligned(64)));
   memset(image, 0x55, sizeof image);
@@ -144,6 +156,7 @@ int main(void) {
   flags();
   rounding();
   unmasked();
+  pointers();
   images();
   return 0;
 }
