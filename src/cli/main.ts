@@ -9,7 +9,7 @@ import { examples, runFlags, usage } from './flagTable.ts';
 import { flagHelp, parseFlags } from './flags.ts';
 import { ownWords, textOf } from './ownWords.ts';
 import { runOptions } from './runOptions.ts';
-import { traceObserver } from './trace.ts';
+import { tracing } from './trace.ts';
 
 /** Written at once, whatever the stream is: the process ends right after. */
 function print(fd: number, text: string): void {
@@ -41,11 +41,13 @@ async function run(workers: NodeWorkers | null): Promise<void> {
     process.exit(0);
   }
   if (parsed.flags.get('trace') === 'help') {
-    print(1, `--trace=ITEM,... where an item is one of\n${traceHelp}\n  all       everything but time\n`);
+    print(1, `--trace=ITEM,... where an item is one of\n${traceHelp}\n  all       everything but region, wasm and time\n`);
     process.exit(0);
   }
-  const observe = await traceObserver(parsed.flags);
-  endLike(await runOnNode(workers!, runOptions(parsed.flags, parsed.rest, observe), parsed.flags.get('no-cache') !== true));
+  const { observe, regions } = await tracing(parsed.flags);
+  if (regions !== null) workers!.traceRegions(regions);
+  const useKept = parsed.flags.get('no-cache') !== true && regions === null;
+  endLike(await runOnNode(workers!, runOptions(parsed.flags, parsed.rest, observe), useKept));
 }
 
 /** `workers` is null when the command line asks for no program. */

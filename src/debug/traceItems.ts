@@ -4,9 +4,14 @@ export const traceItems = {
   signal: 'signals delivered, and how processes end',
   exec: 'programs started: path, kind, interpreter',
   fault: 'page faults that end in a signal, with registers',
+  region: 'guest code that is translated, as instructions; nothing kept of earlier runs is used',
+  wasm: 'the same, and the WebAssembly made of it',
   time: 'with the other items: seconds since the start before each line',
 } as const;
 export type TraceItem = keyof typeof traceItems;
+
+/** What `all` does not mean. */
+const unlessAsked: ReadonlySet<TraceItem> = new Set(['time', 'region', 'wasm'] as const);
 
 export const traceHelp: string = Object.entries(traceItems)
   .map(([name, help]) => `  ${name.padEnd(10)}${help}`)
@@ -18,7 +23,7 @@ export function parseTraceItems(list: string): { items: Set<TraceItem> } | { unk
   for (const word of list.split(',')) {
     if (word === '') continue;
     if (word === 'all') {
-      for (const item of Object.keys(traceItems) as TraceItem[]) if (item !== 'time') items.add(item);
+      for (const item of Object.keys(traceItems) as TraceItem[]) if (!unlessAsked.has(item)) items.add(item);
     } else if (Object.hasOwn(traceItems, word)) {
       items.add(word as TraceItem);
     } else {

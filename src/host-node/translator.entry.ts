@@ -1,20 +1,33 @@
 /** The file the translating worker runs: answers requests of all guest workers, each on its own port. */
+import { writeSync } from 'node:fs';
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { serviceHooks, TranslationService } from '../engine/translate/service.ts';
+import { regionText } from '../engine/translate/regionText.ts';
+import { moduleBytes, serviceHooks, TranslationService } from '../engine/translate/service.ts';
 import type { Translation, TranslationRequest } from '../engine/translate/translation.ts';
 import { compiledCodeFrom } from './compiledCode.ts';
 import { TranslationRecorder } from './translationRecorder.ts';
 
-/** What the main thread posts: the other end of a guest worker's channel; at the end, that the answers be written. */
+/** What is written about each region, and to which of the process's files. */
+export interface RegionTrace {
+  readonly fd: number;
+  readonly wasm: boolean;
+}
+
+/** What the main thread posts: what is to be traced; the other end of a guest worker's channel; at the end, that the answers be written. */
 export type TranslatorMessage =
   | { readonly type: 'port'; readonly port: MessagePort }
+  | ({ readonly type: 'trace' } & RegionTrace)
   | { readonly type: 'keep'; readonly prefix: string; readonly compiled: Uint8Array | null };
 
 /** What has become hot and is not translated is translated for the next run, for so long; and no longer than this part of the run. */
 const LATE_MS = 100, LATE_PART = 0.2;
 
 const service = new TranslationService(), recorder = new TranslationRecorder();
-serviceHooks.made = (_, made, region) => recorder.made(made, region.blocks.flatMap((block) => (block.inside === null ? [block.start] : [])));
+let trace: RegionTrace | null = null;
+serviceHooks.made = (_, made, region) => {
+  recorder.made(made, region.blocks.flatMap((block) => (block.inside === null ? [block.start] : [])));
+  if (trace !== null) writeSync(trace.fd, regionText(region, moduleBytes.get(made.module!)!, trace.wasm));
+};
 /** Not 0: nobody waits for answers any more. */
 const ended = new Int32Array(workerData as SharedArrayBuffer);
 const ports: MessagePort[] = [], late: TranslationRequest[] = [];
@@ -39,6 +52,10 @@ parentPort!.on('message', (message: TranslatorMessage) => {
     serveLate();
     recorder.write(message.prefix, compiledCodeFrom(message.compiled));
     parentPort!.postMessage('kept');
+    return;
+  }
+  if (message.type === 'trace') {
+    trace = message;
     return;
   }
   const { port } = message;

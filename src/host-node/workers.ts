@@ -1,6 +1,6 @@
 import { MessageChannel, type MessagePort, SHARE_ENV, Worker } from 'node:worker_threads';
 import type { WorkerMessage } from './guestWorker.entry.ts';
-import type { TranslatorMessage } from './translator.entry.ts';
+import type { RegionTrace, TranslatorMessage } from './translator.entry.ts';
 import type { GuestRun, GuestWorker, Workers } from '../host/workers.ts';
 import type { GuestInit, GuestMessage } from '../boot/guestWorker.ts';
 import { RecentMemories } from '../machine/recentMemories.ts';
@@ -109,6 +109,7 @@ export class NodeWorkers implements Workers {
   #started = 0;
   #refill: ReturnType<typeof setImmediate> | null = null;
   #closed = false;
+  #regionTrace: RegionTrace | null = null;
 
   constructor(script: URL, translatorScript: URL) {
     this.#script = script;
@@ -121,6 +122,11 @@ export class NodeWorkers implements Workers {
     if (this.#wanted) return;
     this.#wanted = true;
     setTimeout(() => this.#startTranslator(), Math.max(0, TRANSLATE_AFTER_MS - (performance.now() - this.#created))).unref();
+  }
+
+  /** Before the program starts. */
+  traceRegions(trace: RegionTrace): void {
+    this.#regionTrace = trace;
   }
 
   #startTranslator(): void {
@@ -138,6 +144,7 @@ export class NodeWorkers implements Workers {
     this.#translator.on('error', (error: Error) => {
       if (!this.#closed) process.stderr.write(`tuxlate: the translator has failed: ${error.message}\n`);
     });
+    if (this.#regionTrace !== null) this.#translator.postMessage({ type: 'trace', ...this.#regionTrace } satisfies TranslatorMessage);
     for (const port of this.#ports.splice(0)) this.#hand(port);
   }
 

@@ -172,6 +172,15 @@ describe.runIf(process.platform === 'linux')('tuxlate', () => {
     expect(sh('id -u; id -g', {}, ['-u', '']).stdout).toBe(`${process.getuid!()}\n${process.getgid!()}\n`);
   });
 
+  test('--trace=wasm shows what is translated, and what of it is made', () => {
+    const file = join(dir, 'regions');
+    expect(tuxlate(['--trace=wasm', '-o', file, '/bin/sh', '-c', 'i=0; while [ $i -lt 30000 ]; do i=$((i + 1)); done'])).toMatchObject({ status: 0, stderr: '' });
+    const text = readFileSync(file, 'latin1');
+    expect(text).toMatch(/^region 0x[0-9a-f]+, 64-bit: \d+ instructions in \d+ blocks, \d+ bytes of WebAssembly\n block 0\n {2}0x[0-9a-f]+ {2}[a-z]/m);
+    expect(text).toMatch(/^function \d+, \d+ bytes\n/m);
+    expect(text).toMatch(/^ +i64\.store offset=\d+ align=1$/m);
+  });
+
   test('--trace=syscall has the form of strace', () => {
     const lines = tuxlate(['--trace=syscall,signal', '/bin/echo', 'hi']).stderr.split('\n');
     expect(lines).toContain('write(1, "hi\\n", 3)                     = 3');
