@@ -3,7 +3,7 @@ import type { IrBuilder, Value } from '../ir/builder.ts';
 import { defineHelpers } from '../ir/helpers.ts';
 import type { Lift, Lifter } from './context.ts';
 import { beginMmx, joinLow, readVector, shuffleLanes, words, writeLow, writeMmx, zeroVector } from './sseCommon.ts';
-import { anyDenormal, anyNan, anyOdd, toBits } from './sseDoubt.ts';
+import { conditions, isDenormal, isNan, isOdd, toBits } from './sseDoubt.ts';
 import { fromBits, orExact, orExactFloat, readFloat } from './sseFloat.ts';
 
 defineHelpers({
@@ -42,26 +42,26 @@ function liftToInteger(shape: 'f32' | 'f64', truncate: boolean): Lifter {
 function liftScalarFloat(from: 'f32' | 'f64'): Lifter {
   return (c) => {
     const b = c.b, x = readFloat(c, from, 1);
-    const denormal = anyDenormal(b, from, x);
+    const denormal = isDenormal(b, from, x);
     if (from === 'f32') {
       const wide = b.op('f64.promote_f32', x);
-      writeLow(c, 0, orExactFloat(c, 'f64', wide, [anyNan(b, 'f64', wide), denormal], () => c.callHelper('f32ToF64', toBits(b, from, x))));
+      writeLow(c, 0, orExactFloat(c, 'f64', wide, [isNan(b, 'f64', wide), denormal], () => c.callHelper('f32ToF64', toBits(b, from, x))));
     } else {
       const narrow = b.op('f32.demote_f64', x);
-      writeLow(c, 0, orExactFloat(c, 'f32', narrow, [anyOdd(b, 'f32', narrow), denormal], () => c.callHelper('f64ToF32', toBits(b, from, x))));
+      writeLow(c, 0, orExactFloat(c, 'f32', narrow, [isOdd(b, 'f32', narrow), denormal], () => c.callHelper('f64ToF32', toBits(b, from, x))));
     }
   };
 }
 
 function liftCvtps2pd(c: Lift): void {
   const b = c.b, x = readVector(c, 1);
-  const wide = b.op('f64x2.promote_low_f32x4', x), doubts = [anyNan(b, 'f64x2', wide), anyDenormal(b, 'f32x4', joinLow(b, x, x))];
+  const wide = b.op('f64x2.promote_low_f32x4', x), doubts = conditions(b, 'f64x2', [isNan(b, 'f64x2', wide), isDenormal(b, 'f32x4', joinLow(b, x, x))]);
   c.setXmm(0, orExact(c, 'v128', wide, doubts, () => c.callHelper('f32x2ToF64x2', x)));
 }
 
 function liftCvtpd2ps(c: Lift): void {
   const b = c.b, x = readVector(c, 1);
-  const narrow = b.op('f32x4.demote_f64x2_zero', x), doubts = [anyOdd(b, 'f32x4', joinLow(b, narrow, narrow)), anyDenormal(b, 'f64x2', x)];
+  const narrow = b.op('f32x4.demote_f64x2_zero', x), doubts = conditions(b, 'f64x2', [isOdd(b, 'f32x4', joinLow(b, narrow, narrow)), isDenormal(b, 'f64x2', x)]);
   c.setXmm(0, orExact(c, 'v128', narrow, doubts, () => c.callHelper('f64x2ToF32x2', x)));
 }
 

@@ -12,7 +12,7 @@ import { Cpu } from '../machine/cpuState.ts';
 import { Vector } from '../machine/exit.ts';
 import type { Lift, Lifter } from './context.ts';
 import { constantOf, readVector, shuffleLanes, words, writeLow } from './sseCommon.ts';
-import { anyDenormal, anyInfinite, anyNan, anyOdd, type FloatShape, isPacked, oddLanes, toBits } from './sseDoubt.ts';
+import { conditions, type FloatShape, isDenormal, isInfinite, isNan, isOdd, isPacked, toBits } from './sseDoubt.ts';
 import { immMask } from './sseShuffle.ts';
 
 /** Type of a value of the shape in the fast path, and of its bits as helpers take them. */
@@ -59,7 +59,7 @@ export function trapUnmasked(c: Lift): void {
   c.b.if(c.b.get(4, Cpu.scratch), () => c.trap(Vector.XM));
 }
 
-/** `plain`, or what `exact` computes instead: when flags must be looked at always, or one of `doubts` (i32) is not zero. */
+/** `plain`, or what `exact` computes instead: when flags must be looked at always, or one of `doubts` (conditions) is not zero. */
 export function orExact(c: Lift, type: TypeName, plain: Value, doubts: readonly Value[], exact: () => Value): Value {
   const b = c.b, result = b.var(type, plain);
   b.block((done) => {
@@ -84,7 +84,8 @@ function liftBinary(op: 'Add' | 'Sub' | 'Mul' | 'Div', shape: FloatShape): Lifte
   return (c) => {
     const b = c.b, y = readFloat(c, shape, 1), x = readFloat(c, shape, 0);
     const plain = b.op(wasm, x, y);
-    const doubts = op === 'Add' || op === 'Sub' ? sumDoubts(b, shape, plain, x, y) : [anyOdd(b, shape, plain), anyDenormal(b, shape, x), anyDenormal(b, shape, y)];
+    const odd = op === 'Add' || op === 'Sub' ? isInfinite(b, shape, plain) : isOdd(b, shape, plain);
+    const doubts = conditions(b, shape, [odd, isDenormal(b, shape, x), isDenormal(b, shape, y)]);
     writeFloat(c, shape, 0, orExactFloat(c, shape, plain, doubts, () => c.callHelper(shape + op, toBits(b, shape, x), toBits(b, shape, y))));
   };
 }
@@ -92,14 +93,14 @@ function liftBinary(op: 'Add' | 'Sub' | 'Mul' | 'Div', shape: FloatShape): Lifte
 function liftSqrt(shape: FloatShape): Lifter {
   return (c) => {
     const b = c.b, y = readFloat(c, shape, 1);
-    const plain = b.op(`${shape}.sqrt`, y), doubts = [anyNan(b, shape, plain), anyDenormal(b, shape, y)];
+    const plain = b.op(`${shape}.sqrt`, y), doubts = conditions(b, shape, [isNan(b, shape, plain), isDenormal(b, shape, y)]);
     writeFloat(c, shape, 0, orExactFloat(c, shape, plain, doubts, () => c.callHelper(`${shape}Sqrt`, toBits(b, shape, y))));
   };
 }
 
 /** Comparisons note IE for a NaN (a quiet one not always) and DE. */
 function compareDoubts(b: IrBuilder, shape: FloatShape, x: Value, y: Value): Value[] {
-  return [anyNan(b, shape, x), anyNan(b, shape, y), anyDenormal(b, shape, x), anyDenormal(b, shape, y)];
+  return conditions(b, shape, [isNan(b, shape, x), isNan(b, shape, y), isDenormal(b, shape, x), isDenormal(b, shape, y)]);
 }
 
 /** The second operand when the two are equal or unordered, which is what pmin and pmax give with exchanged operands. */
@@ -172,7 +173,7 @@ function liftCompareFlags(shape: 'f32' | 'f64', signal: boolean): Lifter {
 
 /** A sum that is tiny is exact. */
 function sumDoubts(b: IrBuilder, shape: FloatShape, sum: Value, x: Value, y: Value): Value[] {
-  return [anyInfinite(b, shape, sum), anyDenormal(b, shape, x), anyDenormal(b, shape, y)];
+  return conditions(b, shape, [isInfinite(b, shape, sum), isDenormal(b, shape, x), isDenormal(b, shape, y)]);
 }
 
 function liftHorizontal(op: 'Add' | 'Sub', shape: 'f32x4' | 'f64x2'): Lifter {
@@ -201,7 +202,7 @@ function liftDot(shape: 'f32x4' | 'f64x2'): Lifter {
     let sum = b.op(`${shape}.add`, products, shuffleLanes(b, products, products, lanes === 4 ? [1, 0, 3, 2] : [1, 0]));
     if (lanes === 4) sum = b.op('f32x4.add', sum, shuffleLanes(b, sum, sum, [2, 3, 0, 1]));
     const plain = b.op('v128.and', sum, immMask(b, imm, lanes));
-    const odd = b.op('v128.any_true', b.op('v128.and', oddLanes(b, shape, products), chosen));
+    const odd = b.op('v128.any_true', b.op('v128.and', isOdd(b, shape, products), chosen));
     c.setXmm(0, orExact(c, 'v128', plain, [odd, ...sumDoubts(b, shape, sum, x, y)], () => c.callHelper(`${shape}Dot`, x, y, imm)));
   };
 }
@@ -220,7 +221,7 @@ function liftRound(shape: FloatShape): Lifter {
       b.if(b.op('i32.lt_u', mode, b.i32(2)), () => b.if(mode, set(1), set(0)), () => b.if(b.op('i32.eq', mode, b.i32(2)), set(2), set(3)));
     }
     const rounded = b.getVar(result);
-    writeFloat(c, shape, 0, orExactFloat(c, shape, rounded, [anyNan(b, shape, rounded)], () => c.callHelper(`${shape}Round`, toBits(b, shape, y), imm)));
+    writeFloat(c, shape, 0, orExactFloat(c, shape, rounded, conditions(b, shape, [isNan(b, shape, rounded)]), () => c.callHelper(`${shape}Round`, toBits(b, shape, y), imm)));
   };
 }
 
