@@ -2,13 +2,13 @@
 import {
   EACCES, EBADF, EFAULT, EINVAL, EISDIR, ENODEV, ENOMEM, ENOSPC, ENOSYS, ENOTBLK, EPERM, EROFS, ESRCH,
 } from '../abi/linux/errno.ts';
-import { MADV_COLD, MADV_COLLAPSE, MADV_PAGEOUT, MADV_WILLNEED, MAP_FIXED, MAP_SHARED } from '../abi/linux/mman.ts';
+import { MADV_COLD, MADV_COLLAPSE, MADV_PAGEOUT, MADV_WILLNEED } from '../abi/linux/mman.ts';
 import { S_IFBLK, S_IFDIR, S_IFMT, S_IFREG } from '../abi/linux/fileMode.ts';
 import { putU32, putU64 } from '../abi/layout.ts';
 import { mayInspect } from '../fs/procfs/pidDir.ts';
 import { openAccounting } from '../kernel/accounting.ts';
 import { PidFile } from '../kernel/ipc/pidfd.ts';
-import { mapMemory, pageUp } from '../kernel/mm/mapping.ts';
+import { addArea, pageUp, unmapMemory } from '../kernel/mm/mapping.ts';
 import { adviseMemory } from '../kernel/mm/protect.ts';
 import type { Task } from '../kernel/task/task.ts';
 import { fromLatin1 } from '../machine/guestMemory.ts';
@@ -111,12 +111,17 @@ function sysRemapFilePages(t: Task, addr: number, length: number, prot: number, 
   const start = addr - (addr % 4096), size = length - (length % 4096);
   if (!(start + size > start) || !(pageOffset + size / 4096 > pageOffset)) return -EINVAL;
   const vma = t.mm.areas.find(start);
-  if (vma === null || vma.object === null || vma.file === null || start + size > GUEST_END) return -EINVAL;
+  if (vma === null || vma.object === null || start + size > GUEST_END || start < vma.start) return -EINVAL;
   if (start + size > vma.end && !t.mm.areas.covered(start, start + size)) return -EINVAL;
-  const at = mapMemory(t.mm, {
-    addr: start, length: size, prot: vma.prot, flags: MAP_SHARED | MAP_FIXED, file: vma.file, offset: pageOffset * 4096, ...(vma.inode === null ? {} : { inode: vma.inode }),
-  }, t.rlimits);
-  return at < 0 ? at : 0;
+  const window = vma.slice(start, start + size);
+  window.offset = pageOffset * 4096;
+  const error = unmapMemory(t.mm, start, size);
+  if (error !== 0) {
+    window.drop();
+    return error;
+  }
+  addArea(t.mm, window);
+  return 0;
 }
 
 /** The process of a pidfd that the caller may look into, or -errno. */

@@ -1,5 +1,4 @@
-import { AT_FDCWD } from '../abi/linux/fcntl.ts';
-import { EBADF, EBUSY, EFAULT, EINVAL, ELOOP, ENODEV, ENOTBLK, ENOTDIR, EOPNOTSUPP, EPERM } from '../abi/linux/errno.ts';
+import { EBUSY, EFAULT, EINVAL, ELOOP, ENODEV, ENOTBLK, ENOTDIR, EPERM } from '../abi/linux/errno.ts';
 import { TmpFs, type TmpFsOptions } from '../fs/tmpfs/tmpFs.ts';
 import type { Task } from '../kernel/task/task.ts';
 import { Cap } from '../vfs/cred.ts';
@@ -9,9 +8,8 @@ import {
   MS_SYNCHRONOUS,
 } from '../vfs/mount.ts';
 import type { Path } from '../vfs/path.ts';
-import { fileOf, lookup, lookupAt } from './fileArgs.ts';
+import { lookup } from './fileArgs.ts';
 import type { SyscallRow } from './row.ts';
-import { Walk } from '../vfs/walk.ts';
 
 const MS_PROPAGATION = (1 << 17) | (1 << 18) | (1 << 19) | (1 << 20);
 const KEPT = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_SYNCHRONOUS | MS_NOATIME | MS_NODIRATIME | MS_RELATIME;
@@ -179,21 +177,6 @@ function sysPivotRoot(t: Task, newPtr: number, oldPtr: number): number {
   return -EINVAL;
 }
 
-function sysNameToHandle(t: Task, dirfd: number, pathPtr: number, handlePtr: number, _mountIdPtr: number, flags: number): number {
-  if ((flags & ~0x1401) !== 0) return -EINVAL;
-  const place = lookupAt(t, dirfd, pathPtr, (flags & 0x1000) !== 0 ? Walk.empty : Walk.none);
-  if (typeof place === 'number') return place;
-  const { fileHandle } = t.abi;
-  const buf = t.memory.readable(handlePtr, fileHandle.size);
-  if (buf === null) return -EFAULT;
-  return fileHandle.get(buf, 'handle_bytes') > 128 ? -EINVAL : -EOPNOTSUPP;
-}
-
-function sysOpenByHandle(t: Task, fd: number): number {
-  if (!t.cred.has(Cap.DAC_READ_SEARCH)) return -EPERM;
-  return fileOf(t, fd) === null && fd !== AT_FDCWD ? -EBADF : -EOPNOTSUPP;
-}
-
 export const mountRows: readonly SyscallRow[] = [
   {
     name: 'mount', x86_64: 165, i386: 21, args: ['str', 'path', 'str', 'ulong', 'ptr'], ret: 'int', handler: sysMount,
@@ -202,9 +185,4 @@ export const mountRows: readonly SyscallRow[] = [
   { name: 'umount2', x86_64: 166, i386: 52, args: ['path', 'int'], ret: 'int', handler: sysUmount },
   { name: 'umount', x86_64: -1, i386: 22, args: ['path'], ret: 'int', handler: (t, path) => sysUmount(t, path, 0) },
   { name: 'pivot_root', x86_64: 155, i386: 217, args: ['path', 'path'], ret: 'int', handler: sysPivotRoot, note: 'refused: EINVAL' },
-  {
-    name: 'name_to_handle_at', x86_64: 303, i386: 341, args: ['dirfd', 'path', 'ptr', 'ptr', 'atFlags'], ret: 'int', handler: sysNameToHandle,
-    note: 'EOPNOTSUPP: no file system here exports handles',
-  },
-  { name: 'open_by_handle_at', x86_64: 304, i386: 342, args: ['fd', 'ptr', 'openFlags'], ret: 'fd', handler: sysOpenByHandle, note: 'EOPNOTSUPP' },
 ];

@@ -33,10 +33,24 @@ function limitedBy(t: Task, timeoutNs: number, onTimeout: () => number): Partial
   return timeoutNs === Infinity ? {} : { deadlineNs: t.kernel.nowNs() + timeoutNs, onTimeout, restart: Restart.never };
 }
 
+/** Notes what a call has moved. */
+function didRead(t: Task, n: number): number {
+  const { io } = t.process;
+  io.reads++;
+  if (n > 0) io.readBytes += n;
+  return n;
+}
+function didWrite(t: Task, n: number): number {
+  const { io } = t.process;
+  io.writes++;
+  if (n > 0) io.writtenBytes += n;
+  return n;
+}
+
 /** Runs `attempt` until it answers something other than -EAGAIN, parked on the file between tries. */
 function untilReady(t: Task, file: FileDescription, events: number, attempt: () => number): number {
   const first = attempt();
-  if (first !== -EAGAIN || (file.flags & O_NONBLOCK) !== 0 || file.waitQueue === null) return first;
+  if (first !== -EAGAIN || (file.flags & O_NONBLOCK) !== 0 || file.waitQueue === null) return didRead(t, first);
   file.acquire();
   return t.block({
     queues: [file.waitQueue],
@@ -44,7 +58,7 @@ function untilReady(t: Task, file: FileDescription, events: number, attempt: () 
     ...limitedBy(t, file.readTimeoutNs, () => -EAGAIN),
     retry: () => {
       const n = attempt();
-      return n === -EAGAIN ? PARKED : n;
+      return n === -EAGAIN ? PARKED : didRead(t, n);
     },
     cleanup: () => file.release(),
   });
@@ -89,7 +103,7 @@ function sysPread(t: Task, fd: number, ptr: number, count: number, offset: numbe
   const length = Math.min(count, MAX_RW_COUNT);
   if (count > ADDRESS_LIMIT || !t.memory.inRange(ptr, length)) return -EFAULT;
   const buf = t.memory.writablePrefix(ptr, fillable(file, offset, length));
-  return buf === null ? faultOrEnd(t, file, offset) : file.pread(buf, offset, t);
+  return buf === null ? faultOrEnd(t, file, offset) : didRead(t, file.pread(buf, offset, t));
 }
 
 // ---- writing ----
@@ -132,7 +146,7 @@ function writeAll(t: Task, file: FileDescription, total: number, step: (done: nu
     }
   };
   const first = attempt();
-  if (first !== -EAGAIN || (file.flags & O_NONBLOCK) !== 0 || file.waitQueue === null) return first;
+  if (first !== -EAGAIN || (file.flags & O_NONBLOCK) !== 0 || file.waitQueue === null) return didWrite(t, first);
   const timeoutNs = file.writeTimeoutNs;
   file.acquire();
   return t.block({
@@ -141,7 +155,7 @@ function writeAll(t: Task, file: FileDescription, total: number, step: (done: nu
     ...limitedBy(t, timeoutNs, () => (done > 0 ? done : -EAGAIN)),
     retry: () => {
       const n = attempt();
-      return n === -EAGAIN ? PARKED : n;
+      return n === -EAGAIN ? PARKED : didWrite(t, n);
     },
     onSignal: () => (done > 0 ? done : timeoutNs === Infinity ? -ERESTARTSYS : -EINTR),
     cleanup: () => file.release(),
@@ -171,7 +185,7 @@ function sysPwrite(t: Task, fd: number, ptr: number, count: number, offset: numb
   const length = count === 0 ? 0 : allowedBy(t, file, offset, Math.min(count, MAX_RW_COUNT));
   if (length < 0) return length;
   const buf = t.memory.readablePrefix(ptr, length);
-  return buf === null ? -EFAULT : file.pwrite(buf, offset, t);
+  return buf === null ? -EFAULT : didWrite(t, file.pwrite(buf, offset, t));
 }
 
 // ---- vectors ----

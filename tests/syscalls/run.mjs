@@ -108,7 +108,6 @@ async function main() {
   const variants = (options.find((o) => o.startsWith('--variants='))?.slice(11) ?? '64s,64d,32s,32d').split(',');
   const jobs = Number(options.find((o) => o.startsWith('--jobs='))?.slice(7) ?? 2);
   const work = (names.length > 0 ? names : programNames()).flatMap((name) => variants.map((variant) => ({ name, variant })));
-  const again = [];
   let failed = 0, passed = 0;
   const report = (r) => {
     if (r.skipped !== undefined) return console.log(`SKIP ${r.name} ${r.variant}: ${r.skipped.split('\n').slice(0, 6).join('\n')}`);
@@ -122,17 +121,10 @@ async function main() {
   };
   const worker = async () => {
     for (let next = work.shift(); next !== undefined; next = work.shift()) {
-      const r = await compare(next.name, next.variant);
-      if (r.skipped === undefined && r.differences.length > 0) {
-        console.log(`once more: ${r.name} ${r.variant} (${r.differences.slice(0, 4).join(' | ')})`);
-        again.push(next);
-      }
-      else report(r);
+      report(await compare(next.name, next.variant));
     }
   };
   await Promise.all(Array.from({ length: jobs }, worker));
-  // Programs that wait for each other may fail on a machine that is busy: what counts is how they do alone.
-  for (const next of again) report(await compare(next.name, next.variant));
   console.log(`system calls: ${passed} passed, ${failed} failed`);
   process.exit(failed > 0 ? 1 : 0);
 }

@@ -10,6 +10,7 @@ import type { Path } from '../../vfs/path.ts';
 import { FdDir, FdInfoDir } from './fdDir.ts';
 import { hex, placeName } from './format.ts';
 import { MemFile } from './memFile.ts';
+import { PagemapFile } from './pagemapFile.ts';
 import { mapsText, smapsRollupText, smapsText } from './pidMaps.ts';
 import { hasMemory, limitsText, statmText, statText, statusText } from './pidStatus.ts';
 import { mountinfoText, mountstatsText, mountsText } from './mounts.ts';
@@ -53,7 +54,8 @@ function auxv(t: Task): string {
 
 function ioText(process: Process): string {
   const use = process.ownUsage;
-  return `rchar: 0\nwchar: 0\nsyscr: 0\nsyscw: 0\nread_bytes: ${use.inBlocks * 512}\nwrite_bytes: ${use.outBlocks * 512}\ncancelled_write_bytes: 0\n`;
+  const { io } = process;
+  return `rchar: ${io.readBytes}\nwchar: ${io.writtenBytes}\nsyscr: ${io.reads}\nsyscw: ${io.writes}\nread_bytes: ${use.inBlocks * 512}\nwrite_bytes: ${use.outBlocks * 512}\ncancelled_write_bytes: 0\n`;
 }
 
 function schedText(t: Task): string {
@@ -77,7 +79,7 @@ export class TaskNodes {
   /** A file about the task; `secret` ones only for who may trace it. */
   private file(show: (t: Task, reader: Task) => string | number, permissions = 0o444, secret = false, store: ((text: string, t: Task, writer: Task) => number) | null = null): MakeNode {
     const guard = secret ? (reader: Task): number => mayInspect(reader, this.task()) : null;
-    const put = store === null ? null : (text: string, writer: Task): number => store(text, this.task(), writer);
+    const put = (text: string, writer: Task): number => (store === null ? -EINVAL : store(text, this.task(), writer));
     return (fs, owner) => new InfoFile(fs, permissions, owner, (reader) => show(this.task(), reader), put, guard);
   }
 
@@ -113,11 +115,11 @@ export class TaskNodes {
       attr: (fs, owner) => new TableDir(fs, {}, owner),
       auxv: this.file(auxv, 0o400, true),
       cgroup: this.file(() => '0::/\n'),
-      clear_refs: this.file(() => -EINVAL, 0o200, false, (text) => text.length),
+      clear_refs: this.file(() => -EINVAL, 0o200, false, (text) => (/^\s*[1-5]\s*$/.test(text) ? text.length : -EINVAL)),
       cmdline: this.file(cmdline),
       comm: this.file((t) => `${t.comm}\n`, 0o644, false, (text, t, writer) => {
         if (writer.process !== t.process) return -EINVAL;
-        t.comm = text.slice(0, 15).replace(/[\0\n].*$/s, '');
+        t.comm = text.slice(0, 15).replace(/\0.*$/s, '');
         return text.length;
       }),
       cpuset: this.file(() => '/\n'),
@@ -139,7 +141,7 @@ export class TaskNodes {
       oom_adj: this.file((t) => `${Math.trunc((t.process.oomScoreAdj * 17) / 1000)}\n`, 0o644, false, (text, t) => this.setOom(text, t, 1000 / 17)),
       oom_score: this.file((t) => `${Math.max(0, 666 + Math.trunc((t.process.oomScoreAdj * 2) / 3))}\n`),
       oom_score_adj: this.file((t) => `${t.process.oomScoreAdj}\n`, 0o644, false, (text, t) => this.setOom(text, t, 1)),
-      pagemap: this.file(() => '', 0o400, true),
+      pagemap: (fs, owner) => new PagemapFile(fs, owner, task, (reader) => mayInspect(reader, task())),
       personality: this.file((t) => `${hex(t.personality, 8)}\n`, 0o400, true),
       projid_map: this.file(() => '         0          0 4294967295\n', 0o644, false, () => -EPERM),
       root: this.link((t) => t.fs.root),
@@ -170,7 +172,11 @@ export class TaskNodes {
   processOnly(process: Process): Record<string, MakeNode> {
     return {
       autogroup: this.file((t) => `/autogroup-${t.process.sid} nice ${t.nice}\n`, 0o644),
-      coredump_filter: this.file(() => '00000033\n', 0o644, false, (text) => (/^\s*(0x[0-9a-f]+|\d+)\s*$/i.test(text) ? text.length : -EINVAL)),
+      coredump_filter: this.file((t) => `${t.process.coredumpFilter.toString(16).padStart(8, '0')}\n`, 0o644, false, (text, t) => {
+        if (!/^\s*(0x[0-9a-f]+|\d+)\s*$/i.test(text)) return -EINVAL;
+        t.process.coredumpFilter = Number(text) & 0x1ff;
+        return text.length;
+      }),
       mountstats: this.file(mountstatsText, 0o400),
       stat: this.file((t) => statText(t, true)),
       task: (fs, owner) => new TaskDir(fs, process, owner),

@@ -128,6 +128,7 @@ function newProcess(t: Task, pid: number, args: CloneArgs): Process {
   process.timers = new ProcessTimers(kernel, process);
   process.oomScoreAdj = t.process.oomScoreAdj;
   process.gaveUpTty = t.process.gaveUpTty;
+  process.coredumpFilter = t.process.coredumpFilter;
   return process;
 }
 

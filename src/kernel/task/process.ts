@@ -83,6 +83,10 @@ export class Process {
   /** It is a zombie that its tracer has to see before its parent does. */
   tracer: Task | null = null;
   oomScoreAdj = 0;
+  /** /proc/PID/coredump_filter */
+  coredumpFilter = 0x33;
+  /** What read and write calls have moved: for /proc/PID/io. */
+  readonly io = { readBytes: 0, writtenBytes: 0, reads: 0, writes: 0 };
   /** TIOCNOTTY: the session's terminal is not its any more, nor its children's. */
   gaveUpTty = false;
   /** It has used SEM_UNDO. */

@@ -27,7 +27,7 @@ int main(void) {
   lk(fd, F_SETLK, "set", F_WRLCK, SEEK_SET, 0, 0);
   pid_t c = fork();
   if (c == 0) { char x; write(p[1], "x", 1); lk(fd, F_SETLKW, "wait", F_WRLCK, SEEK_SET, 0, 0); say("child has it\n"); _exit(0); }
-  char x; read(p[0], &x, 1); msleep(100); say("unlock\n"); lk(fd, F_SETLK, "un", F_UNLCK, SEEK_SET, 0, 0); int st; waitpid(c, &st, 0); show_status("child", st);
+  char x; read(p[0], &x, 1); msleep(100); say("unlock\n"); { struct flock u = { F_UNLCK, SEEK_SET, 0, 0 }; fcntl(fd, F_SETLK, &u); } int st; waitpid(c, &st, 0); show_status("child", st);
   /* split and merge */
   lk(fd, F_SETLK, "set", F_WRLCK, SEEK_SET, 0, 100); lk(fd, F_SETLK, "un", F_UNLCK, SEEK_SET, 40, 20);
   CHILD("split", { lk(fd, F_GETLK, "get", F_WRLCK, SEEK_SET, 0, 0); lk(fd, F_GETLK, "get", F_WRLCK, SEEK_SET, 40, 20); lk(fd, F_GETLK, "get", F_WRLCK, SEEK_SET, 50, 50); });

@@ -153,7 +153,7 @@ int main(void) {
   c = traced(group_stop); wait_for(c, "g0"); P(PTRACE_CONT, c, 0, 0); wait_for(c, "g1"); P(PTRACE_CONT, c, 0, SIGTSTP); wait_for(c, "g2"); R(P(PTRACE_GETSIGINFO, c, 0, &si)); P(PTRACE_CONT, c, 0, 0); wait_for(c, "g3");
   /* attach, seize, interrupt, detach */
   c = fork(); if (c == 0) for (;;) pause();
-  msleep(30); R(P(PTRACE_ATTACH, c, 0, 0)); wait_for(c, "attached"); { struct user_regs_struct r = regs_of(c); say("in a call %d\n", (long)ORIG(r) > 0 || (long)AX(r) < 0); } R(P(PTRACE_DETACH, c, 0, 0)); R(P(PTRACE_DETACH, c, 0, 0));
+  asleep(c); R(P(PTRACE_ATTACH, c, 0, 0)); wait_for(c, "attached"); { struct user_regs_struct r = regs_of(c); say("in a call %d\n", (long)ORIG(r) > 0 || (long)AX(r) < 0); } R(P(PTRACE_DETACH, c, 0, 0)); R(P(PTRACE_DETACH, c, 0, 0));
   R(P(PTRACE_SEIZE, c, 0, PTRACE_O_TRACESYSGOOD)); R(waitpid(c, &st, WNOHANG)); R(P(PTRACE_INTERRUPT, c, 0, 0)); wait_for(c, "interrupted"); R(P(PTRACE_CONT, c, 0, 0)); kill(c, SIGSTOP); wait_for(c, "s1"); P(PTRACE_CONT, c, 0, SIGSTOP); wait_for(c, "s2"); R(P(PTRACE_LISTEN, c, 0, 0)); R(P(PTRACE_CONT, c, 0, 0)); kill(c, SIGCONT); wait_for(c, "s3"); P(PTRACE_CONT, c, 0, 0); wait_for(c, "s4"); P(PTRACE_CONT, c, 0, SIGCONT); kill(c, SIGTERM); wait_for(c, "s5"); P(PTRACE_DETACH, c, 0, SIGTERM); wait_for(c, "s6");
   /* interrupted sleep goes on */
   c = traced(sleeps); wait_for(c, "z0"); P(PTRACE_CONT, c, 0, 0); msleep(100); kill(c, SIGWINCH); wait_for(c, "z1"); P(PTRACE_CONT, c, 0, SIGWINCH); wait_for(c, "z2");

@@ -114,9 +114,23 @@ static void msleep(int ms) {
   struct timespec t = { ms / 1000, (ms % 1000) * 1000000L };
   while (nanosleep(&t, &t) == -1 && errno == EINTR);
 }
+/* Until a process sleeps in a call (or five seconds have gone by). */
+static void asleep(pid_t pid) {
+  char path[40], text[400];
+  snprintf(path, sizeof path, "/proc/%d/stat", pid);
+  for (int i = 0; i < 500; i++) {
+    int fd = open(path, O_RDONLY);
+    ssize_t n = read(fd, text, sizeof text - 1);
+    close(fd);
+    text[n < 0 ? 0 : n] = 0;
+    char *end = strrchr(text, ')');
+    if (end && end[2] == 'S') return;
+    msleep(10);
+  }
+}
 static double now_ms(void) {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
   return t.tv_sec * 1e3 + t.tv_nsec / 1e6;
 }
-static void unused_(void) { (void)leave_tmp; (void)enter_tmp; (void)put_file; (void)cat_file; (void)msleep; (void)now_ms; (void)show; (void)okay; (void)show_status; (void)unused_; }
+static void unused_(void) { (void)leave_tmp; (void)enter_tmp; (void)put_file; (void)cat_file; (void)msleep; (void)now_ms; (void)asleep; (void)show; (void)okay; (void)show_status; (void)unused_; }

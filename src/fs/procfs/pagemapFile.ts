@@ -1,0 +1,66 @@
+import { EINVAL } from '../../abi/linux/errno.ts';
+import { putU32 } from '../../abi/layout.ts';
+import { S_IFREG } from '../../abi/linux/fileMode.ts';
+import { Page } from '../../kernel/mm/page.ts';
+import type { Task } from '../../kernel/task/task.ts';
+import { GUEST_END, PAGE_SIZE } from '../../machine/memoryLayout.ts';
+import { FileDescription, type FileCaller } from '../../vfs/fileDescription.ts';
+import type { FileSystem } from '../../vfs/fileSystem.ts';
+import type { Path } from '../../vfs/path.ts';
+import { InfoNode, type Owner } from './nodes.ts';
+import { hasMemory } from './pidStatus.ts';
+
+const ENTRY = 8;
+/** High words of an entry: in memory; a page of a file or shared; mapped by nobody else. */
+const PRESENT = 0x8000_0000, FILE = 0x2000_0000, EXCLUSIVE = 0x0100_0000;
+
+/** /proc/PID/pagemap: eight bytes a page. Frames have no numbers here: they show as to those who may not know them. */
+export class PagemapFile extends InfoNode {
+  readonly task: () => Task;
+  readonly guard: (t: Task) => number;
+
+  constructor(fs: FileSystem, owner: Owner, task: () => Task, guard: (t: Task) => number) {
+    super(fs, S_IFREG | 0o400, owner);
+    this.task = task;
+    this.guard = guard;
+  }
+  override open(flags: number, path: Path, caller: FileCaller): FileDescription | number {
+    const refused = this.guard(caller as Task);
+    return refused < 0 ? refused : new PagemapDescription(this.task(), path, flags, caller);
+  }
+}
+
+class PagemapDescription extends FileDescription {
+  private readonly target: Task;
+
+  constructor(target: Task, path: Path, flags: number, caller: FileCaller) {
+    super(path, flags, caller.cred);
+    this.target = target;
+  }
+  override get seekable(): boolean {
+    return true;
+  }
+  override pread(buf: Uint8Array, offset: number): number {
+    if (buf.length % ENTRY !== 0 || offset % ENTRY !== 0) return -EINVAL;
+    if (!hasMemory(this.target)) return 0;
+    const { mm } = this.target;
+    const first = offset / ENTRY, last = Math.min(first + buf.length / ENTRY, GUEST_END / PAGE_SIZE);
+    for (let page = first, at = 0; page < last; page++, at += ENTRY) {
+      const state = mm.pages[page]!;
+      const vma = (state & (Page.present | Page.lazy | Page.shared)) === 0 ? null : mm.areas.find(page * PAGE_SIZE);
+      putU32(buf, at, 0);
+      putU32(buf, at + 4, vma === null ? 0 : PRESENT + (vma.anonymous ? EXCLUSIVE : FILE));
+    }
+    return Math.max(0, last - first) * ENTRY;
+  }
+  override read(buf: Uint8Array): number {
+    const n = this.pread(buf, this.pos);
+    if (n > 0) this.pos += n;
+    return n;
+  }
+  override seek(offset: number, whence: number): number {
+    if (whence > 1) return -EINVAL;
+    this.pos = whence === 1 ? this.pos + offset : offset;
+    return this.pos;
+  }
+}
