@@ -221,6 +221,18 @@ describe('decode results', () => {
     expect(run([0xf0, 0x90], 2)).toBe(Decode.invalid);
   });
 
+  it('takes 16-bit code for 32-bit code with the sizes exchanged', () => {
+    const facts = (bytes: number[]): number[] => [run(bytes, bytes.length, 16), i.mode, i.operandSize, i.addressSize];
+    expect(facts([0xb8, 1, 2])).toEqual([3, 32, 2, 2]);
+    expect(facts([0x66, 0xb8, 1, 2, 3, 4])).toEqual([6, 32, 4, 2]);
+    expect(facts([0x8b, 0x40, 5])).toEqual([3, 32, 2, 2]);
+    expect([i.base, i.index, i.disp]).toEqual([3, 6, 5]);
+    expect(facts([0x67, 0x8b, 0x04, 0x24])).toEqual([4, 32, 2, 4]);
+    expect(facts([0x9a, 1, 2, 3, 4])).toEqual([5, 32, 2, 2]);
+    expect(facts([0xe9, 0xfd, 0xff])).toEqual([3, 32, 2, 2]);
+    expect(facts([0x66, 0x0f, 0x6f, 0xc1])).toEqual([4, 32, 2, 2]);
+  });
+
   it('prints', () => {
     run([0x48, 0x8b, 0x44, 0x8d, 0xf0], 5);
     expect(printInstruction(i, 0x1000)).toBe('mov rax, qword [rbp+rcx*4-0x10]');
