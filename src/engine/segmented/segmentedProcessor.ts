@@ -62,8 +62,8 @@ export class SegmentedProcessor {
   isNeeded(cpu: number): boolean {
     const { words } = this.code.current(), at = (cpu + Cpu.segSelector) >> 2;
     if ((words[(cpu + Cpu.eflagsSystem) >> 2]! & Eflags.AC) !== 0) return true;
-    const mode = Atomics.compareExchange(words, Globals.mode >> 2, 0, words[(cpu + Cpu.long) >> 2] !== 0 ? 64 : 32);
-    const home = mode === 0 ? words[Globals.mode >> 2]! : mode;
+    if (words[Globals.mode >> 2] === 0) Atomics.compareExchange(words, Globals.mode >> 2, 0, words[(cpu + Cpu.long) >> 2] !== 0 ? 64 : 32);
+    const home = words[Globals.mode >> 2];
     if (home === 64) return words[at + Seg.cs] !== 0x33;
     const usual = words[at + Seg.cs] === 0x23 && words[at + Seg.ss] === 0x2b && words[at + Seg.ds] === 0x2b && words[at + Seg.es] === 0x2b;
     if (usual && words[at + Seg.fs] === 0 && isUsualTls(words, cpu, words[at + Seg.gs]!)) return false;
