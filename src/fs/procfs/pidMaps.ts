@@ -1,3 +1,4 @@
+import { isLongProgram } from '../../kernel/arch/segments.ts';
 import { PAGE_SIZE } from '../../machine/memoryLayout.ts';
 import type { AddressSpace } from '../../kernel/mm/addressSpace.ts';
 import { Prot, type Vma } from '../../kernel/mm/vma.ts';
@@ -29,8 +30,11 @@ function header(mm: AddressSpace, vma: Vma, root: Path): string {
   return name === '' ? `${line}\n` : `${line.padEnd(NAME_COLUMN)}${name}\n`;
 }
 
+/** The page of calls at a fixed address that 64-bit programs have besides their areas (kernel/arch/x86_64/vsyscall.ts). */
+const VSYSCALL = `ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsyscall]\n`;
+
 export function mapsText(t: Task): string {
-  return t.mm.areas.items.map((vma) => header(t.mm, vma, t.fs.root)).join('');
+  return t.mm.areas.items.map((vma) => header(t.mm, vma, t.fs.root)).join('') + (isLongProgram(t) ? VSYSCALL : '');
 }
 
 const kbRow = (name: string, pages: number): string => `${`${name}:`.padEnd(16)}${String(kb(pages * PAGE_SIZE)).padStart(8)} kB\n`;
