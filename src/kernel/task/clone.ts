@@ -2,7 +2,7 @@ import { EAGAIN, EFAULT, EINVAL, EPERM } from '../../abi/linux/errno.ts';
 import {
   CLONE_CHILD_CLEARTID, CLONE_CHILD_SETTID, CLONE_DETACHED, CLONE_FILES, CLONE_FS, CLONE_NEWCGROUP, CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWNS,
   CLONE_NEWPID, CLONE_NEWUSER, CLONE_NEWUTS, CLONE_PARENT, CLONE_PARENT_SETTID, CLONE_PIDFD, CLONE_SETTLS, CLONE_SIGHAND, CLONE_THREAD, CLONE_VFORK,
-  CLONE_VM,
+  CLONE_VM, SCHED_DEADLINE,
 } from '../../abi/linux/sched.ts';
 import { EPOLLIN } from '../../abi/linux/poll.ts';
 import { Cpu } from '../../machine/cpuState.ts';
@@ -62,6 +62,8 @@ function checkFlags(t: Task, args: CloneArgs): number {
 export function cloneTask(t: Task, args: CloneArgs): number {
   const error = checkFlags(t, args);
   if (error !== 0) return error;
+  // A deadline task may only fork into an ordinary one.
+  if (t.schedPolicy === SCHED_DEADLINE && !t.resetOnFork) return -EAGAIN;
   const { kernel } = t;
   const { flags } = args;
   const thread = (flags & CLONE_THREAD) !== 0;

@@ -49,6 +49,13 @@ export interface TaskParts {
   abi: Abi;
 }
 
+/** sched_setattr's for SCHED_DEADLINE. */
+export interface DeadlineParameters {
+  readonly runtimeNs: number;
+  readonly deadlineNs: number;
+  readonly periodNs: number;
+}
+
 /** One guest thread (Linux's task_struct). Owned by the kernel thread; its registers by its worker while it is `running`. */
 export class Task implements FileCaller {
   readonly kernel: Kernel;
@@ -136,6 +143,8 @@ export class Task implements FileCaller {
   sessionKeyring: Key | null = null;
   /** KEYCTL_SET_REQKEY_KEYRING */
   requestKeyDefault = 0;
+  /** Of SCHED_DEADLINE. */
+  deadline: DeadlineParameters | null = null;
   /** SCHED_RESET_ON_FORK */
   resetOnFork = false;
   /** CPUs it may run on, as a bit mask of the first 32; only remembered. */

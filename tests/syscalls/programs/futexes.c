@@ -12,7 +12,7 @@ static pthread_t start(struct arg *x) { pthread_t t; x->started = 0; pthread_cre
 static void end(const char *n, pthread_t t, struct arg *x) { pthread_join(t, NULL); if (x->result < 0) say("%s: %s\n", n, ename(x->error)); else say("%s: %ld\n", n, x->result); }
 static void handler(int s) {}
 static volatile int held;
-static void *pi_holder(void *p) { fx(&word, FUTEX_LOCK_PI, 0, NULL, NULL, 0); held = 1; msleep(150); say("holder unlocks %s\n", word & FUTEX_WAITERS ? "with waiters" : "alone"); fx(&word, FUTEX_UNLOCK_PI, 0, NULL, NULL, 0); return NULL; }
+static void *pi_holder(void *p) { fx(&word, FUTEX_LOCK_PI, 0, NULL, NULL, 0); held = 1; for (int i = 0; i < 3000 && !(word & FUTEX_WAITERS); i++) msleep(1); say("holder unlocks %s\n", word & FUTEX_WAITERS ? "with waiters" : "alone"); fx(&word, FUTEX_UNLOCK_PI, 0, NULL, NULL, 0); return NULL; }
 int main(void) {
   struct timespec ms = { 0, 20000000 }, bad = { 0, -1 }, now; int tid = syscall(SYS_gettid);
   F(&word, FUTEX_WAIT, 1, NULL, NULL, 0); F(&word, FUTEX_WAIT, 0, &ms, NULL, 0); F(&word, FUTEX_WAIT, 0, &bad, NULL, 0); F((int *)((char *)&word + 1), FUTEX_WAIT, 0, NULL, NULL, 0); F((int *)8, FUTEX_WAIT, 0, NULL, NULL, 0); F(&word, FUTEX_WAKE, 1, NULL, NULL, 0); F((int *)((char *)&word + 1), FUTEX_WAKE, 1, NULL, NULL, 0); F(&word, 99, 0, NULL, NULL, 0); F(&word, FUTEX_WAIT_BITSET, 0, NULL, NULL, 0); F(&word, FUTEX_WAKE_BITSET, 1, NULL, NULL, 0); F(&word, FUTEX_WAIT | FUTEX_CLOCK_REALTIME, 0, &ms, NULL, 0);
