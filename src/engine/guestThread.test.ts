@@ -267,7 +267,7 @@ describe('guest thread', () => {
       const at = 0x100000 + n * 0x1000;
       g.code(at, '05 01000000 83ee01 75f6 f4');
       g.rip = at;
-      g.setGpr(RSI, 50_000);
+      g.setGpr(RSI, 120_000);
       g.run();
       pages.dropPages(at >>> 12, at >>> 12);
     }

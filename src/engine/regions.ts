@@ -7,8 +7,11 @@ import type { Translation, Translator } from './translate/translation.ts';
 import { Globals } from '../machine/codeLayout.ts';
 import { Cpu } from '../machine/cpuState.ts';
 
-/** Heat at which an address is translated; a call from a region that finds no region counts 1. A compilation by gcc took twice as long with 16: too many functions for the two compilers. */
-const HOT = 64;
+/**
+ * Heat at which an address is translated; a call from a region that finds no region counts 1. gcc's compiler has so many functions that are
+ * warm that with 64 it took a third more processor time for the two compilers than with this, and with 16 twice as long.
+ */
+const HOT = 160;
 /** Heat of one sample of the interpreter's jumps. */
 const SAMPLE_HEAT = 8;
 /** Addresses whose heat is remembered; beyond, all counts start anew. */
