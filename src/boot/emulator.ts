@@ -35,6 +35,7 @@ import { netTables } from '../net/procNet.ts';
 import { allRows } from '../syscalls/table.ts';
 import { ttyServices } from '../tty/services.ts';
 import { TtySystem } from '../tty/ttySystem.ts';
+import type { Timespec } from '../vfs/stat.ts';
 import { DeviceTable, type FsEnv } from '../vfs/fsEnv.ts';
 import { mayExecute } from '../vfs/open.ts';
 import type { Path } from '../vfs/path.ts';
@@ -119,7 +120,7 @@ export class Emulator {
     const { clock, files, random, console, cpus, memory } = this.#ports;
     const { kernel } = this;
     const options = this.#options;
-    const env: FsEnv = { now: () => kernel.realtime(), ticks: () => clock.monotonicNs() / 1e6, memoryBytes: () => memory().total / 2, devices: new DeviceTable(), openFifo };
+    const env: FsEnv = { now: () => lastTick(kernel.realtime()), ticks: () => clock.monotonicNs() / 1e6, memoryBytes: () => memory().total / 2, devices: new DeviceTable(), openFifo };
     const ttys = new TtySystem(ttyServices(kernel), console.terminal, options, () => kernel.realtime().sec);
     ttys.register(env.devices);
     registerMemoryDevices(env.devices, random);
@@ -250,6 +251,11 @@ export class Emulator {
       else sendToProcess(process, info);
     });
   }
+}
+
+/** Times of files are those of the timer's last tick (ktime_get_coarse_real_ts64, 250 Hz): what is made in one has equal times. */
+function lastTick({ sec, nsec }: Timespec): Timespec {
+  return { sec, nsec: nsec - (nsec % 4_000_000) };
 }
 
 /** What execve says, as a shell's exit status: 127 not there, 126 there but not executable. */

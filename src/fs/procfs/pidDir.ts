@@ -102,6 +102,13 @@ export class TaskNodes {
     return (t) => (hasMemory(t) ? show(t) : '');
   }
 
+  /** As without a security module: there, and nothing in them. */
+  private securityAttributes(): Record<string, MakeNode> {
+    const names = ['current', 'exec', 'fscreate', 'keycreate', 'sockcreate'];
+    const file = this.file(() => -EINVAL, 0o666, false, () => -EINVAL);
+    return { prev: this.file(() => -EINVAL), ...Object.fromEntries(names.map((name) => [name, file])) };
+  }
+
   common(): Record<string, MakeNode> {
     const { task } = this;
     const kept = (initial: string): MakeNode => {
@@ -112,7 +119,7 @@ export class TaskNodes {
       });
     };
     return {
-      attr: (fs, owner) => new TableDir(fs, {}, owner),
+      attr: (fs, owner) => new TableDir(fs, this.securityAttributes(), owner),
       auxv: this.file(auxv, 0o400, true),
       cgroup: this.file(() => '0::/\n'),
       clear_refs: this.file(() => -EINVAL, 0o200, false, (text) => (/^\s*[1-5]\s*$/.test(text) ? text.length : -EINVAL)),
