@@ -251,6 +251,9 @@ describe('guest thread', () => {
       return g.gpr(RAX);
     };
     expect([loop(CODE), words[Globals.regions >> 2]]).toEqual([100_000n, 1]);
+    // The first worker has another region for the same address, in another place.
+    new CodePages(g.memory.buffer).dropPages(CODE >>> 12, CODE >>> 12);
+    expect([loop(CODE), words[Globals.regions >> 2]]).toEqual([100_000n, 2]);
     const first = g.changeWorker();
     words[Globals.regions >> 2] = MAX_REGIONS;
     // The second worker finds no place left.

@@ -87,7 +87,8 @@ export class Regions {
   renew(): void {
     if (this.generation === this.code.generation) return;
     this.generation = this.code.generation;
-    for (const { slot } of this.installed.values()) this.host.table.set(slot, this.host.noRegion);
+    // Also those of regions that a warmer one has taken the place of.
+    for (let slot = this.firstSlot; slot < this.host.table.length; slot++) this.host.table.set(slot, this.host.noRegion);
     this.installed.clear();
     this.callers.clear();
   }
