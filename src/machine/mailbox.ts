@@ -54,16 +54,27 @@ export class MailboxGuest {
     this.words = new Int32Array(buffer);
   }
 
-  /** First thing a worker does with a thread (Cpu.exitReason is Exit.none then): waits for the kernel's leave to run it. */
+  /**
+   * First thing a worker does with a thread (Cpu.exitReason is Exit.none then): waits for the kernel's leave to run it. The thread may have
+   * been ended meanwhile: then the answer is there already, and nobody would give another.
+   */
   begin(slot: number): ReplyCode {
-    return this.call(slot);
+    const { words } = this, state = STATES + slot;
+    if (Atomics.compareExchange(words, state, SlotState.starting, SlotState.posted) !== Reply.leave) return this.answer(slot);
+    Atomics.store(words, state, SlotState.running);
+    return Reply.leave;
   }
 
   /** Posts `slot` and blocks until the kernel has answered. */
   call(slot: number): ReplyCode {
+    Atomics.store(this.words, STATES + slot, SlotState.posted);
+    return this.answer(slot);
+  }
+
+  /** The slot's state is `posted`: tells the kernel, and waits. */
+  private answer(slot: number): ReplyCode {
     const words = this.words;
     const state = STATES + slot;
-    Atomics.store(words, state, SlotState.posted);
     Atomics.or(words, BITMAP + (slot >>> 5), 1 << (slot & 31));
     Atomics.add(words, BELL, 1);
     if (Atomics.load(words, KERNEL_SLEEPS) !== 0) Atomics.notify(words, BELL);
