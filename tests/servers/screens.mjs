@@ -24,7 +24,7 @@ export const screens = [
     name: 'bash', package: 'bash', has: 'bash', argv: ['bash', '--norc', '-i'], edit: (line) => line.replace(/^(\[\d\]) \d+$/, '$1 pid'),
     steps: ['', { keys: 'sleep 100\r', pause: 500 }, { keys: ctrl('Z'), wait: 'Stopped' }, 'jobs\r', 'bg; jobs\r', { keys: 'fg\r', pause: 300 }, { keys: ctrl('C'), wait: PROMPT }, 'cat\r', 'echo\r', ctrl('D'), 'stty -a | head -1; echo $COLUMNS $LINES\r', 'sleep 50 & sleep 60 & jobs | cut -c1-20\r', 'kill %1 %2; wait 2> /tmp/e; echo waited\r', 'trap "echo window" WINCH\r', 'ech\tx\r'],
   },
-  { name: 'vim', package: 'vim', has: 'vim', argv: ['vim', '-u', 'NONE', '-N', '-i', 'NONE', 'text'], edit: (line) => line.replace(/\d+ seconds? ago/, 'then'), steps: ['', 'ofour\x1b', ':set number ruler\r', 'ggdw', 'u', '/th\r', ':%s/o/0/g\r', ':split numbers\r', '50%', ':vsplit\r', ':qa!\r'] },
+  { name: 'vim', package: 'vim', has: 'vim', argv: ['vim', '-u', 'NONE', '-N', '-i', 'NONE', 'text'], edit: (line) => line.replace(/\d+ seconds? ago */, 'then'), steps: ['', 'ofour\x1b', ':set number ruler\r', 'ggdw', 'u', '/th\r', ':%s/o/0/g\r', ':split numbers\r', '50%', ':vsplit\r', ':qa!\r'] },
   { name: 'nano', package: 'nano', has: 'nano', argv: ['nano', '-I', 'text'], steps: ['', 'hello ', `${ctrl('W')}three\r`, ctrl('K'), `${ctrl('U')}${ctrl('U')}`, ctrl('G'), ctrl('X'), ctrl('X'), 'n'] },
   { name: 'less', package: 'less', has: 'less', argv: ['less', '-X', 'numbers'], steps: ['', ' ', 'G', '/77\r', 'g', '50%', '=', '&9$\r', 'h', 'q', 'q'] },
   { name: 'top', package: 'procps', has: 'top', argv: ['top', '-d', '60'], only: /^ +PID/, edit: (line) => line.trimStart(), steps: [{ keys: '', wait: 'PID' }, { keys: 'f', wait: 'Fields Management', only: /^Fields|Display/ }, { keys: 'q', wait: 'PID' }] },
