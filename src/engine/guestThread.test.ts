@@ -111,6 +111,26 @@ describe('guest thread', () => {
     expect(g.u32(Cpu.exitReason)).toBe(Exit.trap);
   });
 
+  test('a 16-byte store over decoded code, whose first bytes stay as they are', () => {
+    // call f; mov ebx,eax; movdqa xmm0,[rdi]; movdqa [rsi],xmm0; call f; hlt; f: mov eax,1 (later 2); ret
+    const f = 'cccccccc b8 01000000 c3', written = 'cccccccc b8 02000000 c3';
+    const g = guest(64, 'e81f000000 89c3 660f6f07 660f7f06 e810000000 f4' + '90'.repeat(11) + f, Perm.R | Perm.W | Perm.X);
+    g.bytes.set(Buffer.from(written.replaceAll(' ', ''), 'hex'), BIAS + DATA);
+    g.setGpr(RDI, DATA);
+    g.setGpr(RSI, CODE + 0x20);
+    g.run();
+    expect([g.gpr(RBX), g.gpr(RAX)]).toEqual([1n, 2n]);
+  });
+
+  test('jumps to the ends of the address space, where no code is', () => {
+    for (const to of [0, 0xffff_ffff]) {
+      const g = guest(64, 'ffe7');
+      g.setGpr(RDI, to);
+      g.run();
+      expect([g.u32(Cpu.exitReason), g.u32(Cpu.exitCode), g.u32(Cpu.exitAddr), g.rip]).toEqual([Exit.fault, Access.execute, to, to]);
+    }
+  });
+
   test('a loop that writes its own code each time round', () => {
     // again: inc byte [rip+imm of mov]; mov al,0 ; loop again ; hlt
     const g = guest(64, 'fe0501000000 b000 e2f6 f4', Perm.R | Perm.W | Perm.X);

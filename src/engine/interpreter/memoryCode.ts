@@ -30,8 +30,9 @@ export function check(t: CaseCode, e: BodyEmitter, addr: number, bytes: number, 
   code.set(a);
   // #GP of a misaligned operand comes before any page fault.
   if (aligned) checkAligned(t, e, a);
-  if (t.end.shared) testEach(e, a, wide, aligned ? 1 : bytes, access, t.end.shared.whole);
-  else testAll(t, e, a, wide, aligned ? 1 : bytes, access);
+  const mayCross = bytes > 1 && !aligned;
+  if (t.end.shared) testEach(e, a, wide, bytes, mayCross, access, t.end.shared.whole);
+  else testAll(t, e, a, wide, bytes, mayCross, access);
   if (wide >= 0) e.giveBack(WasmType.i64, wide);
   return a;
 }
@@ -60,7 +61,7 @@ function leavesPage(e: BodyEmitter, a: number, bytes: number): void {
 }
 
 /** A branch for each reason to refuse: nearly never taken, each is one instruction with its comparison. */
-function testEach(e: BodyEmitter, a: number, wide: number, bytes: number, access: number, refused: number): void {
+function testEach(e: BodyEmitter, a: number, wide: number, bytes: number, mayCross: boolean, access: number, refused: number): void {
   const { code } = e;
   if (wide >= 0) {
     code.get(wide);
@@ -69,7 +70,7 @@ function testEach(e: BodyEmitter, a: number, wide: number, bytes: number, access
     code.op('i64.ne');
     code.brIf(refused);
   }
-  if (bytes > 1) {
+  if (mayCross) {
     leavesPage(e, a, bytes);
     code.brIf(refused);
   }
@@ -78,7 +79,7 @@ function testEach(e: BodyEmitter, a: number, wide: number, bytes: number, access
 }
 
 /** One branch, to the slow half of the test. */
-function testAll(t: CaseCode, e: BodyEmitter, a: number, wide: number, bytes: number, access: number): void {
+function testAll(t: CaseCode, e: BodyEmitter, a: number, wide: number, bytes: number, mayCross: boolean, access: number): void {
   const { code } = e;
   lacksPermission(e, a, access);
   if (wide >= 0) {
@@ -88,7 +89,7 @@ function testAll(t: CaseCode, e: BodyEmitter, a: number, wide: number, bytes: nu
     code.op('i32.wrap_i64');
     code.op('i32.or');
   }
-  if (bytes > 1) {
+  if (mayCross) {
     leavesPage(e, a, bytes);
     code.op('i32.or');
   }
