@@ -21,8 +21,8 @@ const MAX_RUN = 64;
 export const INTERRUPT_ENGINE = 0x4000_0000;
 /** Redirections one after the other, after which an instruction is decoded again instead. */
 const MAX_HOPS = 16;
-/** An address no code has. */
-const NO_ADDRESS = 0xffffffffn;
+/** An entry of the jump cache that has no record. */
+const EMPTY = 0n;
 
 /** An entry of the jump cache as it is written: both halves at once. */
 const wholeEntry = new BigUint64Array(1);
@@ -61,12 +61,6 @@ export class CodeCache {
     this.memoryPages = buffer.byteLength / 65536;
     this.cache = new BigUint64Array(buffer, JUMP_CACHE, JUMP_CACHE_ENTRIES);
     Atomics.compareExchange(this.pages.words, Globals.arenaTop >> 2, 0, RECORD_ARENA);
-    this.guardNull();
-  }
-
-  /** In a jump cache of zeros, a jump to address 0 would find record 0. */
-  private guardNull(): void {
-    for (let k = 0; k < 2; k++) Atomics.compareExchange(this.cache, jumpCacheIndex(0) + k, 0n, NO_ADDRESS);
   }
 
   /** Views of the whole memory, which the kernel may have grown. (Asking the memory for its buffer takes as long as a system call.) */
@@ -123,7 +117,7 @@ export class CodeCache {
   private forget(addr: number): void {
     const index = jumpCacheIndex(addr);
     for (let k = 0; k < 2; k++) {
-      if (Number(Atomics.load(this.cache, index + k) & 0xffffffffn) === addr) Atomics.store(this.cache, index + k, NO_ADDRESS);
+      if (Number(Atomics.load(this.cache, index + k) & 0xffffffffn) === addr) Atomics.store(this.cache, index + k, EMPTY);
     }
   }
 
@@ -159,7 +153,6 @@ export class CodeCache {
 
   /** The thread that held addresses has left. */
   restart(): void {
-    this.guardNull();
     this.held.length = 0;
   }
 
@@ -425,7 +418,7 @@ export class CodeCache {
       words[table + page] = 0;
       this.pages.clearCode(page);
     }
-    this.cache.fill(NO_ADDRESS);
+    this.cache.fill(EMPTY);
     words[Globals.arenaTop >> 2] = RECORD_ARENA;
     words[Globals.regions >> 2] = 0;
     Atomics.add(words, Globals.generation >> 2, 1);

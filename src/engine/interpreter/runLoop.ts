@@ -6,14 +6,13 @@
 import { BodyEmitter } from '../../emit/body.ts';
 import { IrBuilder } from '../../ir/builder.ts';
 import { Field, ops } from '../../ir/ops.ts';
-import { Case, EngineExit, EngineField, JUMP_CACHE_FACTOR, JUMP_CACHE_SHIFT, RECORD_SIZE } from '../../machine/codeLayout.ts';
-import { Cpu } from '../../machine/cpuState.ts';
-import { Access, Exit } from '../../machine/exit.ts';
-import { JUMP_CACHE } from '../../machine/memoryLayout.ts';
+import { Case, EngineExit, EngineField, RECORD_SIZE } from '../../machine/codeLayout.ts';
+import { Access } from '../../machine/exit.ts';
 import { Code } from '../../wasm/code.ts';
 import { WasmType } from '../../wasm/opcodes.ts';
 import { CPU, RECORD, type RuntimeFunctions } from './caseCode.ts';
-import { noteRecord } from './transferCode.ts';
+import { isEntryOf, pairOf, recordOf } from './jumpCacheCode.ts';
+import { noteRecord, poll } from './transferCode.ts';
 import { InterpreterTarget } from './target.ts';
 
 const I = WasmType.i32, L = WasmType.i64;
@@ -125,7 +124,7 @@ export function runLoop(runtime: RuntimeFunctions, hot: readonly (IrBuilder | nu
   code.end();
   target.field(code, Field.imm);
   code.set(address);
-  poll(code, fuel, address, leaveAt);
+  poll(target, code, () => code.get(address));
   const link = code.local(I);
   target.field(code, Field.link);
   code.tee(link);
@@ -136,7 +135,7 @@ export function runLoop(runtime: RuntimeFunctions, hot: readonly (IrBuilder | nu
   code.get(address);
   leaveAt(code, EngineExit.link);
   code.end();
-  poll(code, fuel, address, leaveAt);
+  poll(target, code, () => code.get(address));
   lookup(code, address, goOn);
   code.get(address);
   leaveAt(code, EngineExit.lookup);
@@ -179,53 +178,21 @@ function storeFuel(code: Code, fuel: number): void {
   code.mem('i32.store', EngineField.fuel, 2);
 }
 
-/** Leaves for `address` when somebody wants the guest's thread, or now and then to be sampled. */
-function poll(code: Code, fuel: number, address: number, leaveAt: (code: Code, kind: number) => void): void {
-  code.get(CPU);
-  code.mem('i32.load', Cpu.interrupt, 2);
-  code.if();
-  code.get(CPU);
-  code.i32(Exit.interrupt);
-  code.mem('i32.store', Cpu.exitReason, 2);
-  code.get(address);
-  leaveAt(code, EngineExit.kernel);
-  code.end();
-  code.get(fuel);
-  code.i32(-1);
-  code.op('i32.add');
-  code.tee(fuel);
-  code.op('i32.eqz');
-  code.if();
-  code.get(address);
-  leaveAt(code, EngineExit.fuel);
-  code.end();
-}
-
 /** Goes on at the record of `address` if one of its two places in the jump cache has it. */
 function lookup(code: Code, address: number, goOn: (code: Code) => void): void {
-  const pair = code.local(I), entry = code.local(L);
-  code.get(address);
-  code.i32(JUMP_CACHE_FACTOR | 0);
-  code.op('i32.mul');
-  code.i32(JUMP_CACHE_SHIFT);
-  code.op('i32.shr_u');
-  code.i32(4);
-  code.op('i32.shl');
+  const pair = code.local(I), record = code.local(I), entry = code.local(L);
+  pairOf(code, address);
   code.set(pair);
-  for (const second of [0, 8]) {
-    // one 64-bit load: another thread may be replacing the entry
+  for (const place of [0, 8] as const) {
     code.get(pair);
-    code.mem('i64.load', JUMP_CACHE + second, 3);
-    code.tee(entry);
-    code.op('i32.wrap_i64');
-    code.get(address);
-    code.op('i32.eq');
+    isEntryOf(code, place, address, entry);
     code.if();
-    code.get(entry);
-    code.i64(32, 0);
-    code.op('i64.shr_u');
-    code.op('i32.wrap_i64');
+    recordOf(code, entry);
+    code.tee(record);
+    code.if();
+    code.get(record);
     goOn(code);
+    code.end();
     code.end();
   }
 }

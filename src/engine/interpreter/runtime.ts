@@ -4,14 +4,15 @@
 import { BodyEmitter } from '../../emit/body.ts';
 import { IrBuilder, type Value } from '../../ir/builder.ts';
 import { Field } from '../../ir/ops.ts';
-import { Case, EngineExit, EngineField, FOREIGN_REGION, JUMP_CACHE_FACTOR, JUMP_CACHE_SHIFT, PAGE_HEADER_BITMAP } from '../../machine/codeLayout.ts';
+import { Case, EngineExit, EngineField, FOREIGN_REGION, PAGE_HEADER_BITMAP } from '../../machine/codeLayout.ts';
 import { CcOp, Cpu, Eflags } from '../../machine/cpuState.ts';
 import { Access, Exit } from '../../machine/exit.ts';
-import { CODE_PAGE_TABLE, JUMP_CACHE, PERMISSION_TABLE, Perm } from '../../machine/memoryLayout.ts';
+import { CODE_PAGE_TABLE, PERMISSION_TABLE, Perm } from '../../machine/memoryLayout.ts';
 import { Code } from '../../wasm/code.ts';
 import type { ModuleWriter } from '../../wasm/module.ts';
 import { WasmType } from '../../wasm/opcodes.ts';
 import type { RuntimeFunctions } from './caseCode.ts';
+import { isEntryOf, pairOf, recordOf } from './jumpCacheCode.ts';
 import { InterpreterTarget } from './target.ts';
 
 const I = WasmType.i32, L = WasmType.i64;
@@ -31,7 +32,7 @@ export function addRuntime(module: ModuleWriter, helper: (name: string) => numbe
   run.leaveAt = define([I, I, I, I], [], leaveAt);
   run.leaveTrap = define([I, I, I], [], leaveTrap);
   run.leaveFault = define([I, L, I, I], [], leaveFault);
-  run.lookup = define([I], [I], lookup);
+  run.lookup = module.function(module.type([I], [I]), lookup());
   run.slow = define([I, I, L, I, I], [I], slow);
   run.span = define([L, I, I], [I], span);
   return run;
@@ -48,23 +49,10 @@ export function addEnter(module: ModuleWriter, run: RuntimeFunctions, miss: numb
   const again = code.loop();
   const missing = code.block();
   // The first place of lookup(); -1 is no address of an entry that has a record.
-  code.get(pc);
-  code.i32(JUMP_CACHE_FACTOR | 0);
-  code.op('i32.mul');
-  code.i32(JUMP_CACHE_SHIFT);
-  code.op('i32.shr_u');
-  code.i32(4);
-  code.op('i32.shl');
-  code.mem('i64.load', JUMP_CACHE, 3);
-  code.tee(entry);
-  code.op('i32.wrap_i64');
-  code.get(pc);
-  code.op('i32.eq');
+  pairOf(code, pc);
+  isEntryOf(code, 0, pc, entry);
   code.if();
-  code.get(entry);
-  code.i64(32, 0);
-  code.op('i64.shr_u');
-  code.op('i32.wrap_i64');
+  recordOf(code, entry);
   code.set(record);
   code.else();
   code.get(pc);
@@ -148,17 +136,21 @@ function leaveFault(b: IrBuilder): void {
   b.put(4, EngineField.exitKind, b.i32(EngineExit.kernel));
 }
 
-function lookup(b: IrBuilder): void {
-  const hash = b.op('i32.shr_u', b.op('i32.mul', p(b, 0), b.i32(JUMP_CACHE_FACTOR | 0)), b.i32(JUMP_CACHE_SHIFT));
-  const pair = b.var('i32', b.op('i32.shl', hash, b.i32(4)));
-  for (const second of [0, 8]) {
-    // one 64-bit load: another thread may be replacing the entry
-    const entry = b.var('i64', b.opImm('raw.load64', JUMP_CACHE + second, 0, b.getVar(pair)));
-    b.if(b.op('i32.eq', b.op('i32.wrap_i64', b.getVar(entry)), p(b, 0)), () => {
-      b.op('return', b.op('i32.wrap_i64', b.op('i64.shr_u', b.getVar(entry), b.i64(32))));
-    });
+/** address -> its record in the jump cache, 0 = none. */
+function lookup(): Uint8Array {
+  const code = new Code([I]), pair = code.local(I), entry = code.local(L), address = 0;
+  pairOf(code, address);
+  code.set(pair);
+  for (const place of [0, 8] as const) {
+    code.get(pair);
+    isEntryOf(code, place, address, entry);
+    code.if();
+    recordOf(code, entry);
+    code.return();
+    code.end();
   }
-  b.op('return', b.i32(0));
+  code.i32(0);
+  return code.finish();
 }
 
 /** cpu, record, address, length, access: 1 when the access is allowed after all; else everything for the dispatcher is written. */

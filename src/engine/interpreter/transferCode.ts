@@ -92,17 +92,23 @@ function leaveWild(t: CaseCode, code: Code, wide: number): void {
 }
 
 function goLookup(t: CaseCode, e: BodyEmitter, a: number): void {
-  const { code } = e, link = e.borrow(WasmType.i32);
-  code.get(a);
-  code.call(t.run.lookup);
-  code.tee(link);
+  const link = e.borrow(WasmType.i32);
+  e.code.get(a);
+  e.code.call(t.run.lookup);
+  e.code.set(link);
+  goRecord(t, e.code, link, a);
+  e.giveBack(WasmType.i32, link);
+}
+
+/** To the record in local `record`; 0 = to the dispatcher, which makes one for the address in `a`. */
+function goRecord(t: CaseCode, code: Code, record: number, a: number): void {
+  code.get(record);
   code.op('i32.eqz');
   code.if();
   t.leaveAt(code, EngineExit.lookup, () => code.get(a));
   code.end();
-  code.get(link);
+  code.get(record);
   t.end.goOn(code);
-  e.giveBack(WasmType.i32, link);
 }
 
 /** Case.region: calls the translation, goes on where it left off; -1 = at Cpu.rip with the instruction's own record. */
@@ -154,12 +160,6 @@ export function enterRegion(t: CaseCode, e: BodyEmitter): void {
   code.call(t.run.lookup);
   code.set(link);
   code.end();
-  code.get(link);
-  code.op('i32.eqz');
-  code.if();
-  t.leaveAt(code, EngineExit.lookup, () => code.get(a));
-  code.end();
-  code.get(link);
-  t.end.goOn(code);
+  goRecord(t, code, link, a);
   e.giveBack(WasmType.i32, a); e.giveBack(WasmType.i32, link);
 }
