@@ -15,6 +15,8 @@ const strings: Partial<Record<string, { source: boolean; destination: boolean; w
   scas: { source: false, destination: true, writes: false, compares: true },
 };
 
+const masked = new Set(['maskmovq', 'maskmovdqu']);
+
 /** Element size in bytes: byte forms have the even opcodes. */
 function elementSize(i: Instruction, byte: boolean): number {
   return byte ? 1 : i.operandSize;
@@ -25,29 +27,23 @@ function elementSize(i: Instruction, byte: boolean): number {
  * 32 bits in rsi and rdi.
  */
 export function onString(g: GuestAccess, i: Instruction, byte: boolean, run: () => boolean, statusFlags: () => number): boolean {
-  const name = mnemonics[i.mnemonic]!, next = g.ip + i.length, width = i.addressSize;
+  const name = mnemonics[i.mnemonic]!, next = g.ip + i.length, width = i.addressSize, segment = i.memSegment, kind = strings[name];
+  if (kind === undefined && name !== 'xlat' && !masked.has(name)) return false;
+  // what is run gets linear addresses: an override must not add its base again
+  i.addressSize = 4;
+  i.memSegment = Seg.ds;
   if (name === 'xlat') {
-    const offset = (g.register(Gpr.rbx, width) + g.register(Gpr.rax, 1)) % 2 ** (8 * width);
-    const value = g.load(g.linear(i.memSegment, offset, 1, false), 1);
-    g.setRegister(Gpr.rax, 2, (g.register(Gpr.rax, 2) & 0xff00) | value);
-    g.ip = next;
-    return true;
+    const entry = g.register(Gpr.rax, 1), at = g.linear(segment, (g.register(Gpr.rbx, width) + entry) % 2 ** (8 * width), 1, false);
+    return withLinear(g, Gpr.rbx, (at - entry) >>> 0, run);
   }
-  if (name === 'maskmovq' || name === 'maskmovdqu') {
-    const at = g.linear(i.memSegment, g.register(Gpr.rdi, width), name === 'maskmovq' ? 8 : 16, true);
-    withLinear(g, Gpr.rdi, at, run);
-    return true;
-  }
-  const kind = strings[name];
-  if (kind === undefined) return false;
+  if (kind === undefined) return withLinear(g, Gpr.rdi, g.linear(segment, g.register(Gpr.rdi, width), name === 'maskmovq' ? 8 : 16, true), run);
   const size = elementSize(i, byte), step = g.word(Cpu.df) === 1 ? size : -size, rep = i.rep;
   i.rep = 0;
-  i.addressSize = 4;
   for (let n = 0; n < ELEMENTS; n++) {
     const count = rep === 0 ? 1 : g.register(Gpr.rcx, width);
     if (count === 0) break;
     const si = g.register(Gpr.rsi, width), di = g.register(Gpr.rdi, width);
-    const from = kind.source ? g.linear(i.memSegment, si, size, false) : 0, to = kind.destination ? g.linear(Seg.es, di, size, kind.writes) : 0;
+    const from = kind.source ? g.linear(segment, si, size, false) : 0, to = kind.destination ? g.linear(Seg.es, di, size, kind.writes) : 0;
     withLinear(g, Gpr.rsi, from, () => withLinear(g, Gpr.rdi, to, run));
     if (kind.source) g.setRegister(Gpr.rsi, width, (si + step + 2 ** 32) % 2 ** 32);
     if (kind.destination) g.setRegister(Gpr.rdi, width, (di + step + 2 ** 32) % 2 ** 32);

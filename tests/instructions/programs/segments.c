@@ -116,6 +116,17 @@ static void strings(void) {
   say("cmps %x %x %x %x\n", c, s, d, f & 0x8d5);
   asm volatile("push %%ds; mov %2, %%ds; lodsl; xlat; pop %%ds" : "=a"(a), "=S"(s) : "r"(SEL(0)), "1"(0x444), "b"(0x20));
   say("lods %x %x\n", a, s);
+  // fs and gs have bases of their own, and what is done with their linear addresses must not add them again
+  asm volatile("push %%ds; push %%fs; push %%gs; mov %2, %%fs; mov %3, %%gs; mov %2, %%ds; fs lodsb; movzbl %%al, %%eax; fs xlat; mov %%al, %%ah; gs lodsb; gs xlat; pop %%gs; pop %%fs; pop %%ds"
+               : "=a"(a), "=S"(s) : "r"(SEL(0)), "r"(SEL(8)), "1"(0x123), "0"(0), "b"(0x31));
+  say("lods fs gs %x %x\n", a, s);
+  asm volatile("push %%ds; push %%es; push %%fs; mov %4, %%fs; mov %4, %%ds; mov %4, %%es; fs rep movsw; fs cmpsb; pop %%fs; pop %%es; pop %%ds; pushf; pop %3"
+               : "=c"(c), "=S"(s), "=D"(d), "=&r"(f) : "r"(SEL(0)), "0"(9), "1"(0x222), "2"(0x666) : "memory", "cc");
+  say("movs fs %x %x %x %x %x\n", c, s, d, f & 0x8d5, page[0x670]);
+  static unsigned short stored[2] = { SEL(0), 0 };
+  asm volatile("push %%ds; push %%fs; movw %1, %%fs; pcmpeqb %%mm0, %%mm0; pcmpeqb %%mm1, %%mm1; psllq $16, %%mm1; mov %%fs, %%ax; mov %%ax, %%ds; fs maskmovq %%mm1, %%mm0; pop %%fs; pop %%ds; emms"
+               : : "D"(0x777), "m"(stored[0]) : "eax", "memory");
+  say("maskmov fs %x %x %x\n", page[0x778], page[0x779], page[0x77e]);
   // ends at the limit
   resume_at = 0;
   TRY(asm volatile("push %%es; mov %2, %%es; rep stosb; pop %%es" : "=c"(c), "=D"(d) : "r"(SEL(0)), "0"(100), "1"(0xff0), "a"(1) : "memory"));
