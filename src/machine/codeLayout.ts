@@ -66,7 +66,7 @@ export const EngineField = {
   writeLength: 0x518,
   /** Regions that are nested calls below the interpreter's current activation. */
   depth: 0x51c,
-  /** Jumps left until the interpreter leaves with EngineExit.fuel. */
+  /** Jumps left until the interpreter leaves with EngineExit.fuel; at most 0: at the next jump. */
   fuel: 0x520,
   /** 4 records of the segmented processor (engine/segmented). */
   records: 0x580,

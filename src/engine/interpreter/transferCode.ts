@@ -8,6 +8,9 @@ import type { Code } from '../../wasm/code.ts';
 import { WasmType } from '../../wasm/opcodes.ts';
 import { type CaseCode, CPU, RECORD } from './caseCode.ts';
 
+/** A run of records without a jump out of it counts as that many jumps: it is as long as the code between so many. */
+const FOLLOW_FUEL = 10;
+
 export function poll(t: CaseCode, code: Code, target: () => void): void {
   code.get(CPU);
   code.mem('i32.load', Cpu.interrupt, 2);
@@ -22,7 +25,8 @@ export function poll(t: CaseCode, code: Code, target: () => void): void {
   code.i32(-1);
   code.op('i32.add');
   code.tee(t.end.fuel);
-  code.op('i32.eqz');
+  code.i32(0);
+  code.op('i32.le_s');
   code.if();
   t.leaveAt(code, EngineExit.fuel, target);
   code.end();
@@ -40,6 +44,13 @@ export function goNext(t: CaseCode, code: Code): void {
 export function goLink(t: CaseCode, code: Code, link: number, polled: boolean): void {
   if (polled && t.end.shared) return code.br(t.end.shared.taken);
   if (polled) poll(t, code, () => t.field(code, Field.imm));
+  else if (t.end.fuel >= 0) {
+    // code without jumps becomes hot, too: the next jump looks whether fuel is left
+    code.get(t.end.fuel);
+    code.i32(FOLLOW_FUEL);
+    code.op('i32.sub');
+    code.set(t.end.fuel);
+  }
   t.field(code, Field.link);
   code.tee(link);
   code.op('i32.eqz');
