@@ -1,13 +1,14 @@
 /**
- * Asynchronous input and output of the kernel's own kind (libaio). A request is done when it is submitted; what would have to wait
- * (an empty pipe, IOCB_CMD_POLL) is done when its file is ready.
+ * Asynchronous input and output of the kernel's own kind (libaio). A request is done when it is submitted, as Linux does it for
+ * buffered files: io_submit waits where a read or write would (an empty pipe). IOCB_CMD_POLL is done when its file is ready.
  */
-import { EAGAIN, EBADF, EFAULT, EINTR, EINVAL, EOPNOTSUPP } from '../abi/linux/errno.ts';
+import { EAGAIN, EBADF, EFAULT, EINPROGRESS, EINTR, EINVAL, EOPNOTSUPP } from '../abi/linux/errno.ts';
 import { MAP_ANONYMOUS, MAP_PRIVATE } from '../abi/linux/mman.ts';
+import { O_NONBLOCK } from '../abi/linux/openFlags.ts';
 import { POLLERR, POLLHUP } from '../abi/linux/poll.ts';
 import { getI32, getI64, getU16, getU32, getU64, putU32, putU64 } from '../abi/layout.ts';
 import { EventFile } from '../fs/anon/eventFile.ts';
-import { AIO_MAX, AioContext, AioRequest, aioContexts } from '../kernel/ipc/aio.ts';
+import { AIO_MAX, AioContext, AioRequest } from '../kernel/ipc/aio.ts';
 import { mapMemory, unmapMemory } from '../kernel/mm/mapping.ts';
 import { PARKED, Restart } from '../kernel/task/block.ts';
 import type { Task } from '../kernel/task/task.ts';
@@ -15,7 +16,7 @@ import type { FileDescription } from '../vfs/fileDescription.ts';
 import { RegularFile } from '../vfs/inodeFile.ts';
 import { fileOf } from './fileArgs.ts';
 import { timespecDeadline, type Time } from './poll.ts';
-import { allowedBy, readVector, totalOf, vectorViews, type IoVec } from './readWrite.ts';
+import { allowedBy, LongWrite, readVector, totalOf, vectorViews, type IoVec } from './readWrite.ts';
 import type { SyscallRow } from './row.ts';
 import { readMask } from './sigmask.ts';
 
@@ -56,7 +57,7 @@ function sysSetup(t: Task, count: number, ptr: number): number {
   if (id === null) return -EFAULT;
   if (id !== 0 || count === 0) return -EINVAL;
   if (count > 0x10000000 / EVENT_BYTES) return -EINVAL;
-  const contexts = aioContexts(t.mm);
+  const contexts = t.mm.aio;
   let taken = 0;
   for (const context of contexts.values()) taken += context.capacity;
   if (taken + count > AIO_MAX) return -EAGAIN;
@@ -76,7 +77,7 @@ function sysSetup(t: Task, count: number, ptr: number): number {
 }
 
 function sysDestroy(t: Task, id: number): number {
-  const contexts = aioContexts(t.mm);
+  const contexts = t.mm.aio;
   const context = contexts.get(id);
   if (context === undefined) return -EINVAL;
   contexts.delete(id);
@@ -85,15 +86,10 @@ function sysDestroy(t: Task, id: number): number {
   return 0;
 }
 
-/** A read or write at the request's place: bytes, -errno, or -EAGAIN when it would have to wait. */
-function transfer(t: Task, file: FileDescription, iocb: Iocb, vector: readonly IoVec[], writes: boolean): number {
-  let total = totalOf(vector);
-  if (total === 0) return 0;
-  if (writes && file instanceof RegularFile) total = allowedBy(t, file, iocb.offset, total);
-  if (total < 0) return total;
+/** A read or write at the place a request names, of a file that has places: bytes or -errno. */
+function transfer(t: Task, file: FileDescription, iocb: Iocb, vector: readonly IoVec[], total: number, writes: boolean): number {
   const views = vectorViews(t, vector, 0, total, !writes);
   if (views === null) return -EFAULT;
-  if (!file.seekable) return writes ? file.writev(views, t) : file.readv(views, t);
   let done = 0;
   for (const view of views) {
     const n = writes ? file.pwrite(view, iocb.offset + done, t) : file.pread(view, iocb.offset + done, t);
@@ -104,49 +100,87 @@ function transfer(t: Task, file: FileDescription, iocb: Iocb, vector: readonly I
   return done;
 }
 
-/** `events`: what has woken the request, 0: nobody. */
-type Attempt = (events: number) => number | null;
+/** What becomes of a request. */
+interface Plan {
+  /** Its result; -EAGAIN of a file that blocks: not yet. */
+  readonly attempt: () => number;
+  /** Its result when a signal comes while io_submit waits for it. */
+  readonly interrupted: () => number;
+  /** Not io_submit waits, but the request: `woken` by events of its file, with its result or null. */
+  readonly woken: ((events: number) => number | null) | null;
+}
+
+function planTransfer(t: Task, iocb: Iocb, file: FileDescription): Plan | number {
+  const { op } = iocb;
+  const writes = op === Op.pwrite || op === Op.pwritev;
+  if ((iocb.rwFlags & ~RWF_KNOWN) !== 0) return -EOPNOTSUPP;
+  if (writes ? !file.writable : !file.readable) return -EBADF;
+  // Its write takes no vectors, and so no requests.
+  if (writes && file instanceof EventFile) return -EINVAL;
+  if (file.inode.isDirectory) return -EINVAL;
+  if (iocb.offset < 0 && file.seekable) return -EINVAL;
+  let vector: IoVec[] | number;
+  if (op === Op.preadv || op === Op.pwritev) vector = readVector(t, iocb.buf, iocb.bytes);
+  else vector = t.memory.inRange(iocb.buf, Math.min(iocb.bytes, 0x7ffff000)) ? [{ base: iocb.buf, length: Math.min(iocb.bytes, 0x7ffff000) }] : -EFAULT;
+  if (typeof vector === 'number') return vector;
+  const pieces = vector;
+  let total = totalOf(pieces);
+  if (total === 0) return atOnce(() => 0);
+  if (file.seekable) {
+    return atOnce(() => {
+      if (writes && file instanceof RegularFile) total = allowedBy(t, file, iocb.offset, total);
+      return total < 0 ? total : transfer(t, file, iocb, pieces, total, writes);
+    });
+  }
+  const step = (done: number): number => {
+    const views = vectorViews(t, pieces, done, total - done, !writes);
+    if (views === null) return -EFAULT;
+    return writes ? file.writev(views, t) : file.readv(views, t);
+  };
+  if (!writes) return atOnce(() => step(0));
+  const write = new LongWrite(t, file, total, step, false);
+  return { attempt: () => write.attempt(), interrupted: () => (write.done > 0 ? write.done : -EINTR), woken: null };
+}
+
+function atOnce(attempt: () => number): Plan {
+  return { attempt, interrupted: () => -EINTR, woken: null };
+}
 
 /** Checks a request; how it is carried out, or -errno, with which io_submit itself fails. */
-function prepare(t: Task, iocb: Iocb, file: FileDescription): Attempt | number {
+function plan(t: Task, iocb: Iocb, file: FileDescription): Plan | number {
   const { op } = iocb;
   switch (op) {
-    case Op.pread: case Op.pwrite: case Op.preadv: case Op.pwritev: {
-      const writes = op === Op.pwrite || op === Op.pwritev;
-      if ((iocb.rwFlags & ~RWF_KNOWN) !== 0) return -EOPNOTSUPP;
-      if (writes ? !file.writable : !file.readable) return -EBADF;
-      // Its write takes no vectors, and so no requests.
-      if (writes && file instanceof EventFile) return -EINVAL;
-      if (file.inode.isDirectory) return -EINVAL;
-      if (iocb.offset < 0 && file.seekable) return -EINVAL;
-      let vector: IoVec[] | number;
-      if (op === Op.preadv || op === Op.pwritev) vector = readVector(t, iocb.buf, iocb.bytes);
-      else vector = t.memory.inRange(iocb.buf, Math.min(iocb.bytes, 0x7ffff000)) ? [{ base: iocb.buf, length: Math.min(iocb.bytes, 0x7ffff000) }] : -EFAULT;
-      if (typeof vector === 'number') return vector;
-      const pieces = vector;
-      return () => {
-        const n = transfer(t, file, iocb, pieces, writes);
-        return n === -EAGAIN && (file.flags & 0o4000) === 0 && file.waitQueue !== null ? null : n;
-      };
-    }
+    case Op.pread: case Op.pwrite: case Op.preadv: case Op.pwritev: return planTransfer(t, iocb, file);
     case Op.fsync: case Op.fdsync:
       if (iocb.buf !== 0 || iocb.offset !== 0 || iocb.bytes !== 0 || iocb.rwFlags !== 0) return -EINVAL;
       if (!(file instanceof RegularFile) && !file.inode.isDirectory) return -EINVAL;
-      return () => file.fsync(op === Op.fdsync);
+      return atOnce(() => file.fsync(op === Op.fdsync));
     case Op.poll: {
       if (iocb.buf > 0xffff || iocb.offset !== 0 || iocb.bytes !== 0 || iocb.rwFlags !== 0) return -EINVAL;
       const wanted = iocb.buf | POLLERR | POLLHUP;
-      return (events) => {
-        const ready = file.poll(t) & wanted;
+      return {
+        attempt: () => file.poll(t) & wanted || -EAGAIN,
+        interrupted: () => 0,
         // Who wakes says more than was asked for.
-        return ready === 0 ? null : (events & wanted) !== 0 ? file.poll(t) & events : ready;
+        woken: (events) => {
+          const ready = file.poll(t);
+          return (ready & wanted) === 0 ? null : ready & ((events & wanted) !== 0 ? events : wanted);
+        },
       };
     }
     default: return -EINVAL;
   }
 }
 
-function submitOne(t: Task, context: AioContext, address: number): number {
+/** A request that io_submit waits for. */
+interface Waiting {
+  readonly file: FileDescription;
+  readonly plan: Plan;
+  readonly complete: (result: number) => void;
+}
+
+/** 0, -errno, or what is to be waited for. */
+function submitOne(t: Task, context: AioContext, address: number): Waiting | number {
   const iocb = readIocb(t, address);
   if (typeof iocb === 'number') return iocb;
   if (context.full) return -EAGAIN;
@@ -161,8 +195,8 @@ function submitOne(t: Task, context: AioContext, address: number): number {
   }
   if (!t.memory.setU32(address + 8, 0)) return -EFAULT;
   if ((iocb.flags & IOCB_FLAG_IOPRIO) !== 0 && getU16(t.memory.readable(address + 18, 2)!, 0) >>> 13 > 3) return -EINVAL;
-  const attempt = prepare(t, iocb, file);
-  if (typeof attempt === 'number') return attempt;
+  const made = plan(t, iocb, file);
+  if (typeof made === 'number') return made;
   notify?.acquire();
   const complete = (result: number): void => {
     if (!context.dead) context.push({ dataLo: iocb.dataLo, dataHi: iocb.dataHi, iocb: address, result });
@@ -171,41 +205,91 @@ function submitOne(t: Task, context: AioContext, address: number): number {
       notify.release();
     }
   };
-  const result = attempt(0);
-  if (result !== null) complete(result);
-  else new AioRequest(context, address, file, iocb.op === Op.poll, attempt, complete);
+  const result = made.attempt();
+  const waits = result === -EAGAIN && file.waitQueue !== null && (made.woken !== null || (file.flags & O_NONBLOCK) === 0);
+  if (!waits) complete(result);
+  else if (made.woken === null) return { file, plan: made, complete };
+  else new AioRequest(context, address, file, made.woken, complete);
   return 0;
 }
 const ONE = new Uint8Array([1, 0, 0, 0, 0, 0, 0, 0]);
 
+/** io_submit under way: its requests one after another, each waited for where its file makes it wait. */
+class Submission {
+  private readonly t: Task;
+  private readonly context: AioContext;
+  private readonly count: number;
+  private readonly list: number;
+  private done = 0;
+  private waiting: Waiting | null = null;
+  private parkedFor: Waiting | null = null;
+
+  constructor(t: Task, context: AioContext, count: number, list: number) {
+    this.t = t;
+    this.context = context;
+    this.count = Math.min(count, context.capacity * 2);
+    this.list = list;
+  }
+
+  /** How many were submitted, -errno of the first, or PARKED. `interrupted`: a signal has come, and nothing is waited for. */
+  run(interrupted: boolean): number {
+    for (;;) {
+      const { waiting } = this;
+      if (waiting !== null) {
+        let result = waiting.plan.attempt();
+        if (result === -EAGAIN) {
+          if (!interrupted) return this.park(waiting);
+          result = waiting.plan.interrupted();
+        }
+        this.waiting = null;
+        waiting.complete(result);
+        this.done++;
+      }
+      if (this.done >= this.count) return this.done;
+      const size = this.t.arch.wordSize, address = this.t.memory.word(this.list + this.done * size, size);
+      const submitted = address === null ? -EFAULT : submitOne(this.t, this.context, address);
+      if (typeof submitted !== 'number') this.waiting = submitted;
+      else if (submitted < 0) return this.done > 0 ? this.done : submitted;
+      else this.done++;
+    }
+  }
+
+  private park(on: Waiting): number {
+    // Looked at again, and still waiting for the same file.
+    if (this.parkedFor === on) return PARKED;
+    this.parkedFor = on;
+    const { file } = on;
+    file.acquire();
+    return this.t.block({
+      queues: [file.waitQueue!],
+      retry: () => this.run(false),
+      onSignal: () => this.run(true),
+      cleanup: () => {
+        // The caller is killed.
+        if (this.waiting === on) on.complete(on.plan.interrupted());
+        file.release();
+      },
+    });
+  }
+}
+
 function sysSubmit(t: Task, id: number, count: number, list: number): number {
   if (count < 0) return -EINVAL;
-  const context = aioContexts(t.mm).get(id);
-  if (context === undefined) return -EINVAL;
-  const size = t.arch.wordSize;
-  let done = 0;
-  while (done < Math.min(count, context.capacity * 2)) {
-    const address = t.memory.word(list + done * size, size);
-    const result = address === null ? -EFAULT : submitOne(t, context, address);
-    if (result < 0) return done > 0 ? done : result;
-    done++;
-  }
-  return done;
+  const context = t.mm.aio.get(id);
+  return context === undefined ? -EINVAL : new Submission(t, context, count, list).run(false);
 }
 
 function sysCancel(t: Task, id: number, iocb: number, _event: number): number {
   const key = t.memory.u32(iocb + 8);
   if (key === null) return -EFAULT;
   if (key !== 0) return -EINVAL;
-  const context = aioContexts(t.mm).get(id);
+  const context = t.mm.aio.get(id);
   if (context === undefined) return -EINVAL;
   for (const request of context.waiting) {
-    if (request.iocb !== iocb || !request.cancellable) continue;
-    request.drop();
-    const b = t.memory.readable(iocb, IOCB_BYTES);
+    if (request.iocb !== iocb) continue;
     // The event comes through the ring; the caller is told that it is on its way.
-    context.push({ dataLo: b === null ? 0 : getU32(b, 0), dataHi: b === null ? 0 : getU32(b, 4), iocb, result: 0 });
-    return -115;
+    request.finish(0);
+    return -EINPROGRESS;
   }
   return -EINVAL;
 }
@@ -228,7 +312,7 @@ function fetch(t: Task, context: AioContext, most: number, ptr: number, got: num
 }
 
 function getEvents(t: Task, id: number, least: number, most: number, ptr: number, deadlineNs: number): number {
-  const context = aioContexts(t.mm).get(id);
+  const context = t.mm.aio.get(id);
   if (context === undefined || least > most || least < 0) return -EINVAL;
   let got = 0;
   const attempt = (): number => {

@@ -130,34 +130,56 @@ function offsetOf(file: FileDescription): number {
   return (file.flags & O_APPEND) !== 0 && file.seekable ? file.inode.stat().size : file.pos;
 }
 
-/** Writes until all has gone or the file would wait. `step(done)` writes what is left after `done` bytes: n or -errno. */
-function writeAll(t: Task, file: FileDescription, total: number, step: (done: number) => number, quiet = false): number {
-  let done = 0;
-  const attempt = (): number => {
+/** A write that can take several turns. */
+export class LongWrite {
+  done = 0;
+  private readonly t: Task;
+  private readonly file: FileDescription;
+  private readonly total: number;
+  private readonly step: (done: number) => number;
+  private readonly quiet: boolean;
+
+  /** `step(done)` writes what is left after `done` bytes: n or -errno. `quiet`: no SIGPIPE. */
+  constructor(t: Task, file: FileDescription, total: number, step: (done: number) => number, quiet: boolean) {
+    this.t = t;
+    this.file = file;
+    this.total = total;
+    this.step = step;
+    this.quiet = quiet;
+  }
+
+  /** Goes on until all is written; -EAGAIN: the file has to be waited for. */
+  attempt(): number {
+    const { file } = this;
     for (;;) {
-      const n = step(done);
+      const n = this.step(this.done);
       if (n < 0) {
-        if (n === -EPIPE && !quiet && file.raisesSigpipe(done)) sendToTask(t, kernelSignal(SIGPIPE));
+        if (n === -EPIPE && !this.quiet && file.raisesSigpipe(this.done)) sendToTask(this.t, kernelSignal(SIGPIPE));
         if (n === -EAGAIN && (file.flags & O_NONBLOCK) === 0) return -EAGAIN;
-        return done > 0 ? done : n;
+        return this.done > 0 ? this.done : n;
       }
-      done += n;
-      if (done >= total || n === 0 || file.waitQueue === null) return done;
+      this.done += n;
+      if (this.done >= this.total || n === 0 || file.waitQueue === null) return this.done;
     }
-  };
-  const first = attempt();
+  }
+}
+
+/** Writes until all has gone, waiting for the file between. `step` and `quiet` as LongWrite has them. */
+function writeAll(t: Task, file: FileDescription, total: number, step: (done: number) => number, quiet = false): number {
+  const write = new LongWrite(t, file, total, step, quiet);
+  const first = write.attempt();
   if (first !== -EAGAIN || (file.flags & O_NONBLOCK) !== 0 || file.waitQueue === null) return didWrite(t, first);
   const timeoutNs = file.writeTimeoutNs;
   file.acquire();
   return t.block({
     queues: [file.waitQueue],
     events: WRITABLE,
-    ...limitedBy(t, timeoutNs, () => (done > 0 ? done : -EAGAIN)),
+    ...limitedBy(t, timeoutNs, () => (write.done > 0 ? write.done : -EAGAIN)),
     retry: () => {
-      const n = attempt();
+      const n = write.attempt();
       return n === -EAGAIN ? PARKED : didWrite(t, n);
     },
-    onSignal: () => (done > 0 ? done : timeoutNs === Infinity ? -ERESTARTSYS : -EINTR),
+    onSignal: () => (write.done > 0 ? write.done : timeoutNs === Infinity ? -ERESTARTSYS : -EINTR),
     cleanup: () => file.release(),
   });
 }

@@ -1,7 +1,6 @@
 import { EPOLLIN } from '../../abi/linux/poll.ts';
 import type { FileDescription } from '../../vfs/fileDescription.ts';
 import { WaitQueue, type Waiter } from '../../vfs/waitQueue.ts';
-import type { AddressSpace } from '../mm/addressSpace.ts';
 
 /** fs.aio-max-nr */
 export const AIO_MAX = 65536;
@@ -14,20 +13,18 @@ export interface AioEvent {
   readonly result: number;
 }
 
-/** A request that waits for its file. `attempt` gives the result, or null while there is none. */
+/** A poll request whose file is not ready. `attempt` gives the result, or null while there is none. */
 export class AioRequest implements Waiter {
   readonly context: AioContext;
   readonly iocb: number;
   readonly file: FileDescription;
-  readonly cancellable: boolean;
   private readonly attempt: (events: number) => number | null;
   private readonly complete: (result: number) => void;
 
-  constructor(context: AioContext, iocb: number, file: FileDescription, cancellable: boolean, attempt: (events: number) => number | null, complete: (result: number) => void) {
+  constructor(context: AioContext, iocb: number, file: FileDescription, attempt: (events: number) => number | null, complete: (result: number) => void) {
     this.context = context;
     this.iocb = iocb;
     this.file = file.acquire();
-    this.cancellable = cancellable;
     this.attempt = attempt;
     this.complete = complete;
     file.waitQueue?.add(this);
@@ -38,15 +35,15 @@ export class AioRequest implements Waiter {
     this.context.defer(() => {
       if (!this.context.waiting.has(this)) return;
       const result = this.attempt(events);
-      if (result === null) return;
-      this.drop();
-      this.complete(result);
+      if (result !== null) this.finish(result);
     });
   }
 
-  drop(): void {
+  /** It waits no more; a request that is called back ends with 0. */
+  finish(result: number): void {
     this.context.waiting.delete(this);
     this.file.waitQueue?.remove(this);
+    this.complete(result);
     this.file.release();
   }
 }
@@ -77,18 +74,10 @@ export class AioContext {
     this.queue.wake(EPOLLIN);
   }
 
+  /** Calls back what waits: nobody fetches the events, but eventfds hear of them. */
   destroy(): void {
     this.dead = true;
-    for (const request of [...this.waiting]) request.drop();
+    for (const request of [...this.waiting]) request.finish(0);
     this.queue.wake(EPOLLIN);
   }
-}
-
-const contexts = new WeakMap<AddressSpace, Map<number, AioContext>>();
-
-/** The contexts of an address space, by the address that stands for each. */
-export function aioContexts(mm: AddressSpace): Map<number, AioContext> {
-  let map = contexts.get(mm);
-  if (map === undefined) contexts.set(mm, (map = new Map()));
-  return map;
 }

@@ -5,6 +5,7 @@ import { Globals } from '../../machine/codeLayout.ts';
 import { PermissionTable, type DropCode } from '../../machine/addressSpace.ts';
 import { BIAS, CPU_AREA, GUEST_END, GUEST_MIN, MAX_THREADS_PER_PROCESS, PAGE_SIZE, Perm } from '../../machine/memoryLayout.ts';
 import { Cpu } from '../../machine/cpuState.ts';
+import type { AioContext } from '../ipc/aio.ts';
 import type { Task } from '../task/task.ts';
 import type { Descriptor } from '../arch/segments.ts';
 import { FaultResult, faultPage, type FaultCode } from './fault.ts';
@@ -93,6 +94,8 @@ export class AddressSpace implements Pager {
   writeExecPolicy = 0;
   /** modify_ldt's entries by index; null while there are none. */
   ldt: (Descriptor | undefined)[] | null = null;
+  /** Contexts of asynchronous input and output, by the address that stands for each (io_setup). */
+  readonly aio = new Map<number, AioContext>();
   minorFaults = 0;
   majorFaults = 0;
   /** Tasks and a vfork child that use it. */
@@ -129,6 +132,8 @@ export class AddressSpace implements Pager {
   /** A task leaves; with the last one all areas go. The memory itself stays while a fork child still needs pages of it. */
   release(): void {
     if (--this.users > 0) return;
+    for (const context of this.aio.values()) context.destroy();
+    this.aio.clear();
     this.lineage.retire();
     const length = (this.memory.bytes.length - BIAS) / PAGE_SIZE;
     for (const vma of this.areas.items) {
