@@ -1,23 +1,19 @@
 /** tuxlate [FLAGS] PROGRAM [ARGS...]: runs one program and ends as it ends. */
-import { writeSync } from 'node:fs';
 import { StartError } from '../boot/options.ts';
 import { traceHelp } from '../debug/traceItems.ts';
+import { bytesOf, ownWords, textOf } from '../host-node/ownWords.ts';
 import { runOnNode } from '../host-node/run.ts';
 import type { NodeWorkers } from '../host-node/workers.ts';
+import { writeWhole } from '../host-node/writeWhole.ts';
 import { endLike } from './exit.ts';
 import { examples, runFlags, usage } from './flagTable.ts';
 import { flagHelp, parseFlags } from './flags.ts';
-import { ownWords, textOf } from './ownWords.ts';
 import { runOptions } from './runOptions.ts';
 import { tracing } from './trace.ts';
 
 /** Written at once, whatever the stream is: the process ends right after. */
 function print(fd: number, text: string): void {
-  try {
-    writeSync(fd, text);
-  } catch {
-    // Nobody reads it.
-  }
+  writeWhole(fd, bytesOf(text));
 }
 
 function fail(code: number, message: string): never {

@@ -1,10 +1,10 @@
-/** From flags (bytes, ownWords.ts) and the host's surroundings to what boot needs. */
+/** From flags (bytes, host-node/ownWords.ts) and the host's surroundings to what boot needs. */
 import { existsSync, mkdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { hostname, release } from 'node:os';
 import { isAbsolute, relative, resolve, sep } from 'node:path';
 import { type MountOption, type RunOptions, StartError } from '../boot/options.ts';
+import { bytesOf, ownDirectory, ownEnvironment, ownGroups, textOf } from '../host-node/ownWords.ts';
 import type { FlagValue } from './flags.ts';
-import { bytesOf, ownDirectory, ownEnvironment, textOf } from './ownWords.ts';
 
 const WINDOWS = process.platform === 'win32';
 const LINUX = process.platform === 'linux';
@@ -129,16 +129,6 @@ function environment(flags: Flags): string[] {
     if (value !== undefined) env.set(name, value);
   }
   return [...env].map(([name, value]) => `${name}=${value}`);
-}
-
-/** Supplementary groups. Node's getgroups adds the effective group to them, so Linux is asked itself where there is one. */
-function ownGroups(): number[] {
-  try {
-    const list = /^Groups:(.*)$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1] ?? '';
-    return list.split(/\s+/).filter((word) => word !== '').map(Number);
-  } catch {
-    return process.getgroups?.() ?? [];
-  }
 }
 
 /** `uid[:gid]` by number, or by the names in the root's passwd and group. */

@@ -1,25 +1,12 @@
-import { openSync, writeSync } from 'node:fs';
+import { openSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type RunOptions, StartError } from '../boot/options.ts';
 import type { Trace } from '../debug/trace.ts';
 import type { RegionTrace } from '../host-node/translator.entry.ts';
 import { parseTraceItems } from '../debug/traceItems.ts';
+import { textOf } from '../host-node/ownWords.ts';
+import { writeWhole } from '../host-node/writeWhole.ts';
 import type { FlagValue } from './flags.ts';
-import { textOf } from './ownWords.ts';
-
-/** Bytes as they are: guest strings are one character a byte. */
-function writerTo(fd: number): (text: string) => void {
-  return (text) => {
-    const bytes = Buffer.from(text, 'latin1');
-    for (let at = 0; at < bytes.length; ) {
-      try {
-        at += writeSync(fd, bytes, at);
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return;
-      }
-    }
-  };
-}
 
 export interface Tracing {
   readonly observe: RunOptions['observe'];
@@ -44,7 +31,7 @@ export async function tracing(flags: Map<string, FlagValue>): Promise<Tracing> {
   const regions = items.has('region') || items.has('wasm') ? { fd, wasm: items.has('wasm') } : null;
   const tracer = (await import(fileURLToPath(new URL('./trace.js', import.meta.url)))) as { Trace: typeof Trace };
   const observe: RunOptions['observe'] = (kernel, rows) => {
-    new tracer.Trace(kernel, rows, items, writerTo(fd));
+    new tracer.Trace(kernel, rows, items, (text) => writeWhole(fd, text));
   };
   return { observe, regions };
 }

@@ -1,11 +1,11 @@
 /** The file the translating worker runs: answers requests of all guest workers, each on its own port. */
-import { writeSync } from 'node:fs';
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { regionText } from '../engine/translate/regionText.ts';
 import { moduleBytes, serviceHooks, TranslationService } from '../engine/translate/service.ts';
 import type { Translation, TranslationRequest } from '../engine/translate/translation.ts';
 import { compiledCodeFrom } from './compiledCode.ts';
 import { TranslationRecorder } from './translationRecorder.ts';
+import { writeWhole } from './writeWhole.ts';
 
 /** What is written about each region, and to which of the process's files. */
 export interface RegionTrace {
@@ -26,7 +26,7 @@ const service = new TranslationService(), recorder = new TranslationRecorder();
 let trace: RegionTrace | null = null;
 serviceHooks.made = (_, made, region) => {
   recorder.made(made, region.blocks.flatMap((block) => (block.inside === null ? [block.start] : [])));
-  if (trace !== null) writeSync(trace.fd, regionText(region, moduleBytes.get(made.module!)!, trace.wasm));
+  if (trace !== null) writeWhole(trace.fd, regionText(region, moduleBytes.get(made.module!)!, trace.wasm));
 };
 /** Not 0: nobody waits for answers any more. */
 const ended = new Int32Array(workerData as SharedArrayBuffer);

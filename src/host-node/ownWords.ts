@@ -51,3 +51,13 @@ export function ownDirectory(): string {
     return bytesOf(process.cwd());
   }
 }
+
+/** Supplementary groups. Node's getgroups adds the effective group to them, so Linux is asked itself where there is one. */
+export function ownGroups(): number[] {
+  try {
+    const list = /^Groups:(.*)$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1] ?? '';
+    return list.split(/\s+/).filter((word) => word !== '').map(Number);
+  } catch {
+    return process.getgroups?.() ?? [];
+  }
+}
