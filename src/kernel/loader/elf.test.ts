@@ -104,7 +104,7 @@ describe('readElf', () => {
 
 describe('vDSO', () => {
   test.each([['x86_64', 62], ['i386', 3]] as const)('%s is an ELF object that our own loader reads', (name, machine) => {
-    const { bytes, vsyscall, sigreturn, rtSigreturn } = vdsoOf(name);
+    const { bytes, vsyscall, sigreturn, rtSigreturn } = vdsoOf(name, '6.1.0-tuxlate');
     const image = readElf(reader(bytes), archs) as ElfImage;
     expect(image.arch.elfMachine).toBe(machine);
     expect(image.dynamic).toBe(true);

@@ -1,6 +1,5 @@
 import { i386, x86_64 } from '../../abi/abi.ts';
-import { putU32 } from '../../abi/layout.ts';
-import { buildVdso, type VdsoFunction, type VdsoImage } from './vdsoImage.ts';
+import { buildVdso, type EhFrameMaker, type VdsoFunction, type VdsoImage } from './vdsoImage.ts';
 
 /** mov $number, %eax; syscall; ret: src/local answers the call in the guest's worker, so it costs little. */
 const syscall64 = (number: number): number[] => [0xb8, number & 0xff, number >>> 8, 0, 0, 0x0f, 0x05, 0xc3];
@@ -39,31 +38,53 @@ const functions32: readonly VdsoFunction[] = [
 const DW_CFA_advance = 0x40;
 const DW_CFA_offset = 0x80;
 const DW_CFA_restore = 0xc0;
+const DW_CFA_def_cfa = 0x0c;
 const DW_CFA_def_cfa_offset = 0x0e;
-const [ECX, EDX, EBP] = [1, 2, 5];
+const DW_EH_PE_pcrel_sdata4 = 0x1b;
+const [ECX, EDX, EBX, EBP] = [1, 2, 3, 5];
 
-/** Unwind tables for __kernel_vsyscall: cancelled threads are unwound through it. */
-function unwind32(codeAt: (name: string) => number, ehFrameAt: number): { frame: Uint8Array; table: readonly (readonly [number, number])[] } {
-  // version 1, "zR", code alignment 1, data alignment -4, return address column 8, pc-relative signed 4-byte pointers
-  const cie = pad([0, 0, 0, 0, 1, 0x7a, 0x52, 0, 1, 0x7c, 8, 1, 0x1b, 0x0c, 4, 4, DW_CFA_offset | 8, 1]);
-  const push = (register: number, depth: number): number[] => [DW_CFA_advance | 1, DW_CFA_def_cfa_offset, 4 * depth, DW_CFA_offset | register, depth];
-  const pop = (after: number, register: number, depth: number): number[] => [
-    DW_CFA_advance | after, DW_CFA_restore | register, DW_CFA_def_cfa_offset, 4 * depth,
-  ];
-  const program = [...push(ECX, 2), ...push(EDX, 3), ...push(EBP, 4), ...pop(7, EBP, 3), ...pop(1, EDX, 2), ...pop(1, ECX, 1)];
-  const fde = pad([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ...program]);
-  const frame = new Uint8Array(4 + cie.length + 4 + fde.length + 4);
-  putU32(frame, 0, cie.length);
-  frame.set(cie, 4);
-  const fdeAt = 4 + cie.length;
-  putU32(frame, fdeAt, fde.length);
-  frame.set(fde, fdeAt + 4);
-  putU32(frame, fdeAt + 4, fdeAt + 4);
-  const code = codeAt('__kernel_vsyscall');
-  putU32(frame, fdeAt + 8, code - (ehFrameAt + fdeAt + 8));
-  putU32(frame, fdeAt + 12, VSYSCALL.length);
-  return { frame, table: [[code, ehFrameAt + fdeAt]] };
+const push = (register: number, depth: number): number[] => [DW_CFA_advance | 1, DW_CFA_def_cfa_offset, 4 * depth, DW_CFA_offset | register, depth];
+const pop = (after: number, register: number, depth: number): number[] => [
+  DW_CFA_advance | after, DW_CFA_restore | register, DW_CFA_def_cfa_offset, 4 * depth,
+];
+
+/** How a function of the i386 vDSO moves its stack; null: unwinders know a signal frame by its code. */
+function stackMoves32(f: VdsoFunction): number[] | null {
+  if (f.code === VSYSCALL) return [...push(ECX, 2), ...push(EDX, 3), ...push(EBP, 4), ...pop(7, EBP, 3), ...pop(1, EDX, 2), ...pop(1, ECX, 1)];
+  return f.code[0] === 0x53 ? [...push(EBX, 2), ...pop(f.code.length - 2, EBX, 1)] : null;
 }
+
+/**
+ * Unwind tables: cancelled threads are unwound through __kernel_vsyscall, and a handler may come in any function. `cie`: what follows
+ * the augmentation string "zR"; `moves`: the program of a function's entry, null for none.
+ */
+function unwind(functions: readonly VdsoFunction[], cie: readonly number[], moves: (f: VdsoFunction) => number[] | null): EhFrameMaker {
+  return (codeAt, ehFrameAt) => {
+    const bytes: number[] = [];
+    const record = (body: number[]): number => {
+      const at = bytes.length;
+      bytes.push(...u32(body.length), ...body);
+      return at;
+    };
+    record(pad([...u32(0), 1, 0x7a, 0x52, 0, ...cie]));
+    const table = functions.flatMap((f): [number, number][] => {
+      const program = moves(f);
+      if (program === null) return [];
+      const code = codeAt(f.names[0]!);
+      const at = bytes.length;
+      record(pad([...u32(at + 4), ...u32(code - (ehFrameAt + at + 8)), ...u32(f.code.length), 0, ...program]));
+      return [[code, ehFrameAt + at]];
+    });
+    bytes.push(0, 0, 0, 0);
+    return { frame: Uint8Array.from(bytes), table };
+  };
+}
+
+// Code alignment 1, data alignment -8 or -4, column of the return address, pointers; CFA is the stack pointer behind the return address.
+const CIE_64 = [1, 0x78, 16, 1, DW_EH_PE_pcrel_sdata4, DW_CFA_def_cfa, 7, 8, DW_CFA_offset | 16, 1];
+const CIE_32 = [1, 0x7c, 8, 1, DW_EH_PE_pcrel_sdata4, DW_CFA_def_cfa, 4, 4, DW_CFA_offset | 8, 1];
+
+const u32 = (n: number): number[] => [n & 0xff, (n >>> 8) & 0xff, (n >>> 16) & 0xff, n >>> 24];
 
 /** Zero bytes (DW_CFA_nop) up to a multiple of 4. */
 function pad(bytes: number[]): number[] {
@@ -91,14 +112,15 @@ function describe(image: VdsoImage): Vdso {
 
 const made = new Map<string, Vdso>();
 
-/** The vDSO of an ABI. */
-export function vdsoOf(name: 'x86_64' | 'i386'): Vdso {
-  let vdso = made.get(name);
+/** The vDSO of an ABI, of the kernel that `uname -r` names. */
+export function vdsoOf(name: 'x86_64' | 'i386', release: string): Vdso {
+  const key = `${name} ${release}`;
+  let vdso = made.get(key);
   if (vdso === undefined) {
     vdso = describe(name === 'x86_64'
-      ? buildVdso(x86_64, 62, 'linux-vdso.so.1', functions64, null)
-      : buildVdso(i386, 3, 'linux-gate.so.1', functions32, unwind32));
-    made.set(name, vdso);
+      ? buildVdso(x86_64, 62, 'linux-vdso.so.1', functions64, unwind(functions64, CIE_64, () => []), release)
+      : buildVdso(i386, 3, 'linux-gate.so.1', functions32, unwind(functions32, CIE_32, stackMoves32), release));
+    made.set(key, vdso);
   }
   return vdso;
 }

@@ -22,7 +22,16 @@ export type EhFrameMaker = (codeAt: (name: string) => number, ehFrameAt: number)
 
 const PT_LOAD = 1;
 const PT_DYNAMIC = 2;
+const PT_NOTE = 4;
 const PT_GNU_EH_FRAME = 0x6474e550;
+
+/** Name "Linux", type 0: LINUX_VERSION_CODE, which old loaders ask for. */
+function kernelNote(release: string): Uint8Array {
+  const [, major, minor, patch] = /^(\d+)\.(\d+)(?:\.(\d+))?/.exec(release) ?? [];
+  const note = Uint8Array.of(6, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0x4c, 0x69, 0x6e, 0x75, 0x78, 0, 0, 0, 0, 0, 0, 0);
+  putU32(note, 20, (Number(major ?? 0) << 16) | (Number(minor ?? 0) << 8) | Math.min(Number(patch ?? 0), 255));
+  return note;
+}
 
 /** The System V hash of symbol and version names. */
 function elfHash(name: string): number {
@@ -50,8 +59,9 @@ class Strings {
 }
 
 /** Lays out an ELF shared object of one read-only executable segment at address 0. */
-export function buildVdso(abi: Abi, machine: number, soname: string, functions: readonly VdsoFunction[], unwind: EhFrameMaker | null): VdsoImage {
+export function buildVdso(abi: Abi, machine: number, soname: string, functions: readonly VdsoFunction[], unwind: EhFrameMaker, release: string): VdsoImage {
   const long = abi.longBytes === 8;
+  const note = kernelNote(release);
   const word = abi.longBytes;
   const strings = new Strings();
   const names = functions.flatMap((f) => [...f.names.map((n) => ({ name: n, weak: false, f })), ...(f.weak ?? []).map((n) => ({ name: n, weak: true, f }))]);
@@ -62,8 +72,9 @@ export function buildVdso(abi: Abi, machine: number, soname: string, functions: 
 
   const symSize = abi.elfSym.size;
   const align = (n: number, to = 16): number => Math.ceil(n / to) * to;
-  const headers = abi.elfEhdr.size + 3 * abi.elfPhdr.size;
-  const hashAt = align(headers);
+  const headers = abi.elfEhdr.size + 4 * abi.elfPhdr.size;
+  const noteAt = align(headers);
+  const hashAt = align(noteAt + note.length);
   const symAt = align(hashAt + 4 * (2 + 1 + names.length + 1));
   const strAt = symAt + symSize * (names.length + 1);
   const versymAt = align(strAt + strings.text.length, 2);
@@ -80,13 +91,10 @@ export function buildVdso(abi: Abi, machine: number, soname: string, functions: 
     at = align(at + f.code.length + 1, 16);
   }
   const ehHeaderAt = at;
-  let ehFrame: ReturnType<EhFrameMaker> | null = null;
-  if (unwind !== null) {
-    const probe = unwind((n) => codeAt.get(n)!, 0);
-    const ehFrameAt = align(ehHeaderAt + 12 + 8 * probe.table.length, 8);
-    ehFrame = unwind((n) => codeAt.get(n)!, ehFrameAt);
-    at = ehFrameAt + ehFrame.frame.length;
-  }
+  const probe = unwind((n) => codeAt.get(n)!, 0);
+  const ehFrameAt = align(ehHeaderAt + 12 + 8 * probe.table.length, 8);
+  const ehFrame = unwind((n) => codeAt.get(n)!, ehFrameAt);
+  at = ehFrameAt + ehFrame.frame.length;
   const size = at;
   const bytes = new Uint8Array(Math.ceil(size / 4096) * 4096);
   const put = (offset: number, value: number): void => (long ? putU64(bytes, offset, value) : putU32(bytes, offset, value));
@@ -94,7 +102,7 @@ export function buildVdso(abi: Abi, machine: number, soname: string, functions: 
   bytes.set([0x7f, 0x45, 0x4c, 0x46, long ? 2 : 1, 1, 1]);
   abi.elfEhdr.update(bytes, {
     e_type: 3, e_machine: machine, e_version: 1, e_entry: 0, e_phoff: abi.elfEhdr.size, e_ehsize: abi.elfEhdr.size, e_phentsize: abi.elfPhdr.size,
-    e_phnum: ehFrame === null ? 2 : 3, e_shentsize: abi.elfShdr.size,
+    e_phnum: 4, e_shentsize: abi.elfShdr.size,
   });
   const header = (index: number, type: number, offset: number, length: number, flags: number, alignment: number): void => {
     abi.elfPhdr.write(bytes, {
@@ -103,6 +111,8 @@ export function buildVdso(abi: Abi, machine: number, soname: string, functions: 
   };
   header(0, PT_LOAD, 0, size, 5, 4096);
   header(1, PT_DYNAMIC, dynamicAt, dynamicEntries * 2 * word, 4, word);
+  header(2, PT_NOTE, noteAt, note.length, 4, 4);
+  bytes.set(note, noteAt);
 
   // One bucket: a chain through all symbols.
   putU32(bytes, hashAt, 1);
@@ -137,17 +147,15 @@ export function buildVdso(abi: Abi, machine: number, soname: string, functions: 
     put(dynamicAt + i * 2 * word + word, value);
   });
   for (const [offset, code] of codes) bytes.set(code, offset);
-  if (ehFrame !== null) {
-    const frameAt = size - ehFrame.frame.length;
-    header(2, PT_GNU_EH_FRAME, ehHeaderAt, 12 + 8 * ehFrame.table.length, 4, 4);
-    bytes.set([1, 0x1b, 0x03, 0x3b], ehHeaderAt);
-    putU32(bytes, ehHeaderAt + 4, frameAt - (ehHeaderAt + 4));
-    putU32(bytes, ehHeaderAt + 8, ehFrame.table.length);
-    ehFrame.table.forEach(([code, fde], i) => {
-      putU32(bytes, ehHeaderAt + 12 + 8 * i, code - ehHeaderAt);
-      putU32(bytes, ehHeaderAt + 16 + 8 * i, fde - ehHeaderAt);
-    });
-    bytes.set(ehFrame.frame, frameAt);
-  }
+  header(3, PT_GNU_EH_FRAME, ehHeaderAt, 12 + 8 * ehFrame.table.length, 4, 4);
+  // Version 1; frame pointer pc-relative, count and table absolute and relative to this header.
+  bytes.set([1, 0x1b, 0x03, 0x3b], ehHeaderAt);
+  putU32(bytes, ehHeaderAt + 4, ehFrameAt - (ehHeaderAt + 4));
+  putU32(bytes, ehHeaderAt + 8, ehFrame.table.length);
+  ehFrame.table.forEach(([code, fde], i) => {
+    putU32(bytes, ehHeaderAt + 12 + 8 * i, code - ehHeaderAt);
+    putU32(bytes, ehHeaderAt + 16 + 8 * i, fde - ehHeaderAt);
+  });
+  bytes.set(ehFrame.frame, ehFrameAt);
   return { bytes, symbols: codeAt };
 }

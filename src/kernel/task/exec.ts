@@ -17,7 +17,7 @@ import { mapMemory } from '../mm/mapping.ts';
 import { readElf, readInterpreter, segmentsError, type ElfImage, type ElfReader } from '../loader/elf.ts';
 import { mapImage, mapStack, placeProgram, type Loaded } from '../loader/load.ts';
 import { buildStack } from '../loader/stack.ts';
-import { vdsoOf } from '../loader/vdso.ts';
+import { type Vdso, vdsoOf } from '../loader/vdso.ts';
 import { forgetTrace } from '../trace/attach.ts';
 import { endStep } from '../trace/trace.ts';
 import { credForExec } from './execCred.ts';
@@ -188,7 +188,7 @@ function fill(
   const mappedLd = interpreter === null || typeof mapped === 'number' ? null : mapImage(mm, interpreter.image, interpreter.file, null, readImpliesExec);
   const ld = typeof mappedLd === 'number' ? nothingLoaded : mappedLd;
   broken = typeof mapped === 'number' ? mapped : typeof mappedLd === 'number' ? mappedLd : 0;
-  const vdsoAt = mapVdso(mm, arch.name);
+  const vdsoAt = mapVdso(mm, vdsoOf(arch.name, kernel.parts.release));
   if (vdsoAt < 0) return vdsoAt;
   const credentials = credForExec(t, path);
   if (typeof credentials === 'number') return credentials;
@@ -200,7 +200,7 @@ function fill(
     auxv: (at) => auxiliaryVector(kernel, image, main, ld, vdsoAt, cred, secure, at),
   });
   if (typeof stack === 'number') return stack;
-  const vdso = vdsoOf(arch.name);
+  const vdso = vdsoOf(arch.name, kernel.parts.release);
   const brkStart = Math.ceil(main.end / 4096) * 4096;
   const offset = (n: number): number => (n === 0 ? 0 : vdsoAt + n);
   mm.layout = {
@@ -213,8 +213,7 @@ function fill(
   return { mm, image, entry: (ld ?? main).entry, sp: stack.sp, comm: commOf(/^\/dev\/fd\/\d+$/.test(request.filename) ? request.path.dentry.name : request.filename), cred, secure, personality, path, broken };
 }
 
-function mapVdso(mm: AddressSpace, name: 'x86_64' | 'i386'): number {
-  const { bytes } = vdsoOf(name);
+function mapVdso(mm: AddressSpace, { bytes }: Vdso): number {
   const at = mapMemory(mm, { addr: 0, length: bytes.length, prot: 3, flags: MAP_PRIVATE | MAP_ANONYMOUS, file: null, offset: 0 }, null);
   if (at < 0) return at;
   if (!mm.memory.copyOut(at, bytes)) return -ENOMEM;
@@ -230,7 +229,7 @@ function auxiliaryVector(
   kernel: Kernel, image: ElfImage, main: Loaded, ld: Loaded | null, vdsoAt: number, cred: Cred, secure: boolean,
   at: { random: number; execfn: number; platform: number },
 ): [number, number][] {
-  const vdso = vdsoOf(image.arch.name);
+  const vdso = vdsoOf(image.arch.name, kernel.parts.release);
   const frame = image.arch.wordSize === 8 ? 440 + 128 + 64 + 16 : 732 + 112 + 64 + 16;
   return [
     ...(vdso.vsyscall !== 0 ? ([[AT.AT_SYSINFO, vdsoAt + vdso.vsyscall]] as [number, number][]) : []),
