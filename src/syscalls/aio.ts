@@ -3,6 +3,9 @@
  * buffered files: io_submit waits where a read or write would (an empty pipe). IOCB_CMD_POLL is done when its file is ready.
  */
 import { EAGAIN, EBADF, EFAULT, EINPROGRESS, EINTR, EINVAL, EOPNOTSUPP } from '../abi/linux/errno.ts';
+import {
+  IOCB_CMD_FDSYNC, IOCB_CMD_FSYNC, IOCB_CMD_POLL, IOCB_CMD_PREAD, IOCB_CMD_PREADV, IOCB_CMD_PWRITE, IOCB_CMD_PWRITEV, IOCB_FLAG_IOPRIO, IOCB_FLAG_RESFD,
+} from '../abi/linux/aio.ts';
 import { MAP_ANONYMOUS, MAP_PRIVATE } from '../abi/linux/mman.ts';
 import { O_NONBLOCK } from '../abi/linux/openFlags.ts';
 import { POLLERR, POLLHUP } from '../abi/linux/poll.ts';
@@ -16,14 +19,11 @@ import type { FileDescription } from '../vfs/fileDescription.ts';
 import { RegularFile } from '../vfs/inodeFile.ts';
 import { fileOf } from './fileArgs.ts';
 import { timespecDeadline, type Time } from './poll.ts';
-import { allowedBy, LongWrite, readVector, totalOf, vectorViews, type IoVec } from './readWrite.ts';
+import { allowedBy, LongWrite, moveAt, readVector, RWF_KNOWN, totalOf, vectorViews, type IoVec } from './readWrite.ts';
 import type { SyscallRow } from './row.ts';
 import { readMask } from './sigmask.ts';
 
-const Op = { pread: 0, pwrite: 1, fsync: 2, fdsync: 3, poll: 5, noop: 6, preadv: 7, pwritev: 8 } as const;
 const IOCB_BYTES = 64, EVENT_BYTES = 32;
-const IOCB_FLAG_RESFD = 1, IOCB_FLAG_IOPRIO = 2;
-const RWF_KNOWN = 0x1bf;
 
 /** struct iocb, the same on both ABIs. */
 interface Iocb {
@@ -86,20 +86,6 @@ function sysDestroy(t: Task, id: number): number {
   return 0;
 }
 
-/** A read or write at the place a request names, of a file that has places: bytes or -errno. */
-function transfer(t: Task, file: FileDescription, iocb: Iocb, vector: readonly IoVec[], total: number, writes: boolean): number {
-  const views = vectorViews(t, vector, 0, total, !writes);
-  if (views === null) return -EFAULT;
-  let done = 0;
-  for (const view of views) {
-    const n = writes ? file.pwrite(view, iocb.offset + done, t) : file.pread(view, iocb.offset + done, t);
-    if (n < 0) return done > 0 ? done : n;
-    done += n;
-    if (n < view.length) break;
-  }
-  return done;
-}
-
 /** What becomes of a request. */
 interface Plan {
   /** Its result; -EAGAIN of a file that blocks: not yet. */
@@ -112,7 +98,7 @@ interface Plan {
 
 function planTransfer(t: Task, iocb: Iocb, file: FileDescription): Plan | number {
   const { op } = iocb;
-  const writes = op === Op.pwrite || op === Op.pwritev;
+  const writes = op === IOCB_CMD_PWRITE || op === IOCB_CMD_PWRITEV;
   if ((iocb.rwFlags & ~RWF_KNOWN) !== 0) return -EOPNOTSUPP;
   if (writes ? !file.writable : !file.readable) return -EBADF;
   // Its write takes no vectors, and so no requests.
@@ -120,7 +106,7 @@ function planTransfer(t: Task, iocb: Iocb, file: FileDescription): Plan | number
   if (file.inode.isDirectory) return -EINVAL;
   if (iocb.offset < 0 && file.seekable) return -EINVAL;
   let vector: IoVec[] | number;
-  if (op === Op.preadv || op === Op.pwritev) vector = readVector(t, iocb.buf, iocb.bytes);
+  if (op === IOCB_CMD_PREADV || op === IOCB_CMD_PWRITEV) vector = readVector(t, iocb.buf, iocb.bytes);
   else vector = t.memory.inRange(iocb.buf, Math.min(iocb.bytes, 0x7ffff000)) ? [{ base: iocb.buf, length: Math.min(iocb.bytes, 0x7ffff000) }] : -EFAULT;
   if (typeof vector === 'number') return vector;
   const pieces = vector;
@@ -129,7 +115,7 @@ function planTransfer(t: Task, iocb: Iocb, file: FileDescription): Plan | number
   if (file.seekable) {
     return atOnce(() => {
       if (writes && file instanceof RegularFile) total = allowedBy(t, file, iocb.offset, total);
-      return total < 0 ? total : transfer(t, file, iocb, pieces, total, writes);
+      return total < 0 ? total : moveAt(t, file, pieces, iocb.offset, total, writes);
     });
   }
   const step = (done: number): number => {
@@ -150,12 +136,12 @@ function atOnce(attempt: () => number): Plan {
 function plan(t: Task, iocb: Iocb, file: FileDescription): Plan | number {
   const { op } = iocb;
   switch (op) {
-    case Op.pread: case Op.pwrite: case Op.preadv: case Op.pwritev: return planTransfer(t, iocb, file);
-    case Op.fsync: case Op.fdsync:
+    case IOCB_CMD_PREAD: case IOCB_CMD_PWRITE: case IOCB_CMD_PREADV: case IOCB_CMD_PWRITEV: return planTransfer(t, iocb, file);
+    case IOCB_CMD_FSYNC: case IOCB_CMD_FDSYNC:
       if (iocb.buf !== 0 || iocb.offset !== 0 || iocb.bytes !== 0 || iocb.rwFlags !== 0) return -EINVAL;
       if (!(file instanceof RegularFile) && !file.inode.isDirectory) return -EINVAL;
-      return atOnce(() => file.fsync(op === Op.fdsync));
-    case Op.poll: {
+      return atOnce(() => file.fsync(op === IOCB_CMD_FDSYNC));
+    case IOCB_CMD_POLL: {
       if (iocb.buf > 0xffff || iocb.offset !== 0 || iocb.bytes !== 0 || iocb.rwFlags !== 0) return -EINVAL;
       const wanted = iocb.buf | POLLERR | POLLHUP;
       return {

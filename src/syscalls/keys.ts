@@ -1,9 +1,11 @@
 /** add_key, request_key, keyctl (keyrings(7)): keys of types user, logon and keyring. Nobody answers upcalls, so what is not there stays so. */
 import {
-  EACCES, EAGAIN, EDQUOT, EEXIST, EFAULT, EINVAL, ENAMETOOLONG, ENODEV, ENOKEY, ENOTDIR, EOPNOTSUPP, EPERM,
+  EACCES, EAGAIN, EDQUOT, EEXIST, EFAULT, EINVAL, ENAMETOOLONG, ENODEV, ENOENT, ENOKEY, ENOTDIR, EOPNOTSUPP, EPERM,
+  ERESTARTNOHAND, ERESTARTNOINTR, ERESTARTSYS, ERESTART_RESTARTBLOCK,
 } from '../abi/linux/errno.ts';
+import * as K from '../abi/linux/keyctl.ts';
 import { putU32 } from '../abi/layout.ts';
-import { type Key, KEY_TYPES, Need, isAdmin, keyStore, permitted, type KeyType } from '../kernel/keys/key.ts';
+import { type Key, KEY_TYPES, Need, Perm, isAdmin, keyStore, permitted, type KeyType } from '../kernel/keys/key.ts';
 import { joinSession, linkKey, lookupKey, possesses, searchRing, searchTask, sessionKeyring, unlinkKey, type KeyRef } from '../kernel/keys/keyrings.ts';
 import type { Task } from '../kernel/task/task.ts';
 import { fromLatin1 } from '../machine/guestMemory.ts';
@@ -11,7 +13,11 @@ import type { SyscallRow } from './row.ts';
 
 const MAX_PAYLOAD = 1024 * 1024 - 1;
 const USER_MAX = 32767;
-const QUOTA_KEYS = 200, QUOTA_BYTES = 20000;
+/** How long it is remembered that nobody could make a key. */
+const NEGATIVE_NS = 60e9;
+const MAX_ERRNO = 4095;
+const RESTARTS = [ERESTARTSYS, ERESTARTNOINTR, ERESTARTNOHAND, ERESTART_RESTARTBLOCK];
+const QUOTA_KEYS = 200, QUOTA_BYTES = 20000, ROOT_KEYS = 1000000, ROOT_BYTES = 25000000;
 
 /** Arguments of keyctl come as signed words: ids are small, addresses of i386 may look negative. */
 const address = (n: number): number => (n < 0 ? n + 2 ** 32 : n);
@@ -42,7 +48,7 @@ function quotaError(t: Task, bytes: number): number {
     keys++;
     used += key.description.length + 1 + key.payload.length;
   }
-  const [mostKeys, mostBytes] = uid === 0 ? [1000000, 25000000] : [QUOTA_KEYS, QUOTA_BYTES];
+  const [mostKeys, mostBytes] = uid === 0 ? [ROOT_KEYS, ROOT_BYTES] : [QUOTA_KEYS, QUOTA_BYTES];
   return keys + 1 > mostKeys || used + bytes > mostBytes ? -EDQUOT : 0;
 }
 
@@ -57,7 +63,7 @@ function collect(t: Task): void {
   };
   for (const both of store.userKeyrings.values()) [both.user, both.session].forEach(visit);
   for (const task of t.kernel.pids.tasks.values()) {
-    for (const id of [-1, -2]) {
+    for (const id of [K.KEY_SPEC_THREAD_KEYRING, K.KEY_SPEC_PROCESS_KEYRING]) {
       const found = lookupKey(task, id, false, true, 0);
       if (typeof found !== 'number') visit(found.key);
     }
@@ -101,7 +107,7 @@ function createOrUpdate(t: Task, ring: KeyRef, type: KeyType, description: strin
   collect(t);
   const full = quotaError(t, description.length + 1 + payload.length);
   if (full !== 0) return full;
-  const perm = type === 'logon' ? 0x3d010000 : 0x3f010000;
+  const perm = type === 'logon' ? Perm.possessorNoRead | Perm.userView : Perm.possessorAll | Perm.userView;
   const key = keyStore(t.kernel).create(type, description, t.cred.fsuid, t.cred.fsgid, perm);
   key.payload = payload;
   key.quotaUid = t.cred.uid;
@@ -137,11 +143,11 @@ function sysRequestKey(t: Task, typePtr: number, descPtr: number, calloutPtr: nu
   return found.key.serial;
 }
 
-/** Nobody could make the key: that is remembered for a minute. */
+/** Nobody could make the key: that is remembered for a while. */
 function leaveNegative(t: Task, dest: KeyRef | null, type: KeyType, description: string): void {
-  const key = keyStore(t.kernel).create(type, description, t.cred.fsuid, t.cred.fsgid, 0x3f010000);
+  const key = keyStore(t.kernel).create(type, description, t.cred.fsuid, t.cred.fsgid, Perm.possessorAll | Perm.userView);
   key.negative = true;
-  key.expiryNs = t.kernel.nowNs() + 60e9;
+  key.expiryNs = t.kernel.nowNs() + NEGATIVE_NS;
   linkKey(dest?.key ?? sessionKeyring(t), key);
 }
 
@@ -173,22 +179,25 @@ function revoke(t: Task, id: number): number {
   return 0;
 }
 
+/** An id that is left as it is. */
+const keeps = (id: number): boolean => id >>> 0 === 0xffffffff;
+
 function chown(t: Task, id: number, uid: number, gid: number): number {
-  if (uid >>> 0 === 0xffffffff && gid >>> 0 === 0xffffffff) return 0;
+  if (keeps(uid) && keeps(gid)) return 0;
   const ref = lookupKey(t, id | 0, true, true, Need.setattr);
   if (typeof ref === 'number') return ref;
   const { key } = ref;
   if (!isAdmin(t)) {
-    if (uid >>> 0 !== 0xffffffff && key.uid !== uid >>> 0) return -EACCES;
-    if (gid >>> 0 !== 0xffffffff && gid >>> 0 !== key.gid && !t.cred.inGroup(gid >>> 0)) return -EACCES;
+    if (!keeps(uid) && key.uid !== uid >>> 0) return -EACCES;
+    if (!keeps(gid) && gid >>> 0 !== key.gid && !t.cred.inGroup(gid >>> 0)) return -EACCES;
   }
-  if (uid >>> 0 !== 0xffffffff) key.uid = uid >>> 0;
-  if (gid >>> 0 !== 0xffffffff) key.gid = gid >>> 0;
+  if (!keeps(uid)) key.uid = uid >>> 0;
+  if (!keeps(gid)) key.gid = gid >>> 0;
   return 0;
 }
 
 function setPerm(t: Task, id: number, perm: number): number {
-  if ((perm & ~0x3f3f3f3f) !== 0) return -EINVAL;
+  if ((perm & ~Perm.known) !== 0) return -EINVAL;
   const ref = lookupKey(t, id | 0, true, true, Need.setattr);
   if (typeof ref === 'number') return ref;
   if (!isAdmin(t) && ref.key.uid !== t.cred.fsuid) return -EACCES;
@@ -232,7 +241,7 @@ function unlink(t: Task, id: number, ringId: number): number {
 }
 
 function move(t: Task, id: number, fromId: number, toId: number, flags: number): number {
-  if ((flags & ~1) !== 0) return -EINVAL;
+  if ((flags & ~K.KEYCTL_MOVE_EXCL) !== 0) return -EINVAL;
   const ref = lookupKey(t, id | 0, true, false, Need.link);
   if (typeof ref === 'number') return ref;
   const from = lookupKey(t, fromId | 0, false, false, Need.write);
@@ -241,9 +250,9 @@ function move(t: Task, id: number, fromId: number, toId: number, flags: number):
   if (typeof to === 'number') return to;
   if (!from.key.isKeyring || !to.key.isKeyring) return -ENOTDIR;
   if (from.key === to.key) return 0;
-  if (!from.key.links.includes(ref.key)) return -2;
+  if (!from.key.links.includes(ref.key)) return -ENOENT;
   const { type, description } = ref.key;
-  if ((flags & 1) !== 0 && to.key.links.some((key) => key.type === type && key.description === description)) return -EEXIST;
+  if ((flags & K.KEYCTL_MOVE_EXCL) !== 0 && to.key.links.some((key) => key.type === type && key.description === description)) return -EEXIST;
   const linked = linkKey(to.key, ref.key);
   return linked < 0 ? linked : unlinkKey(from.key, ref.key);
 }
@@ -339,8 +348,8 @@ function restrict(t: Task, id: number, typePtr: number): number {
 
 function setRequestDefault(t: Task, which: number): number {
   const old = t.requestKeyDefault;
-  if ((which | 0) === -1) return old;
-  if (which > 7 || which === 6 || (which | 0) < 0) return -EINVAL;
+  if ((which | 0) === K.KEY_REQKEY_DEFL_NO_CHANGE) return old;
+  if (which > K.KEY_REQKEY_DEFL_REQUESTOR_KEYRING || which === K.KEY_REQKEY_DEFL_GROUP_KEYRING || (which | 0) < 0) return -EINVAL;
   t.requestKeyDefault = which;
   return old;
 }
@@ -348,35 +357,35 @@ function setRequestDefault(t: Task, which: number): number {
 const noAuthority: Operation = () => -EPERM;
 
 const operations: Record<number, Operation> = {
-  0: (t, id, create) => serialOf(lookupKey(t, id | 0, create !== 0, false, Need.search)),
-  1: joinNamed,
-  2: update,
-  3: revoke,
-  4: chown,
-  5: setPerm,
-  6: describe,
-  7: clear,
-  8: link,
-  9: unlink,
-  10: search,
-  11: read,
-  12: (_t, _id, _ptr, length) => (length > MAX_PAYLOAD ? -EINVAL : -EPERM),
-  13: noAuthority,
-  14: setRequestDefault,
-  15: setTimeout_,
-  16: (_t, id) => ((id | 0) < 0 ? -EINVAL : id === 0 ? 0 : -ENOKEY),
-  17: getSecurity,
-  18: sessionToParent,
-  19: (_t, _id, _timeout, error) => (error >>> 0 === 0 || error >>> 0 >= 4095 || [512, 513, 514, 516].includes(error) ? -EINVAL : -EPERM),
-  20: noAuthority,
-  21: (t, id) => {
+  [K.KEYCTL_GET_KEYRING_ID]: (t, id, create) => serialOf(lookupKey(t, id | 0, create !== 0, false, Need.search)),
+  [K.KEYCTL_JOIN_SESSION_KEYRING]: joinNamed,
+  [K.KEYCTL_UPDATE]: update,
+  [K.KEYCTL_REVOKE]: revoke,
+  [K.KEYCTL_CHOWN]: chown,
+  [K.KEYCTL_SETPERM]: setPerm,
+  [K.KEYCTL_DESCRIBE]: describe,
+  [K.KEYCTL_CLEAR]: clear,
+  [K.KEYCTL_LINK]: link,
+  [K.KEYCTL_UNLINK]: unlink,
+  [K.KEYCTL_SEARCH]: search,
+  [K.KEYCTL_READ]: read,
+  [K.KEYCTL_INSTANTIATE]: (_t, _id, _ptr, length) => (length > MAX_PAYLOAD ? -EINVAL : -EPERM),
+  [K.KEYCTL_NEGATE]: noAuthority,
+  [K.KEYCTL_SET_REQKEY_KEYRING]: setRequestDefault,
+  [K.KEYCTL_SET_TIMEOUT]: setTimeout_,
+  [K.KEYCTL_ASSUME_AUTHORITY]: (_t, id) => ((id | 0) < 0 ? -EINVAL : id === 0 ? 0 : -ENOKEY),
+  [K.KEYCTL_GET_SECURITY]: getSecurity,
+  [K.KEYCTL_SESSION_TO_PARENT]: sessionToParent,
+  [K.KEYCTL_REJECT]: (_t, _id, _timeout, error) => (error >>> 0 === 0 || error >>> 0 >= MAX_ERRNO || RESTARTS.includes(error) ? -EINVAL : -EPERM),
+  [K.KEYCTL_INSTANTIATE_IOV]: noAuthority,
+  [K.KEYCTL_INVALIDATE]: (t, id) => {
     const ref = lookupKey(t, id | 0, false, false, Need.search);
     if (typeof ref === 'number') return ref;
     ref.key.invalidated = true;
     return 0;
   },
-  29: restrict,
-  30: move,
+  [K.KEYCTL_RESTRICT_KEYRING]: restrict,
+  [K.KEYCTL_MOVE]: move,
 };
 
 function sysKeyctl(t: Task, op: number, a: number, b: number, c: number, d: number): number {

@@ -26,7 +26,7 @@ const RWF_NOWAIT = 8;
 const RWF_APPEND = 16;
 const RWF_NOSIGNAL = 0x100;
 /** All but RWF_ATOMIC, which no file here can promise. */
-const RWF_KNOWN = 0x1bf;
+export const RWF_KNOWN = 0x1bf;
 
 /** A wait that a socket's SO_RCVTIMEO or SO_SNDTIMEO ends; a signal ends such a call for good. */
 function limitedBy(t: Task, timeoutNs: number, onTimeout: () => number): Partial<BlockSpec> {
@@ -296,6 +296,20 @@ function sysWritev(t: Task, fd: number, ptr: number, count: number): number {
   return writev(t, fd, ptr, count, false);
 }
 
+/** Reads or writes `total` bytes of a vector at a place of a file that has places: bytes or -errno. */
+export function moveAt(t: Task, file: FileDescription, vector: readonly IoVec[], offset: number, total: number, writes: boolean): number {
+  const views = vectorViews(t, vector, 0, total, !writes);
+  if (views === null) return -EFAULT;
+  let done = 0;
+  for (const view of views) {
+    const n = writes ? file.pwrite(view, offset + done, t) : file.pread(view, offset + done, t);
+    if (n < 0) return done > 0 ? done : n;
+    done += n;
+    if (n < view.length) break;
+  }
+  return done;
+}
+
 function positional(t: Task, fd: number, ptr: number, count: number, offset: number, writes: boolean): number {
   if (offset < 0) return -EINVAL;
   const file = fileOf(t, fd);
@@ -308,16 +322,7 @@ function positional(t: Task, fd: number, ptr: number, count: number, offset: num
   if (total === 0) return 0;
   if (writes) total = allowedBy(t, file, offset, total);
   if (total < 0) return total;
-  const views = vectorViews(t, vector, 0, total, !writes);
-  if (views === null) return -EFAULT;
-  let done = 0;
-  for (const view of views) {
-    const n = writes ? file.pwrite(view, offset + done, t) : file.pread(view, offset + done, t);
-    if (n < 0) return done > 0 ? done : n;
-    done += n;
-    if (n < view.length) break;
-  }
-  return done;
+  return moveAt(t, file, vector, offset, total, writes);
 }
 
 function sysPreadv(t: Task, fd: number, ptr: number, count: number, offset: number): number {

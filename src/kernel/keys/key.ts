@@ -6,6 +6,22 @@ import type { Task } from '../task/task.ts';
 /** Permission bits, as they stand in the lowest of the four groups: possessor, owner, group, others. */
 export const Need = { view: 1, read: 2, write: 4, search: 8, link: 16, setattr: 32 } as const;
 
+/** Permission words that keys begin with (include/linux/key.h: KEY_POS_*, KEY_USR_*). */
+export const Perm = {
+  possessorAll: 0x3f000000,
+  possessorNoRead: 0x3d000000,
+  userAll: 0x3f0000,
+  userView: Need.view << 16,
+  userRead: Need.read << 16,
+  userLink: Need.link << 16,
+  possessorNoSetattr: 0x1f000000,
+  groupAll: 0x3f00,
+  known: 0x3f3f3f3f,
+} as const;
+
+/** The id of nobody. */
+const NOBODY = 0xffffffff;
+
 export type KeyType = 'user' | 'logon' | 'keyring';
 export const KEY_TYPES: readonly string[] = ['user', 'logon', 'keyring'];
 
@@ -75,8 +91,8 @@ export class KeyStore {
   ofUser(uid: number): { user: Key; session: Key } {
     let both = this.userKeyrings.get(uid);
     if (both === undefined) {
-      const user = this.create('keyring', `_uid.${uid}`, uid, -1 >>> 0, 0x1f3f0000);
-      const session = this.create('keyring', `_uid_ses.${uid}`, uid, -1 >>> 0, 0x1f3f0000);
+      const user = this.create('keyring', `_uid.${uid}`, uid, NOBODY, Perm.possessorNoSetattr | Perm.userAll);
+      const session = this.create('keyring', `_uid_ses.${uid}`, uid, NOBODY, Perm.possessorNoSetattr | Perm.userAll);
       session.links.push(user);
       this.userKeyrings.set(uid, (both = { user, session }));
     }
@@ -101,7 +117,7 @@ export function reaches(from: Key, key: Key, t: Task, depth = 0): boolean {
 /** key_task_permission. */
 export function permitted(t: Task, key: Key, need: number, possessed: boolean): boolean {
   const { cred } = t;
-  let bits = key.uid === cred.fsuid ? key.perm >>> 16 : key.gid !== 0xffffffff && (key.perm & 0x3f00) !== 0 && cred.inGroup(key.gid) ? key.perm >>> 8 : key.perm;
+  let bits = key.uid === cred.fsuid ? key.perm >>> 16 : key.gid !== NOBODY && (key.perm & Perm.groupAll) !== 0 && cred.inGroup(key.gid) ? key.perm >>> 8 : key.perm;
   if (possessed) bits |= key.perm >>> 24;
   return (bits & need) === need;
 }

@@ -1,10 +1,12 @@
 import { EACCES, EAGAIN, EDEADLK, EINVAL, EKEYEXPIRED, EKEYREVOKED, ELOOP, ENOENT, ENOKEY, ENOTDIR, EPERM } from '../../abi/linux/errno.ts';
+import * as K from '../../abi/linux/keyctl.ts';
 import type { AddressSpace } from '../mm/addressSpace.ts';
 import type { Process } from '../task/process.ts';
 import type { Task } from '../task/task.ts';
-import { Need, keyStore, permitted, reaches, type Key, type KeyType } from './key.ts';
+import { Need, Perm, keyStore, permitted, reaches, type Key, type KeyType } from './key.ts';
 
-export const Special = { thread: -1, process: -2, session: -3, user: -4, userSession: -5, group: -6, requestAuth: -7, requestor: -8 } as const;
+/** Keyrings in keyrings (KEYRING_SEARCH_MAX_DEPTH). */
+const MAX_DEPTH = 6;
 
 interface Anchored {
   readonly key: Key;
@@ -18,7 +20,7 @@ function anchored<K extends object>(map: WeakMap<K, Anchored>, owner: K, t: Task
   const had = map.get(owner);
   if (had !== undefined && had.mm === t.mm) return had.key;
   if (!create) return null;
-  const key = keyStore(t.kernel).create('keyring', name, t.cred.uid, t.cred.gid, 0x3f010000);
+  const key = keyStore(t.kernel).create('keyring', name, t.cred.uid, t.cred.gid, Perm.possessorAll | Perm.userView);
   map.set(owner, { key, mm: t.mm });
   return key;
 }
@@ -49,23 +51,23 @@ export function lookupKey(t: Task, id: number, create: boolean, partial: boolean
   let key: Key | null | undefined;
   let possessed = true;
   switch (id) {
-    case Special.thread: key = threadKeyring(t, create); break;
-    case Special.process: key = processKeyring(t, create); break;
-    case Special.session:
+    case K.KEY_SPEC_THREAD_KEYRING: key = threadKeyring(t, create); break;
+    case K.KEY_SPEC_PROCESS_KEYRING: key = processKeyring(t, create); break;
+    case K.KEY_SPEC_SESSION_KEYRING:
       if (t.sessionKeyring === null && create) joinSession(t, null);
       key = sessionKeyring(t);
       break;
-    case Special.user: key = store.ofUser(t.cred.uid).user; break;
-    case Special.userSession: key = store.ofUser(t.cred.uid).session; break;
-    case Special.group: return -EINVAL;
-    case Special.requestAuth: case Special.requestor: return -ENOKEY;
+    case K.KEY_SPEC_USER_KEYRING: key = store.ofUser(t.cred.uid).user; break;
+    case K.KEY_SPEC_USER_SESSION_KEYRING: key = store.ofUser(t.cred.uid).session; break;
+    case K.KEY_SPEC_GROUP_KEYRING: return -EINVAL;
+    case K.KEY_SPEC_REQKEY_AUTH_KEY: case K.KEY_SPEC_REQUESTOR_KEYRING: return -ENOKEY;
     default:
       if (id < 1) return -EINVAL;
       key = store.keys.get(id);
       possessed = key !== undefined && possesses(t, key);
   }
   if (key === null || key === undefined) return -ENOKEY;
-  if (id === Special.user || id === Special.userSession) possessed = possesses(t, key);
+  if (id === K.KEY_SPEC_USER_KEYRING || id === K.KEY_SPEC_USER_SESSION_KEYRING) possessed = possesses(t, key);
   if (key.invalidated) return -ENOKEY;
   if (!partial || need !== 0) {
     const error = key.usable(t.kernel.nowNs());
@@ -84,7 +86,7 @@ export function joinSession(t: Task, name: string | null): Key | number {
       return (t.sessionKeyring = key);
     }
   }
-  return (t.sessionKeyring = store.create('keyring', name ?? '_ses', t.cred.uid, t.cred.gid, 0x3f030000 | (name === null ? 0 : Need.link << 16)));
+  return (t.sessionKeyring = store.create('keyring', name ?? '_ses', t.cred.uid, t.cred.gid, Perm.possessorAll | Perm.userView | Perm.userRead | (name === null ? 0 : Perm.userLink)));
 }
 
 function depthOf(key: Key): number {
@@ -97,7 +99,7 @@ export function linkKey(ring: Key, key: Key): number {
   if (!ring.isKeyring) return -ENOTDIR;
   if (ring.restricted) return -EPERM;
   if (key.isKeyring && contains(key, ring)) return -EDEADLK;
-  if (key.isKeyring && depthOf(key) >= 6) return -ELOOP;
+  if (key.isKeyring && depthOf(key) >= MAX_DEPTH) return -ELOOP;
   const at = ring.links.findIndex((link) => link.type === key.type && link.description === key.description);
   if (at >= 0) ring.links[at] = key;
   else ring.links.push(key);
@@ -117,7 +119,7 @@ export function searchRing(t: Task, root: Key, possessed: boolean, type: KeyType
   const nowNs = t.kernel.nowNs();
   let level = [root];
   let error: number = -EAGAIN;
-  for (let depth = 0; depth < 7 && level.length > 0; depth++) {
+  for (let depth = 0; depth <= MAX_DEPTH && level.length > 0; depth++) {
     const next: Key[] = [];
     for (const ring of level) {
       if (ring.usable(nowNs) !== 0) continue;
