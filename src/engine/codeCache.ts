@@ -145,6 +145,12 @@ export class CodeCache {
     return record !== 0 && this.pages.halves[record >> 1] === Case.region ? this.pages.words[(record + Field.link) >> 2]! : -1;
   }
 
+  /** The first four bytes of the code at `addr`. */
+  firstBytes(addr: number): number {
+    const { bytes } = this.pages, at = addr + BIAS;
+    return bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
+  }
+
   /** From now on lookup() does not put `addr` into the jump cache, so that jumps there come to the dispatcher. */
   hold(addr: number): void {
     this.held.push(addr);

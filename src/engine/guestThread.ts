@@ -7,6 +7,7 @@ import { Field } from '../ir/ops.ts';
 import { CodeCache, INTERRUPT_ENGINE } from './codeCache.ts';
 import { FIRST_ADDRESS_CASE, FIRST_CASE } from './interpreter/cases.ts';
 import { DecodedRuns } from './decodedRuns.ts';
+import { Heats } from './heats.ts';
 import { CaseTable } from './record.ts';
 import { refineRefusal } from './refusals.ts';
 import { type RegionHost, Regions } from './regions.ts';
@@ -47,7 +48,7 @@ class Machine {
   readonly regions: Regions;
   readonly segmented: SegmentedProcessor;
 
-  constructor(memory: WebAssembly.Memory, options: GuestThreadOptions, cases: CaseTable, runs: DecodedRuns | null, miss: RegionHost['enter']) {
+  constructor(memory: WebAssembly.Memory, options: GuestThreadOptions, cases: CaseTable, runs: DecodedRuns | null, heats: Heats, miss: RegionHost['enter']) {
     this.memory = memory;
     this.code = new CodeCache(memory, cases, runs);
     const helpers = new WebAssembly.Instance(options.helpersModule, { env: { memory, abort: helperAbort } });
@@ -55,7 +56,7 @@ class Machine {
     const instance = new WebAssembly.Instance(options.interpreterModule, { env: { memory, timeStamp, miss }, helpers: helpers.exports });
     this.interpreter = instance.exports as unknown as InterpreterExports;
     this.segmented = new SegmentedProcessor(this.code, this.interpreter, cases);
-    this.regions = new Regions(memory, this.code, this.interpreter, helpers.exports, options.translator ?? null);
+    this.regions = new Regions(memory, this.code, this.interpreter, helpers.exports, options.translator ?? null, heats);
   }
 
   /** Another thread begins, maybe of another process. */
@@ -74,6 +75,7 @@ export class GuestThread {
   private readonly options: GuestThreadOptions;
   private readonly cases: CaseTable;
   private readonly runs: DecodedRuns | null;
+  private readonly heats = new Heats();
   private machine: Machine | null = null;
   private readonly recent = new RecentMemories<Machine>();
   private slot = 0;
@@ -96,8 +98,9 @@ export class GuestThread {
   /** From now on it runs in this memory, which is null when it is one of the last (machine/recentMemories.ts). */
   attach(memoryId: number, memory: WebAssembly.Memory | null): void {
     this.machine = this.recent.use(memoryId, () => {
+      this.heats.fade();
       const miss: RegionHost['enter'] = (cpuOf, pc, depth, returnTo) => this.nested(cpuOf, pc, depth, returnTo);
-      return new Machine(memory!, this.options, this.cases, this.runs, miss);
+      return new Machine(memory!, this.options, this.cases, this.runs, this.heats, miss);
     });
   }
 

@@ -3,6 +3,7 @@
  * records. Dropping happens with the records (codePages.ts): a region is entered only through its live record.
  */
 import type { CodeCache } from './codeCache.ts';
+import type { Heats } from './heats.ts';
 import type { Translation, Translator } from './translate/translation.ts';
 import { Globals } from '../machine/codeLayout.ts';
 import { Cpu } from '../machine/cpuState.ts';
@@ -14,8 +15,6 @@ import { Cpu } from '../machine/cpuState.ts';
 const HOT = 160;
 /** Heat of one sample of the interpreter's jumps. */
 const SAMPLE_HEAT = 8;
-/** Addresses whose heat is remembered; beyond, all counts start anew. */
-const MAX_COUNTED = 20_000;
 /** Regions of one generation of a process's code; with more, everything is dropped and the next begins. */
 export const MAX_REGIONS = 16_384;
 /** With so many dropped, instances of this worker's that nothing leads to are let go. */
@@ -49,7 +48,7 @@ export class Regions {
   private readonly host: RegionHost;
   private readonly helpers: Record<string, WebAssembly.ImportValue>;
   private readonly translator: Translator | null;
-  private readonly heats = new Map<number, number>();
+  private readonly heats: Heats;
   /** Asked for and not yet answered. */
   private readonly waiting = new Set<number>();
   /** Addresses that have been answered with nothing. */
@@ -66,13 +65,14 @@ export class Regions {
   /** Places in the table before it are the interpreter's cases. */
   private readonly firstSlot: number;
 
-  constructor(memory: WebAssembly.Memory, code: CodeCache, host: RegionHost, helpers: Record<string, WebAssembly.ImportValue>, translator: Translator | null) {
+  constructor(memory: WebAssembly.Memory, code: CodeCache, host: RegionHost, helpers: Record<string, WebAssembly.ImportValue>, translator: Translator | null, heats: Heats) {
     this.memory = memory;
     this.code = code;
     this.host = host;
     this.firstSlot = host.table.length;
     this.helpers = helpers;
     this.translator = translator;
+    this.heats = heats;
     this.generation = code.generation;
   }
 
@@ -97,7 +97,7 @@ export class Regions {
   restart(): void {
     if (this.generation === this.code.generation) return;
     this.renew();
-    this.heats.clear();
+    this.heats.fade();
     this.hopeless.clear();
   }
 
@@ -130,13 +130,9 @@ export class Regions {
   }
 
   private heat(rip: number, cpu: number, more: number): void {
-    const heat = (this.heats.get(rip) ?? 0) + more;
-    if (heat < HOT && !(more === SAMPLE_HEAT && this.isKnown(rip, cpu))) {
-      if (this.heats.size >= MAX_COUNTED) this.heats.clear();
-      this.heats.set(rip, heat);
-      return;
-    }
-    this.heats.delete(rip);
+    const code = this.code.firstBytes(rip), heat = this.heats.add(rip, code, more);
+    if (heat < HOT && !(more === SAMPLE_HEAT && this.isKnown(rip, cpu))) return;
+    this.heats.forget(rip, code);
     this.want(rip, cpu);
   }
 
