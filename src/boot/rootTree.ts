@@ -9,7 +9,8 @@ import type { HostFiles } from '../host/hostFiles.ts';
 import { Cred } from '../vfs/cred.ts';
 import { anonymousDevice, type FileSystem } from '../vfs/fileSystem.ts';
 import type { FsEnv } from '../vfs/fsEnv.ts';
-import { Mount, MountNamespace, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_RELATIME } from '../vfs/mount.ts';
+import { MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_RELATIME } from '../abi/linux/fs.ts';
+import { Mount, MountNamespace } from '../vfs/mount.ts';
 import { makeDirectory, makeNode, makeSymlink } from '../vfs/namespace.ts';
 import { FsContext, type Path, type PathContext } from '../vfs/path.ts';
 import { makedev } from '../vfs/stat.ts';
@@ -85,7 +86,7 @@ export class RootTree {
 
   mount(fs: FileSystem, at: string, flags: number, source = fs.typeName): void {
     const place = this.directory(at);
-    new Mount(fs, fs.root, source, flags).attach(place.mount, place.dentry);
+    new Mount(fs, fs.root, source, flags | MS_RELATIME).attach(place.mount, place.dentry);
   }
 
   /** -v and --mount, in the order of the command line. */
@@ -115,7 +116,7 @@ export class RootTree {
     if (this.find(guest) === null) makeNode(this.context, null, guest, 0o100644, 0);
     const place = this.find(guest);
     if (place === null) throw new StartError(125, `${guest}: cannot be a mount point`);
-    new Mount(fs, fs.root.addChild(name, inode), host, readOnly ? MS_RDONLY : 0).attach(place.mount, place.dentry);
+    new Mount(fs, fs.root.addChild(name, inode), host, MS_RELATIME | (readOnly ? MS_RDONLY : 0)).attach(place.mount, place.dentry);
   }
 
   /** /dev in memory: the devices every program may expect, descriptors, and where the other mounts go. */

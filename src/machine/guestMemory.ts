@@ -80,17 +80,10 @@ export class GuestMemory {
    * -EFAULT when it runs into memory that cannot be read.
    */
   cstring(addr: UserPtr, max = 4096): string | number {
-    if (!(addr >= 0 && addr < GUEST_END)) return -EFAULT;
-    let at = addr as number;
-    const limit = Math.min(addr + max, GUEST_END);
-    while (at < limit) {
-      const pageEnd = Math.min((at - (at % 4096)) + 4096, limit);
-      if (this.pager.prepare(at, pageEnd - at, Access.read) < pageEnd - at) return -EFAULT;
-      const nul = this.bytes.subarray(at + BIAS, pageEnd + BIAS).indexOf(0);
-      if (nul >= 0) return latin1(this.bytes, addr + BIAS, at + BIAS + nul);
-      at = pageEnd;
-    }
-    return limit === GUEST_END ? -EFAULT : -ENAMETOOLONG;
+    const length = this.cstringLength(addr, max);
+    if (length < 0) return length;
+    if (length < max && addr + length < GUEST_END) return latin1(this.bytes, addr + BIAS, addr + BIAS + length);
+    return addr + max >= GUEST_END ? -EFAULT : -ENAMETOOLONG;
   }
 
   /** Length of the C string at addr without its 0, at most `max`; -EFAULT. */

@@ -21,7 +21,7 @@ import { fileOf } from './fileArgs.ts';
 import { timespecDeadline, type Time } from './poll.ts';
 import { allowedBy, LongWrite, moveAt, readVector, RWF_KNOWN, totalOf, vectorViews, type IoVec } from './readWrite.ts';
 import type { SyscallRow } from './row.ts';
-import { readMask } from './sigmask.ts';
+import { useMask } from './sigmask.ts';
 
 const IOCB_BYTES = 64, EVENT_BYTES = 32;
 
@@ -331,11 +331,8 @@ const pgetevents = (layout: (t: Task) => Time) => (t: Task, id: number, least: n
   if (sig !== 0) {
     const size = t.arch.wordSize, mask = t.memory.word(sig, size), length = t.memory.word(sig + size, size);
     if (mask === null || length === null) return -EFAULT;
-    if (mask !== 0) {
-      const set = readMask(t, mask, length);
-      if (typeof set === 'number') return set;
-      t.setTemporaryMask(set);
-    }
+    const masked = useMask(t, mask, length);
+    if (masked < 0) return masked;
   }
   return getEvents(t, id, least, most, ptr, deadline);
 };

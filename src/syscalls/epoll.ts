@@ -8,7 +8,7 @@ import type { Task } from '../kernel/task/task.ts';
 import { installFile } from './install.ts';
 import { timespecDeadline, type Time } from './poll.ts';
 import type { SyscallRow } from './row.ts';
-import { readMask } from './sigmask.ts';
+import { useMask } from './sigmask.ts';
 
 // Packed on x86-64, so that both ABIs have the same 12 bytes.
 const { epollEvent } = x86_64;
@@ -68,14 +68,6 @@ function wait(t: Task, epfd: number, events: number, max: number, deadlineNs: nu
 }
 
 const deadlineOf = (t: Task, timeoutMs: number): number => (timeoutMs < 0 ? Infinity : t.kernel.nowNs() + timeoutMs * 1e6);
-
-function useMask(t: Task, mask: number, size: number): number {
-  if (mask === 0) return 0;
-  const set = readMask(t, mask, size);
-  if (typeof set === 'number') return set;
-  t.setTemporaryMask(set);
-  return 0;
-}
 
 function sysEpollWait(t: Task, epfd: number, events: number, max: number, timeoutMs: number): number {
   return wait(t, epfd, events, max, deadlineOf(t, timeoutMs));

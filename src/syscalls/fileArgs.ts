@@ -1,4 +1,4 @@
-import { AT_FDCWD } from '../abi/linux/fcntl.ts';
+import { AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW } from '../abi/linux/fcntl.ts';
 import { EBADF, EMFILE, ENOENT, ENOTDIR } from '../abi/linux/errno.ts';
 import { O_CLOEXEC, O_PATH } from '../abi/linux/openFlags.ts';
 import { Rlimit } from '../kernel/fd/rlimits.ts';
@@ -19,6 +19,22 @@ export function startOf(t: Task, dirfd: number, name: string, scoped = false): P
   if (file === null) return -EBADF;
   if (name !== '' && !file.inode.isDirectory) return -ENOTDIR;
   return file.path;
+}
+
+/** What dirfd alone names: an open file, too, that lies in no tree. -EBADF. */
+export function namelessPlace(t: Task, dirfd: number): Path | number {
+  if (dirfd === AT_FDCWD) return t.fs.cwd;
+  return t.fds.get(dirfd)?.path ?? -EBADF;
+}
+
+/** What (dirfd, path, flags) names, for calls that know AT_EMPTY_PATH and AT_SYMLINK_NOFOLLOW. */
+export function placeAt(t: Task, dirfd: number, ptr: number, flags: number): Path | number {
+  const name = pathArg(t, ptr);
+  if (typeof name === 'number') return name;
+  if (name === '' && (flags & AT_EMPTY_PATH) !== 0) return namelessPlace(t, dirfd);
+  const start = startOf(t, dirfd, name);
+  if (typeof start === 'number') return start;
+  return walkPath(t, start, name, (flags & AT_SYMLINK_NOFOLLOW) !== 0 ? Walk.none : Walk.follow);
 }
 
 /** The place a (dirfd, path) pair names; Walk.* flags. -errno. */

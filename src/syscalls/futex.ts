@@ -27,7 +27,8 @@ export function deadlineOf(t: Task, ptr: number, layout: Time, absolute: boolean
   if (!absolute) return kernel.nowNs() + tv_sec * 1e9 + tv_nsec;
   if (!realtime) return tv_sec * 1e9 + tv_nsec;
   const now = kernel.realtime();
-  return kernel.nowNs() + (tv_sec - now.sec) * 1e9 + (tv_nsec - now.nsec);
+  // It may be from before our clock began.
+  return Math.max(0, kernel.nowNs() + (tv_sec - now.sec) * 1e9 + (tv_nsec - now.nsec));
 }
 
 export function wait(t: Task, addr: number, expected: number, bitset: number, shared: boolean, deadlineNs: number): number {
@@ -110,13 +111,9 @@ function ownerExists(t: Task, tid: number): boolean {
   return owner !== undefined && !owner.exiting;
 }
 
-function lockPi(t: Task, addr: number, shared: boolean, deadlineNs: number, tryOnly: boolean): number {
+/** Waits until the waiter is handed the futex. */
+function waitFor(t: Task, waiter: FutexWaiter, deadlineNs: number): number {
   const { futexes } = t.kernel;
-  if (wordAt(t, addr) < 0) return wordAt(t, addr);
-  const taken = takePi(t, addr, futexes.waiters(futexes.keyOf(t, addr, shared)).length > 0);
-  if (taken !== PARKED) return taken;
-  if (tryOnly) return -EAGAIN;
-  const waiter = new FutexWaiter(t, futexes.keyOf(t, addr, shared), addr, 0xffffffff, true);
   futexes.add(waiter);
   return t.block({
     queues: [waiter.queue],
@@ -126,6 +123,16 @@ function lockPi(t: Task, addr: number, shared: boolean, deadlineNs: number, tryO
     restart: Restart.sys,
     cleanup: () => futexes.remove(waiter),
   });
+}
+
+function lockPi(t: Task, addr: number, shared: boolean, deadlineNs: number, tryOnly: boolean): number {
+  const { futexes } = t.kernel;
+  if (wordAt(t, addr) < 0) return wordAt(t, addr);
+  const taken = takePi(t, addr, futexes.waiters(futexes.keyOf(t, addr, shared)).length > 0);
+  if (taken !== PARKED) return taken;
+  if (tryOnly) return -EAGAIN;
+  const waiter = new FutexWaiter(t, futexes.keyOf(t, addr, shared), addr, 0xffffffff, true);
+  return waitFor(t, waiter, deadlineNs);
 }
 
 /** Takes a PI futex that is free; PARKED when somebody else has it (its WAITERS bit is set then); -errno. `contended`: others wait for it already. */
@@ -163,15 +170,7 @@ function waitRequeuePi(t: Task, addr: number, expected: number, bitset: number, 
   const target = futexes.keyOf(t, addr2, shared);
   const waiter = new FutexWaiter(t, key, addr, bitset, true);
   waiter.requeueTarget = target;
-  futexes.add(waiter);
-  return t.block({
-    queues: [waiter.queue],
-    retry: () => (waiter.woken ? 0 : PARKED),
-    deadlineNs,
-    onTimeout: () => -ETIMEDOUT,
-    restart: Restart.sys,
-    cleanup: () => futexes.remove(waiter),
-  });
+  return waitFor(t, waiter, deadlineNs);
 }
 
 function requeuePi(t: Task, from: FutexKey, to: FutexKey, addr2: number, count: number): number {
@@ -244,13 +243,13 @@ const futex = (layoutOf: (t: Task) => Time) => (t: Task, addr: number, opAndFlag
     case F.FUTEX_LOCK_PI2: {
       // LOCK_PI's timeout is on CLOCK_REALTIME.
       const deadlineNs = deadlineOf(t, timeout, layoutOf(t), true, realtime || op === F.FUTEX_LOCK_PI);
-      return deadlineNs < 0 && deadlineNs > -4096 ? deadlineNs : lockPi(t, addr, shared, deadlineNs, false);
+      return deadlineNs < 0 ? deadlineNs : lockPi(t, addr, shared, deadlineNs, false);
     }
     case F.FUTEX_TRYLOCK_PI: return lockPi(t, addr, shared, Infinity, true);
     case F.FUTEX_UNLOCK_PI: return unlockPi(t, addr, shared);
     case F.FUTEX_WAIT_REQUEUE_PI: {
       const deadlineNs = deadlineOf(t, timeout, layoutOf(t), true, realtime);
-      return deadlineNs < 0 && deadlineNs > -4096 ? deadlineNs : waitRequeuePi(t, addr, val, 0xffffffff, shared, deadlineNs, addr2);
+      return deadlineNs < 0 ? deadlineNs : waitRequeuePi(t, addr, val, 0xffffffff, shared, deadlineNs, addr2);
     }
     case F.FUTEX_CMP_REQUEUE_PI: {
       const now = wordAt(t, addr);

@@ -1,9 +1,9 @@
 import { EBADF, EFAULT, EINVAL, ENOMEM, EPERM } from '../abi/linux/errno.ts';
+import { MS_NOEXEC } from '../abi/linux/fs.ts';
 import {
   MAP_ANONYMOUS, MAP_SHARED, MAP_SHARED_VALIDATE, MAP_TYPE, MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT, MLOCK_ONFAULT, PROT_READ, PROT_EXEC,
 } from '../abi/linux/mman.ts';
 import { READ_IMPLIES_EXEC } from '../abi/linux/personality.ts';
-import { MS_NOEXEC } from '../vfs/mount.ts';
 import { Cap } from '../vfs/cred.ts';
 import { O_PATH } from '../abi/linux/openFlags.ts';
 import { Rlimit } from '../kernel/fd/rlimits.ts';

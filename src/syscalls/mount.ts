@@ -4,9 +4,10 @@ import type { Task } from '../kernel/task/task.ts';
 import { Cap } from '../vfs/cred.ts';
 import type { FileSystem } from '../vfs/fileSystem.ts';
 import {
-  Mount, MS_BIND, MS_MOVE, MS_NOATIME, MS_NODEV, MS_NODIRATIME, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_REC, MS_RELATIME, MS_REMOUNT, MS_STRICTATIME,
+  MS_BIND, MS_MOVE, MS_NOATIME, MS_NODEV, MS_NODIRATIME, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_REC, MS_RELATIME, MS_REMOUNT, MS_STRICTATIME,
   MS_SYNCHRONOUS,
-} from '../vfs/mount.ts';
+} from '../abi/linux/fs.ts';
+import { Mount } from '../vfs/mount.ts';
 import type { Path } from '../vfs/path.ts';
 import { lookup } from './fileArgs.ts';
 import type { SyscallRow } from './row.ts';

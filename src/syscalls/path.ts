@@ -1,4 +1,5 @@
 import { AT_EACCESS, AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_FOLLOW, AT_SYMLINK_NOFOLLOW } from '../abi/linux/fcntl.ts';
+import { MS_NOEXEC } from '../abi/linux/fs.ts';
 import { EACCES, EBADF, EFAULT, EFBIG, EINVAL, ENOENT, EROFS, EWOULDBLOCK } from '../abi/linux/errno.ts';
 import { S_IFDIR, S_IFLNK, S_IFREG } from '../abi/linux/fileMode.ts';
 import { O_LARGEFILE } from '../abi/linux/openFlags.ts';
@@ -11,29 +12,14 @@ import type { Task } from '../kernel/task/task.ts';
 import { changeMode, changeOwner, changeTimes, truncatePath, UTIME_OMIT } from '../vfs/attributes.ts';
 import { Cap } from '../vfs/cred.ts';
 import type { Inode } from '../vfs/inode.ts';
-import { MS_NOEXEC } from '../vfs/mount.ts';
 import { makeLink, makeSymlink } from '../vfs/namespace.ts';
 import type { Path } from '../vfs/path.ts';
 import { inodePermission, MAY_EXEC, MAY_WRITE, realIdCred } from '../vfs/permission.ts';
 import type { Timespec } from '../vfs/stat.ts';
 import { Walk, walkPath } from '../vfs/walk.ts';
-import { fileOf, lookup, pathArg, startOf } from './fileArgs.ts';
+import { fileOf, lookup, pathArg, placeAt, startOf } from './fileArgs.ts';
 import { waitForLease } from './open.ts';
 import type { SyscallRow } from './row.ts';
-
-/** What (dirfd, path, flags) names, for calls that know AT_EMPTY_PATH and AT_SYMLINK_NOFOLLOW. */
-function placeAt(t: Task, dirfd: number, ptr: number, flags: number): Path | number {
-  const name = pathArg(t, ptr);
-  if (typeof name === 'number') return name;
-  if (name === '' && (flags & AT_EMPTY_PATH) !== 0) {
-    if (dirfd === AT_FDCWD) return t.fs.cwd;
-    const file = t.fds.get(dirfd);
-    return file === null ? -EBADF : file.path;
-  }
-  const start = startOf(t, dirfd, name);
-  if (typeof start === 'number') return start;
-  return walkPath(t, start, name, (flags & AT_SYMLINK_NOFOLLOW) !== 0 ? Walk.none : Walk.follow);
-}
 
 // ---- access ----
 

@@ -11,7 +11,7 @@ import type { Task } from '../kernel/task/task.ts';
 import type { FileDescription } from '../vfs/fileDescription.ts';
 import type { WaitQueue } from '../vfs/waitQueue.ts';
 import type { SyscallRow } from './row.ts';
-import { readMask } from './sigmask.ts';
+import { useMask } from './sigmask.ts';
 
 const { pollfd } = x86_64;
 const POLLFD = pollfd.size;
@@ -106,15 +106,6 @@ const nothing = (): void => {};
 function sysPoll(t: Task, fds: number, count: number, timeoutMs: number): number {
   const deadlineNs = timeoutMs < 0 ? Infinity : t.kernel.nowNs() + timeoutMs * 1e6;
   return doPoll(t, fds, count, deadlineNs, nothing);
-}
-
-/** Sets the temporary mask of ppoll and the like. 0 or -errno. */
-function useMask(t: Task, mask: number, size: number): number {
-  if (mask === 0) return 0;
-  const set = readMask(t, mask, size);
-  if (typeof set === 'number') return set;
-  t.setTemporaryMask(set);
-  return 0;
 }
 
 const ppoll = (layout: (abi: Abi) => Time) => (t: Task, fds: number, count: number, time: number, mask: number, size: number): number => {

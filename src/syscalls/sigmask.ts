@@ -10,3 +10,12 @@ export function readMask(t: Task, ptr: number, size: number): SigSet | number {
   const { lo, hi } = t.abi.sigset.read(buf);
   return new SigSet(lo, hi);
 }
+
+/** Sets the mask that ppoll and the like have for the time of their wait; none for a null pointer. 0 or -errno. */
+export function useMask(t: Task, mask: number, size: number): number {
+  if (mask === 0) return 0;
+  const set = readMask(t, mask, size);
+  if (typeof set === 'number') return set;
+  t.setTemporaryMask(set);
+  return 0;
+}

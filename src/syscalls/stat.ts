@@ -1,14 +1,14 @@
-import { AT_EMPTY_PATH, AT_FDCWD, AT_NO_AUTOMOUNT, AT_STATX_SYNC_TYPE, AT_SYMLINK_NOFOLLOW } from '../abi/linux/fcntl.ts';
+import { AT_EMPTY_PATH, AT_NO_AUTOMOUNT, AT_STATX_SYNC_TYPE, AT_SYMLINK_NOFOLLOW } from '../abi/linux/fcntl.ts';
 import { EBADF, EFAULT, EINVAL, EOVERFLOW } from '../abi/linux/errno.ts';
 import { STATX_ATTR_MOUNT_ROOT, STATX_BASIC_STATS, STATX_BTIME, STATX_MNT_ID, STATX__RESERVED } from '../abi/linux/stat.ts';
 import type { Task } from '../kernel/task/task.ts';
 import {
-  MS_MANDLOCK, MS_NOATIME, MS_NODEV, MS_NODIRATIME, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_RELATIME, MS_SYNCHRONOUS, type Mount,
-} from '../vfs/mount.ts';
+  MS_MANDLOCK, MS_NOATIME, MS_NODEV, MS_NODIRATIME, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_RELATIME, MS_SYNCHRONOUS,
+} from '../abi/linux/fs.ts';
+import type { Mount } from '../vfs/mount.ts';
 import type { Path } from '../vfs/path.ts';
 import { majorOf, minorOf, type Stat, type StatFs } from '../vfs/stat.ts';
-import { Walk, walkPath } from '../vfs/walk.ts';
-import { lookup, pathArg, startOf } from './fileArgs.ts';
+import { lookup, namelessPlace, placeAt } from './fileArgs.ts';
 import type { SyscallRow } from './row.ts';
 
 /** STATX_ATTR_IMMUTABLE, APPEND, NODUMP: the same bits as chattr's. */
@@ -81,31 +81,21 @@ const byFd = (writer: Writer) => (t: Task, fd: number, out: number): number => {
   return file === null ? -EBADF : writer(t, file.inode.stat(), out);
 };
 
-/** What an *at call with AT_EMPTY_PATH names: an open file, too, that lies in no tree. */
-function placeAt(t: Task, dirfd: number, ptr: number, flags: number): Path | number {
-  const empty = (flags & AT_EMPTY_PATH) !== 0;
-  const name = empty && ptr === 0 ? '' : pathArg(t, ptr);
-  if (typeof name === 'number') return name;
-  if (name === '' && empty) {
-    if (dirfd === AT_FDCWD) return t.fs.cwd;
-    const file = t.fds.get(dirfd);
-    return file === null ? -EBADF : file.path;
-  }
-  const start = startOf(t, dirfd, name);
-  if (typeof start === 'number') return start;
-  return walkPath(t, start, name, (flags & AT_SYMLINK_NOFOLLOW) !== 0 ? Walk.none : Walk.follow);
+/** As placeAt, and a null pointer is an empty path to the calls of stat. */
+function statPlace(t: Task, dirfd: number, ptr: number, flags: number): Path | number {
+  return ptr === 0 && (flags & AT_EMPTY_PATH) !== 0 ? namelessPlace(t, dirfd) : placeAt(t, dirfd, ptr, flags);
 }
 
 const at = (writer: Writer) => (t: Task, dirfd: number, path: number, out: number, flags: number): number => {
   if ((flags & ~(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH)) !== 0) return -EINVAL;
-  const place = placeAt(t, dirfd, path, flags);
+  const place = statPlace(t, dirfd, path, flags);
   return typeof place === 'number' ? place : writer(t, place.inode.stat(), out);
 };
 
 function sysStatx(t: Task, dirfd: number, path: number, flags: number, mask: number, out: number): number {
   const known = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE;
   if ((mask & STATX__RESERVED) !== 0 || (flags & ~known) !== 0 || (flags & AT_STATX_SYNC_TYPE) === AT_STATX_SYNC_TYPE) return -EINVAL;
-  const place = placeAt(t, dirfd, path, flags);
+  const place = statPlace(t, dirfd, path, flags);
   if (typeof place === 'number') return place;
   const s = place.inode.stat();
   const { statx } = t.abi;

@@ -1,23 +1,7 @@
+import { MS_RDONLY } from '../abi/linux/fs.ts';
 import type { Dentry } from './dentry.ts';
 import type { FileSystem } from './fileSystem.ts';
 import { Path } from './path.ts';
-
-/** Per-mount flags: the MS_* bits that mount(2) and statfs know. */
-export const MS_RDONLY = 1;
-export const MS_NOSUID = 2;
-export const MS_NODEV = 4;
-export const MS_NOEXEC = 8;
-export const MS_SYNCHRONOUS = 16;
-export const MS_REMOUNT = 32;
-export const MS_MANDLOCK = 64;
-export const MS_NOATIME = 1024;
-export const MS_NODIRATIME = 2048;
-export const MS_BIND = 4096;
-export const MS_MOVE = 8192;
-export const MS_REC = 16384;
-export const MS_SILENT = 32768;
-export const MS_RELATIME = 1 << 21;
-export const MS_STRICTATIME = 1 << 24;
 
 let nextMountId = 1;
 

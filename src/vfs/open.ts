@@ -8,7 +8,7 @@ import type { FileCaller, FileDescription } from './fileDescription.ts';
 import { DirectoryFile, PathFile, RegularFile } from './inodeFile.ts';
 import { FS_APPEND } from './inode.ts';
 import { breakLeases, type LeaseTable } from './lease.ts';
-import { MS_NODEV, MS_NOEXEC } from './mount.ts';
+import { MS_NODEV, MS_NOEXEC } from '../abi/linux/fs.ts';
 import { IN_CREATE, IN_MODIFY, IN_OPEN, notifyDentry, notifyEntry } from './notify.ts';
 import { Path } from './path.ts';
 import { initialOwner, inodePermission, MAY_EXEC, MAY_READ, MAY_WRITE, ownerOrCapable } from './permission.ts';

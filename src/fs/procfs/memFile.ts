@@ -1,13 +1,14 @@
-import { EACCES, EINVAL, EIO } from '../../abi/linux/errno.ts';
+import { EACCES, EIO } from '../../abi/linux/errno.ts';
 import type { Task } from '../../kernel/task/task.ts';
 import { forcedBytes } from '../../kernel/trace/memory.ts';
 import { Access } from '../../machine/exit.ts';
 import { GUEST_END } from '../../machine/memoryLayout.ts';
 import { S_IFREG } from '../../abi/linux/fileMode.ts';
 import { Cap } from '../../vfs/cred.ts';
-import { FileDescription, type FileCaller } from '../../vfs/fileDescription.ts';
+import type { FileCaller, FileDescription } from '../../vfs/fileDescription.ts';
 import type { FileSystem } from '../../vfs/fileSystem.ts';
 import type { Path } from '../../vfs/path.ts';
+import { MemoryView } from './memoryView.ts';
 import { InfoNode, type Owner } from './nodes.ts';
 import { hasMemory } from './pidStatus.ts';
 
@@ -28,16 +29,7 @@ export class MemFile extends InfoNode {
   }
 }
 
-class MemDescription extends FileDescription {
-  private readonly target: Task;
-
-  constructor(target: Task, path: Path, flags: number, caller: FileCaller) {
-    super(path, flags, caller.cred);
-    this.target = target;
-  }
-  override get seekable(): boolean {
-    return true;
-  }
+class MemDescription extends MemoryView {
   override pread(buf: Uint8Array, offset: number): number {
     if (!hasMemory(this.target)) return 0;
     if (offset >= GUEST_END) return -EIO;
@@ -53,20 +45,5 @@ class MemDescription extends FileDescription {
     if (bytes === null) return -EIO;
     bytes.set(buf.subarray(0, bytes.length));
     return bytes.length;
-  }
-  override read(buf: Uint8Array): number {
-    const n = this.pread(buf, this.pos);
-    if (n > 0) this.pos += n;
-    return n;
-  }
-  override write(buf: Uint8Array): number {
-    const n = this.pwrite(buf, this.pos);
-    if (n > 0) this.pos += n;
-    return n;
-  }
-  override seek(offset: number, whence: number): number {
-    if (whence > 1) return -EINVAL;
-    this.pos = whence === 1 ? this.pos + offset : offset;
-    return this.pos;
   }
 }

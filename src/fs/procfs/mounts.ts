@@ -1,5 +1,6 @@
 import type { Task } from '../../kernel/task/task.ts';
-import { MS_NOATIME, MS_NODEV, MS_NODIRATIME, MS_NOEXEC, MS_NOSUID, MS_RDONLY, type Mount } from '../../vfs/mount.ts';
+import { MS_NOATIME, MS_NODEV, MS_NODIRATIME, MS_NOEXEC, MS_NOSUID, MS_RDONLY } from '../../abi/linux/fs.ts';
+import type { Mount } from '../../vfs/mount.ts';
 import { Path, pathName } from '../../vfs/path.ts';
 import { majorOf, minorOf } from '../../vfs/stat.ts';
 import { escapePath } from './format.ts';

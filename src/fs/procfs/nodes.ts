@@ -1,11 +1,12 @@
 import { EACCES, EINVAL, EIO, ENOENT, EPERM } from '../../abi/linux/errno.ts';
 import { DT, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../abi/linux/fileMode.ts';
 import type { Cred } from '../../vfs/cred.ts';
-import { FileDescription, type FileCaller } from '../../vfs/fileDescription.ts';
+import type { FileCaller, FileDescription } from '../../vfs/fileDescription.ts';
 import type { FileSystem } from '../../vfs/fileSystem.ts';
 import { type DirEntry, Inode } from '../../vfs/inode.ts';
 import type { Path, PathContext } from '../../vfs/path.ts';
 import { MAX_FILE_SIZE, SEEK_CUR, SEEK_END, SEEK_SET } from '../../vfs/inodeFile.ts';
+import { PositionedFile } from '../../vfs/positionedFile.ts';
 import type { AttrChange, Stat } from '../../vfs/stat.ts';
 import type { Task } from '../../kernel/task/task.ts';
 
@@ -160,7 +161,7 @@ export class InfoFile extends InfoNode {
 }
 
 /** An open InfoFile: the contents are made at the first read, and again when reading starts over. */
-class InfoDescription extends FileDescription {
+class InfoDescription extends PositionedFile {
   private readonly file: InfoFile;
   private text: string | null = null;
 
@@ -168,16 +169,6 @@ class InfoDescription extends FileDescription {
     super(path, flags, cred);
     this.file = file;
   }
-  override get seekable(): boolean {
-    return true;
-  }
-
-  override read(buf: Uint8Array, t: FileCaller): number {
-    const n = this.pread(buf, this.pos, t);
-    if (n > 0) this.pos += n;
-    return n;
-  }
-
   override pread(buf: Uint8Array, offset: number, t: FileCaller): number {
     if (this.file.show === null) return -EIO;
     if (this.text === null || offset === 0) {
@@ -191,11 +182,6 @@ class InfoDescription extends FileDescription {
     return n;
   }
 
-  override write(buf: Uint8Array, t: FileCaller): number {
-    const n = this.pwrite(buf, this.pos, t);
-    if (n > 0) this.pos += n;
-    return n;
-  }
   override pwrite(buf: Uint8Array, offset: number, t: FileCaller): number {
     if (this.file.store === null) return -EIO;
     let text = '';

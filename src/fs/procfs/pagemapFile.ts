@@ -4,9 +4,10 @@ import { S_IFREG } from '../../abi/linux/fileMode.ts';
 import { Page } from '../../kernel/mm/page.ts';
 import type { Task } from '../../kernel/task/task.ts';
 import { GUEST_END, PAGE_SIZE } from '../../machine/memoryLayout.ts';
-import { FileDescription, type FileCaller } from '../../vfs/fileDescription.ts';
+import type { FileCaller, FileDescription } from '../../vfs/fileDescription.ts';
 import type { FileSystem } from '../../vfs/fileSystem.ts';
 import type { Path } from '../../vfs/path.ts';
+import { MemoryView } from './memoryView.ts';
 import { InfoNode, type Owner } from './nodes.ts';
 import { hasMemory } from './pidStatus.ts';
 
@@ -30,16 +31,7 @@ export class PagemapFile extends InfoNode {
   }
 }
 
-class PagemapDescription extends FileDescription {
-  private readonly target: Task;
-
-  constructor(target: Task, path: Path, flags: number, caller: FileCaller) {
-    super(path, flags, caller.cred);
-    this.target = target;
-  }
-  override get seekable(): boolean {
-    return true;
-  }
+class PagemapDescription extends MemoryView {
   override pread(buf: Uint8Array, offset: number): number {
     if (buf.length % ENTRY !== 0 || offset % ENTRY !== 0) return -EINVAL;
     if (!hasMemory(this.target)) return 0;
@@ -52,15 +44,5 @@ class PagemapDescription extends FileDescription {
       putU32(buf, at + 4, vma === null ? 0 : PRESENT + (vma.anonymous ? EXCLUSIVE : FILE));
     }
     return Math.max(0, last - first) * ENTRY;
-  }
-  override read(buf: Uint8Array): number {
-    const n = this.pread(buf, this.pos);
-    if (n > 0) this.pos += n;
-    return n;
-  }
-  override seek(offset: number, whence: number): number {
-    if (whence > 1) return -EINVAL;
-    this.pos = whence === 1 ? this.pos + offset : offset;
-    return this.pos;
   }
 }

@@ -6,7 +6,7 @@ import { FileSystem } from '../../vfs/fileSystem.ts';
 import type { FsEnv } from '../../vfs/fsEnv.ts';
 import type { StatFs } from '../../vfs/stat.ts';
 import type { SystemFacts } from '../systemFacts.ts';
-import { InfoDir, InfoLink, type InfoNode, type MakeNode } from './nodes.ts';
+import { InfoLink, type InfoNode, type MakeNode, TableDir } from './nodes.ts';
 import { processDir } from './pidDir.ts';
 import { systemTable } from './system.ts';
 
@@ -25,38 +25,29 @@ export class ProcFs extends FileSystem {
   }
 }
 
-class ProcRoot extends InfoDir {
+class ProcRoot extends TableDir {
   private readonly kernel: Kernel;
-  private readonly table: Readonly<Record<string, MakeNode>>;
-  private readonly made = new Map<string, InfoNode>();
   private readonly processes = new WeakMap<Process, InfoNode>();
   private readonly self: InfoNode;
   private readonly threadSelf: InfoNode;
 
   constructor(fs: FileSystem, kernel: Kernel, table: Readonly<Record<string, MakeNode>>) {
-    super(fs);
+    super(fs, table);
     this.kernel = kernel;
-    this.table = table;
     this.self = new InfoLink(fs, (t) => String(t.tgid));
     this.threadSelf = new InfoLink(fs, (t) => `${t.tgid}/task/${t.tid}`);
   }
 
   override names(): string[] {
     const pids = [...this.kernel.pids.processes.keys()].sort((a, b) => a - b).map(String);
-    return [...Object.keys(this.table), 'self', 'thread-self', ...pids];
+    return [...super.names(), 'self', 'thread-self', ...pids];
   }
 
   override child(name: string): InfoNode | null {
     if (name === 'self') return this.self;
     if (name === 'thread-self') return this.threadSelf;
     if (/^[1-9]\d*$/.test(name)) return this.process(Number(name));
-    let node = this.made.get(name);
-    if (node === undefined) {
-      if (!Object.hasOwn(this.table, name)) return null;
-      node = this.table[name]!(this.fs, this.owner);
-      this.made.set(name, node);
-    }
-    return node;
+    return super.child(name);
   }
 
   private process(id: number): InfoNode | null {

@@ -1,11 +1,11 @@
 import { EACCES, EAGAIN, EBADF, EEXIST, EINVAL, ENOMEM, EOVERFLOW, EPERM } from '../../abi/linux/errno.ts';
+import { MS_NOEXEC } from '../../abi/linux/fs.ts';
 import {
   MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_GROWSDOWN, MAP_HUGETLB, MAP_LOCKED, MAP_NORESERVE, MAP_POPULATE, MAP_PRIVATE, MAP_SHARED,
   MAP_SHARED_VALIDATE, MAP_STACK, MAP_SYNC, MAP_TYPE,
 } from '../../abi/linux/mman.ts';
 import { GUEST_END, GUEST_MIN, PAGE_SIZE } from '../../machine/memoryLayout.ts';
 import { Access } from '../../machine/exit.ts';
-import { MS_NOEXEC } from '../../vfs/mount.ts';
 import type { Inode } from '../../vfs/inode.ts';
 import type { FileDescription } from '../../vfs/fileDescription.ts';
 import { Rlimit, type Rlimits } from '../fd/rlimits.ts';

@@ -1,9 +1,9 @@
 import { EPERM } from '../../abi/linux/errno.ts';
+import { MS_NOSUID } from '../../abi/linux/fs.ts';
 import { SECBIT_KEEP_CAPS, SECBIT_NOROOT } from '../../abi/linux/capability.ts';
 import { S_ISGID, S_ISUID, S_IXGRP } from '../../abi/linux/fileMode.ts';
 import type { Cred } from '../../vfs/cred.ts';
 import type { Inode } from '../../vfs/inode.ts';
-import { MS_NOSUID } from '../../vfs/mount.ts';
 import type { Path } from '../../vfs/path.ts';
 import type { Task } from './task.ts';
 
