@@ -51,7 +51,7 @@ prerequisites();
 const node = process.execPath;
 if (await step('build', node, ['tools/build.mjs'])) {
   await step('types', node, ['tools/check.mjs']);
-  await step('lint', node, [bin('@biomejs/biome', 'bin/biome'), 'lint', '.']);
+  await step('lint', node, [bin('@biomejs/biome', 'bin/biome'), 'lint', '--error-on-warnings', '.']);
   await step('import law', node, [bin('dependency-cruiser', 'bin/dependency-cruise.mjs'), '--config', '.dependency-cruiser.cjs', 'src']);
   await step('unit tests', node, [bin('vitest', 'vitest.mjs'), 'run'], vitestCounts);
   await step('system calls', node, ['tests/syscalls/run.mjs', '--variants=64d,32s'], syscallCounts);

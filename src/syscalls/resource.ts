@@ -1,5 +1,5 @@
 import { EFAULT, EINVAL, EPERM, ESRCH } from '../abi/linux/errno.ts';
-import { RLIM_NLIMITS, RUSAGE_BOTH, RUSAGE_CHILDREN, RUSAGE_SELF, RUSAGE_THREAD } from '../abi/linux/resource.ts';
+import { RLIM_NLIMITS, RUSAGE_CHILDREN, RUSAGE_SELF, RUSAGE_THREAD } from '../abi/linux/resource.ts';
 import { getU32, putU32 } from '../abi/layout.ts';
 import { Rlimit } from '../kernel/fd/rlimits.ts';
 import { addUsage } from '../kernel/task/exit.ts';
@@ -45,7 +45,6 @@ function sysGetrusage(t: Task, who: number, ptr: number): number {
     case RUSAGE_SELF: return writeRusage(t, ptr, usageOfProcess(t.process));
     case RUSAGE_THREAD: return writeRusage(t, ptr, usageOfTask(t));
     case RUSAGE_CHILDREN: return writeRusage(t, ptr, t.process.childUsage);
-    case RUSAGE_BOTH:
     default: return -EINVAL;
   }
 }

@@ -74,7 +74,7 @@ export class HostDir extends HostInode {
     const phantom = this.phantoms?.get(name);
     if (phantom !== undefined) return phantom;
     const known = this.children.get(name);
-    if (known !== undefined && known.fresh) {
+    if (known?.fresh) {
       if (known.unlinked) known.placed(this, name);
       return known;
     }
@@ -105,7 +105,7 @@ export class HostDir extends HostInode {
   /** The object for what lstat told of `name`. */
   private found(name: string, stat: HostStat): HostInode {
     const known = this.children.get(name);
-    if (known !== undefined && known.is(stat)) {
+    if (known?.is(stat)) {
       known.update(stat);
       if (known.unlinked) known.placed(this, name);
       return known;

@@ -111,7 +111,7 @@ function placeFor(mm: AddressSpace, hint: number, length: number, flags: number)
 /** A hint must not eat the room in which a stack grows. */
 function nearStack(mm: AddressSpace, start: number, end: number): boolean {
   const above = mm.areas.above(start);
-  return above !== null && above.growsDown && end > above.start - STACK_GUARD;
+  return above?.growsDown === true && end > above.start - STACK_GUARD;
 }
 
 export function findFree(mm: AddressSpace, length: number): number {

@@ -54,7 +54,7 @@ export function deliverSignals(t: Task): boolean {
       return false;
     }
     const killed = t.pending.set.has(SIGKILL) || process.pending.set.has(SIGKILL);
-    if (t.trace !== null && t.trace.trapWanted && !killed) {
+    if (t.trace?.trapWanted && !killed) {
       stopForTrap(t);
       return false;
     }
@@ -100,7 +100,7 @@ export function deliverSignals(t: Task): boolean {
 
 /** The signal's default action ends the process. */
 export function dieOf(t: Task, sig: number): void {
-  const dumped = DUMPS_CORE.has(sig) && t.process.rlimits.cur[Rlimit.CORE]! > 0 && t.kernel.hooks.coreDump !== null && t.kernel.hooks.coreDump(t, sig);
+  const dumped = DUMPS_CORE.has(sig) && t.process.rlimits.cur[Rlimit.CORE]! > 0 && t.kernel.hooks.coreDump?.(t, sig) === true;
   exitGroup(t, sig | (dumped ? 0x80 : 0));
 }
 

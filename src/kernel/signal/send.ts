@@ -22,7 +22,7 @@ export const IGNORED_BY_DEFAULT = SigSet.of(SIGCHLD, SIGCONT, SIGURG, SIGWINCH);
 function ignored(t: Task, sig: number): boolean {
   // A tracer sees even what would be ignored.
   if (t.trace !== null && sig !== SIGKILL) return false;
-  if (t.blocked.has(sig) || (t.realBlocked !== null && t.realBlocked.has(sig))) return false;
+  if (t.blocked.has(sig) || t.realBlocked?.has(sig)) return false;
   const handler = t.handlers.actions[sig]!.handler;
   return handler === SIG_IGN || (handler === SIG_DFL && IGNORED_BY_DEFAULT.has(sig));
 }

@@ -79,7 +79,7 @@ export function raiseTrap(t: Task, code: number): void {
     case Vector.DE: return forceSignal(t, siginfo(SIGFPE, FPE_INTDIV, where));
     case Vector.DB:
       // Without TF it was int1 (get_si_code of DR6 without a reason).
-      if (t.debug !== null && t.debug.stepping) {
+      if (t.debug?.stepping) {
         const { singleStep } = t;
         if (t.debug.stepped(t)) return forceSignal(t, siginfo(SIGTRAP, TRAP_HWBKPT, where));
         return singleStep ? forceSignal(t, siginfo(SIGTRAP, TRAP_TRACE, where)) : undefined;

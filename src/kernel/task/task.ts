@@ -197,7 +197,7 @@ export class Task implements FileCaller {
   /** The group stops, or the tracer wants a stop: this thread has to leave its call for it. */
   private get stopWanted(): boolean {
     const { trace } = this;
-    return (this.process.stopSignal !== 0 && trace?.passesGroupStop !== true) || (trace !== null && trace.trapWanted);
+    return (this.process.stopSignal !== 0 && trace?.passesGroupStop !== true) || trace?.trapWanted === true;
   }
 
   /** A signal waits that would end a block: a handler, a fatal one, a stop. */

@@ -106,7 +106,7 @@ export function beginStep(t: Task): void {
 
 /** The TF in the flags is a debugger's. */
 export function stepped(t: Task): boolean {
-  return t.singleStep || (t.debug !== null && t.debug.stepping);
+  return t.singleStep || t.debug?.stepping === true;
 }
 
 export function endStep(t: Task): void {

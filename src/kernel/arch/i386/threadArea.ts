@@ -31,7 +31,7 @@ export function setThreadArea(t: Task, addr: number, choose: boolean): number {
   const descriptor = readDescriptor(buf);
   if (!isLegal(descriptor)) return -EINVAL;
   if (entry === -1 && choose) {
-    const free = t.tls.findIndex((d) => d === null);
+    const free = t.tls.indexOf(null);
     if (free < 0) return -ESRCH;
     entry = free + TLS_FIRST;
     if (!t.memory.setU32(addr, entry)) return -EFAULT;
