@@ -1,5 +1,6 @@
 import { EINVAL, ENODATA, EOPNOTSUPP, EPERM, ERANGE, EROFS, E2BIG } from '../abi/linux/errno.ts';
-import { S_IFDIR, S_IFMT, S_IFREG, S_ISVTX } from '../abi/linux/fileMode.ts';
+import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, S_ISVTX } from '../abi/linux/fileMode.ts';
+import { ACL_ACCESS, ACL_DEFAULT, setAcl } from './acl.ts';
 import { Cap } from './cred.ts';
 import { IN_ATTRIB, notifyDentry } from './notify.ts';
 import type { Path, PathContext } from './path.ts';
@@ -12,7 +13,8 @@ function mayUse(t: PathContext, path: Path, name: string, mask: number): number 
   const { inode } = path;
   const writes = mask === MAY_WRITE;
   if (writes && (inode.flags & 0x30) !== 0) return -EPERM;
-  if (name.startsWith('security.') || name.startsWith('system.')) {
+  if (name.startsWith('system.')) return 0;
+  if (name.startsWith('security.')) {
     return writes && !t.cred.has(name === 'security.capability' ? Cap.SETFCAP : Cap.SYS_ADMIN) ? -EPERM : 0;
   }
   if (name.startsWith('trusted.')) return t.cred.has(Cap.SYS_ADMIN) ? 0 : writes ? -EPERM : -ENODATA;
@@ -31,14 +33,14 @@ function checkSpace(name: string): number {
   if (match === null) return -EOPNOTSUPP;
   return match[2] === '' ? -EINVAL : 0;
 }
-const ACLS = ['system.posix_acl_access', 'system.posix_acl_default'];
+const isAcl = (name: string): boolean => name === ACL_ACCESS || name === ACL_DEFAULT;
 
 export function getXattr(t: PathContext, path: Path, name: string): Uint8Array | number {
   if (name.length === 0 || name.length > 255) return -ERANGE;
+  // Access control lists can be asked for; nothing has one.
+  if (isAcl(name)) return path.inode.type === S_IFLNK ? -EOPNOTSUPP : -ENODATA;
   const allowed = mayUse(t, path, name, MAY_READ);
   if (allowed < 0) return allowed;
-  // Access control lists can be asked for; nothing has one.
-  if (ACLS.includes(name)) return -ENODATA;
   const space = checkSpace(name);
   return space < 0 ? space : path.inode.getxattr(name);
 }
@@ -54,6 +56,7 @@ export function setXattr(t: PathContext, path: Path, name: string, value: Uint8A
   if (value.length > XATTR_SIZE_MAX) return -E2BIG;
   if (name === 'security.capability' && !validCapability(value)) return -EINVAL;
   if (path.mount.readOnly) return -EROFS;
+  if (isAcl(name)) return setAcl(t, path, name, value);
   const allowed = mayUse(t, path, name, MAY_WRITE);
   if (allowed < 0) return allowed;
   const space = checkSpace(name);
@@ -66,6 +69,7 @@ export function setXattr(t: PathContext, path: Path, name: string, value: Uint8A
 export function removeXattr(t: PathContext, path: Path, name: string): number {
   if (name.length === 0 || name.length > 255) return -ERANGE;
   if (path.mount.readOnly) return -EROFS;
+  if (isAcl(name)) return setAcl(t, path, name, new Uint8Array(0));
   const allowed = mayUse(t, path, name, MAY_WRITE);
   if (allowed < 0) return allowed;
   const space = checkSpace(name);
