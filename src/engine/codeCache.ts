@@ -1,39 +1,22 @@
-import { decode, Decode } from '../isa/decode/decode.ts';
-import { Instruction } from '../isa/instruction.ts';
-import { mnemonics } from '../isa/mnemonics.ts';
 import { Cpu } from '../machine/cpuState.ts';
-import { Case, Globals, JUMP_CACHE_ENTRIES, jumpCacheIndex, PAGE_HEADER_BITMAP, PAGE_HEADER_FORWARDERS, RECORD_SIZE, Run } from '../machine/codeLayout.ts';
+import { Case, Globals, PAGE_HEADER_BITMAP, PAGE_HEADER_FORWARDERS, RECORD_SIZE, Run } from '../machine/codeLayout.ts';
 import { CodePages } from '../machine/codePages.ts';
 import { wholeBuffer } from '../machine/wholeBuffer.ts';
 import { Field } from '../ir/ops.ts';
 import {
-  BIAS, CODE_PAGE_TABLE, CPU_AREA, JUMP_CACHE, MAX_THREADS_PER_PROCESS, PERMISSION_TABLE, Perm, RECORD_ARENA, RECORD_ARENA_END,
+  BIAS, CODE_PAGE_TABLE, CPU_AREA, MAX_THREADS_PER_PROCESS, PERMISSION_TABLE, Perm, RECORD_ARENA, RECORD_ARENA_END,
 } from '../machine/memoryLayout.ts';
 import { EngineField } from '../machine/codeLayout.ts';
-import { flagsAfter } from './interpreter/knownFlags.ts';
 import type { DecodedRuns } from './decodedRuns.ts';
-import { RecordWriter, type CaseTable } from './record.ts';
+import { JumpCache } from './jumpCache.ts';
+import type { CaseTable } from './record.ts';
+import { MAX_RUN, RunDecoder } from './runDecoder.ts';
 import { type CodeRange, sameCode } from './translate/translation.ts';
 
-/** Instructions decoded in one go. */
-const MAX_RUN = 64;
 /** Bit of Cpu.interrupt that the engine uses to call other threads out of the interpreter. */
 export const INTERRUPT_ENGINE = 0x4000_0000;
 /** Redirections one after the other, after which an instruction is decoded again instead. */
 const MAX_HOPS = 16;
-/** An entry of the jump cache that has no record. */
-const EMPTY = 0n;
-
-/** An entry of the jump cache as it is written: both halves at once. */
-const wholeEntry = new BigUint64Array(1);
-const halvesOfEntry = new Uint32Array(wholeEntry.buffer);
-
-/** Instructions after which nothing follows in line. */
-const endsRun = new Set(['jmp', 'ret', 'jmpf', 'retf', 'iret', 'ud0', 'ud1', 'ud2', 'hlt']);
-const ends = Uint8Array.from(mnemonics, (m) => (endsRun.has(m) ? 1 : 0));
-
-/** Slot of `--trace=decode`. */
-export const decodeHooks: { decoded: ((rip: number, i: Instruction) => void) | null; unknown: ((rip: number, i: Instruction | null) => void) | null } = { decoded: null, unknown: null };
 
 /** Finds and makes the records of guest code in one process's memory. */
 export class CodeCache {
@@ -41,25 +24,19 @@ export class CodeCache {
   private pages: CodePages;
   /** Pages that the views cover. */
   private memoryPages: number;
-  private cache: BigUint64Array;
-  private readonly writer: RecordWriter;
-  private readonly instruction = new Instruction();
+  private jumps: JumpCache;
+  private readonly decoder: RunDecoder;
   private readonly held: number[] = [];
-  /** What all workers have decoded; null: nothing is shared. */
-  private readonly shared: DecodedRuns | null;
-  /** The last run holds what is no instruction here, or faults: other bytes than its own may have decided that. */
-  private cut = false;
   /** Where a fetch failed when lookup() returned 0. */
-  faultAddress = 0;
+  get faultAddress(): number { return this.decoder.faultAddress; }
 
   constructor(memory: WebAssembly.Memory, cases: CaseTable, shared: DecodedRuns | null) {
-    this.shared = shared;
     this.memory = memory;
-    this.writer = new RecordWriter(cases, 2 * MAX_RUN + 4);
+    this.decoder = new RunDecoder(cases, shared);
     const buffer = wholeBuffer(memory);
     this.pages = new CodePages(buffer);
     this.memoryPages = buffer.byteLength / 65536;
-    this.cache = new BigUint64Array(buffer, JUMP_CACHE, JUMP_CACHE_ENTRIES);
+    this.jumps = new JumpCache(buffer);
     Atomics.compareExchange(this.pages.words, Globals.arenaTop >> 2, 0, RECORD_ARENA);
   }
 
@@ -70,7 +47,7 @@ export class CodeCache {
       const buffer = wholeBuffer(this.memory);
       this.memoryPages = buffer.byteLength / 65536;
       this.pages = new CodePages(buffer);
-      this.cache = new BigUint64Array(buffer, JUMP_CACHE, JUMP_CACHE_ENTRIES);
+      this.jumps = new JumpCache(buffer);
     }
     return this.pages;
   }
@@ -78,47 +55,18 @@ export class CodeCache {
   /** The record of the instruction at guest address `addr`, made if need be; 0 = the fetch faults at faultAddress. */
   lookup(addr: number, cpu: number, limit = MAX_RUN): number {
     const pages = this.current();
-    const seen = this.cached(addr);
+    const seen = this.jumps.get(addr);
     if (seen !== 0 && this.isLive(seen)) return seen;
     if ((pages.bytes[PERMISSION_TABLE + (addr >>> 12)]! & Perm.X) === 0) {
-      this.faultAddress = addr;
+      this.decoder.faultAddress = addr;
       return 0;
     }
     this.lock(cpu);
     let record = this.find(addr);
     if (record === 0) record = this.make(addr, cpu, limit);
     pages.unlock();
-    if (record > 0 && !this.held.includes(addr)) this.remember(addr, record);
+    if (record > 0 && !this.held.includes(addr)) this.jumps.set(addr, record);
     return record;
-  }
-
-  /** The record the jump cache has for `addr`, 0 = none. */
-  cached(addr: number): number {
-    const { words } = this.pages;
-    const index = (JUMP_CACHE >> 2) + 2 * jumpCacheIndex(addr);
-    for (let at = index; at <= index + 2; at += 2) {
-      if (words[at]! >>> 0 !== addr) continue;
-      // Read in halves, which another thread may be changing: the record says itself what it is for.
-      const record = words[at + 1]!;
-      if (words[(record + Field.rip) >> 2]! >>> 0 === addr) return record;
-    }
-    return 0;
-  }
-
-  /** Puts `record` into the jump cache; what was there first moves to the second place of the pair. */
-  private remember(addr: number, record: number): void {
-    const index = jumpCacheIndex(addr);
-    if (this.pages.words[(JUMP_CACHE >> 2) + 2 * index]! >>> 0 !== addr) Atomics.store(this.cache, index + 1, Atomics.load(this.cache, index));
-    halvesOfEntry[0] = addr;
-    halvesOfEntry[1] = record;
-    Atomics.store(this.cache, index, wholeEntry[0]!);
-  }
-
-  private forget(addr: number): void {
-    const index = jumpCacheIndex(addr);
-    for (let k = 0; k < 2; k++) {
-      if (Number(Atomics.load(this.cache, index + k) & 0xffffffffn) === addr) Atomics.store(this.cache, index + k, EMPTY);
-    }
   }
 
   /** The place in the interpreter's table of the translated region that jumps to `addr` lead into; -1 = there is none. */
@@ -141,7 +89,7 @@ export class CodeCache {
 
   /** The place in the table of the region that the jump cache has for `addr`, else -1. */
   cachedRegion(addr: number): number {
-    const record = this.cached(addr);
+    const record = this.jumps.get(addr);
     return record !== 0 && this.pages.halves[record >> 1] === Case.region ? this.pages.words[(record + Field.link) >> 2]! : -1;
   }
 
@@ -154,7 +102,7 @@ export class CodeCache {
   /** From now on lookup() does not put `addr` into the jump cache, so that jumps there come to the dispatcher. */
   hold(addr: number): void {
     this.held.push(addr);
-    this.forget(addr);
+    this.jumps.forget(addr);
   }
 
   /** The thread that held addresses has left. */
@@ -189,7 +137,7 @@ export class CodeCache {
       halves[(record + RECORD_SIZE) >> 1] = Case.stale;
       ranges.forEach((range, k) => this.link(at + (2 + k) * RECORD_SIZE, range.first >>> 12, range.first, range.first + range.bytes.length, record, 1));
       this.redirect(addr, own, record);
-      this.remember(addr, record);
+      this.jumps.set(addr, record);
     }
     this.pages.unlock();
     return slot;
@@ -268,89 +216,21 @@ export class CodeCache {
   private make(addr: number, cpu: number, limit: number): number {
     const page = addr >>> 12;
     this.pages.watch(page);
-    const writer = this.writer;
-    writer.reset();
-    const end = limit === MAX_RUN ? this.sharedRun(addr, cpu) : this.decodeRun(addr, cpu, limit);
-    if (writer.count === 0) return 0;
+    const end = this.decoder.run(this.pages, addr, cpu, limit), { count } = this.decoder;
+    if (count === 0) return 0;
     const crosses = end > (page + 1) * 4096;
-    const size = (writer.count + 3) * RECORD_SIZE;
+    const size = (count + 3) * RECORD_SIZE;
     if (this.makeRoom(size + 2 * RECORD_SIZE, cpu)) this.pages.watch(page);
     const at = this.allocate(size);
     const records = at + RECORD_SIZE;
-    this.pages.bytes.set(writer.bytes.subarray(0, writer.count * RECORD_SIZE), records);
-    this.link(at, page, addr, end, records, writer.count);
+    this.decoder.copyTo(this.pages.words, records >> 2);
+    this.link(at, page, addr, end, records, count);
     if (crosses) {
       this.pages.watch(page + 1);
       // the watch: same records, in the next page's list
-      this.link(records + writer.count * RECORD_SIZE, page + 1, addr, end, records, writer.count);
+      this.link(records + count * RECORD_SIZE, page + 1, addr, end, records, count);
     }
     return records;
-  }
-
-  /** As decodeRun, but not a second time what another worker, or this one for another process, has decoded. */
-  private sharedRun(addr: number, cpu: number): number {
-    const { shared, writer } = this, { bytes, words } = this.pages;
-    if (shared === null || decodeHooks.decoded !== null) return this.decodeRun(addr, cpu, MAX_RUN);
-    const circumstances = this.segmentBases(cpu) | (words[(cpu + Cpu.long) >> 2] !== 0 ? 0x100 : 0);
-    const known = shared.find(addr, circumstances, bytes, addr + BIAS);
-    // One that goes on in the next page: the fetch must not fault there.
-    if (known !== 0 && this.reaches(addr, addr + shared.byteCount(known))) {
-      shared.copyRecords(known, writer.words);
-      writer.count = shared.recordCount(known);
-      return addr + shared.byteCount(known);
-    }
-    const end = this.decodeRun(addr, cpu, MAX_RUN);
-    if (!this.cut) shared.add(addr, circumstances, bytes, addr + BIAS, end - addr, writer.words, writer.count);
-    return end;
-  }
-
-  private reaches(addr: number, end: number): boolean {
-    const last = (end - 1) >>> 12;
-    return last === addr >>> 12 || (this.pages.bytes[PERMISSION_TABLE + last]! & Perm.X) !== 0;
-  }
-
-  /** Fills the writer from `addr` on; returns the end of the last instruction. */
-  private decodeRun(addr: number, cpu: number, limit: number): number {
-    const pages = this.pages, writer = this.writer, i = this.instruction;
-    const mode = pages.words[(cpu + Cpu.long) >> 2] !== 0 ? 64 : 32;
-    const bases = this.segmentBases(cpu);
-    const pageEnd = ((addr >>> 12) + 1) * 4096;
-    const nextPage = (pages.bytes[PERMISSION_TABLE + (pageEnd >>> 12)]! & Perm.X) !== 0 ? 15 : 0;
-    let rip = addr, flags = -1;
-    this.cut = true;
-    for (let n = 0; n < limit; n++) {
-      if (rip >= pageEnd) break;
-      const length = decode(pages.bytes, rip + BIAS, pageEnd - rip + nextPage, mode, i);
-      if (length === Decode.needMore) {
-        if (n === 0) { this.faultAddress = pageEnd; return rip; }
-        break;
-      }
-      if (length < 0) {
-        if (decodeHooks.unknown) decodeHooks.unknown(rip, null);
-        writer.plain(length === Decode.tooLong ? Case.tooLong : Case.invalid, rip, 0, 0);
-        writer.plain(Case.goto, rip + 1, rip + 1, 0);
-        return rip + 1;
-      }
-      if (rip + length > pageEnd && n > 0) break;
-      if (decodeHooks.decoded) decodeHooks.decoded(rip, i);
-      if (!writer.instruction(i, rip, bases, flags)) {
-        if (decodeHooks.unknown) decodeHooks.unknown(rip, i);
-        writer.plain(Case.invalid, rip, 0, 0);
-      }
-      flags = flagsAfter(i, flags);
-      rip += length;
-      if (ends[i.mnemonic] !== 0) break;
-    }
-    this.cut = false;
-    writer.plain(Case.goto, rip, rip, 0);
-    return rip;
-  }
-
-  /** fs and gs always; the others when they have a base (16-bit and LDT code). */
-  private segmentBases(cpu: number): number {
-    let mask = 0x30;
-    for (let s = 0; s < 4; s++) if (this.pages.words[(cpu + Cpu.segBase + 8 * s) >> 2] !== 0) mask |= 1 << s;
-    return mask;
   }
 
   private link(run: number, page: number, first: number, end: number, records: number, count: number): void {
@@ -370,9 +250,8 @@ export class CodeCache {
     words[(run + Run.next) >> 2] = words[header >> 2]!;
     Atomics.store(words, header >> 2, run);
     const from = Math.max(first, page * 4096) & 0xfff, to = Math.min(end, (page + 1) * 4096) - page * 4096;
-    for (let line = from >> 5; line <= (to - 1) >> 5; line++) {
-      Atomics.or(words, ((header + PAGE_HEADER_BITMAP) >> 2) + (line >> 5), 1 << (line & 31));
-    }
+    const bitmap = (header + PAGE_HEADER_BITMAP) >> 2;
+    for (let line = from >> 5; line <= (to - 1) >> 5; line++) words[bitmap + (line >> 5)]! |= 1 << (line & 31);
   }
 
   /** Drops everything when the arena has no `bytes` left: true. The lock is held. */
@@ -424,7 +303,7 @@ export class CodeCache {
       words[table + page] = 0;
       this.pages.clearCode(page);
     }
-    this.cache.fill(EMPTY);
+    this.jumps.clear();
     words[Globals.arenaTop >> 2] = RECORD_ARENA;
     words[Globals.regions >> 2] = 0;
     Atomics.add(words, Globals.generation >> 2, 1);

@@ -37,9 +37,6 @@ const SAMPLE_FUEL = 4000;
 /** Thrown through nested activations when the thread ends. */
 const LEAVE = { reason: 'the thread leaves' };
 
-/** Slot of `--trace=exec`: every entry into the interpreter. */
-export const execHooks: { enter: ((cpu: number, rip: number) => void) | null; leave: ((cpu: number) => void) | null } = { enter: null, leave: null };
-
 /** One process's memory with the interpreter bound to it. */
 class Machine {
   readonly memory: WebAssembly.Memory;
@@ -205,7 +202,6 @@ export class GuestThread {
       // While it waited for the lock all records may have been dropped, this one too.
       if (code.generation !== found) continue;
       machine.regions.renew();
-      if (execHooks.enter) execHooks.enter(cpu, rip);
       generation = found;
       if ((words[(cpu + Cpu.eflagsSystem) >> 2]! & Eflags.TF) !== 0) {
         if (this.singleStep(machine, cpu, record)) return false;
@@ -215,7 +211,6 @@ export class GuestThread {
       machine.interpreter.run(cpu, record);
       leave(words, cpu);
       words = code.current().words;
-      if (execHooks.leave) execHooks.leave(cpu);
       switch (words[(cpu + EngineField.exitKind) >> 2]) {
         case EngineExit.kernel:
           if (this.isOwnInterrupt(words, cpu)) continue;

@@ -31,9 +31,6 @@ export interface RegionHost {
   noRegion: unknown;
 }
 
-/** Slots of `--trace=wasm` and the profiler. */
-export const regionHooks: { installed: ((t: Translation) => void) | null } = { installed: null };
-
 /** A region that this worker has an instance of. */
 interface Installed {
   readonly translation: Translation;
@@ -189,18 +186,18 @@ export class Regions {
     });
     const { words } = this.code.current();
     if (words[Globals.regionsDropped >> 2]! - this.swept >= SWEEP_AFTER) this.sweep();
-    if (this.enterable(t, instance.exports, cpu)) regionHooks.installed?.(t);
+    this.makeEnterable(t, instance.exports, cpu);
   }
 
   /** Makes the region's start lead into it, unless the code has changed. */
-  private enterable(t: Translation, exports: Record<string, unknown>, cpu: number): boolean {
+  private makeEnterable(t: Translation, exports: Record<string, unknown>, cpu: number): void {
     const { table } = this.host, entry = t.start;
     // Another worker of the process may have it already: then this one only lacks the instance.
     const known = this.code.regionSlot(entry), mine = this.installed.get(entry)?.slot === known;
     const shared = known >= 0 && !mine;
-    if (shared && !this.code.watchRegion(entry, cpu, known, t.ranges)) return false;
+    if (shared && !this.code.watchRegion(entry, cpu, known, t.ranges)) return;
     const slot = shared ? known : this.code.installRegion(entry, cpu, this.firstSlot, MAX_REGIONS, t.ranges);
-    if (slot < 0) return false;
+    if (slot < 0) return;
     if (slot >= table.length) table.grow(slot + SLOTS_AT_ONCE - table.length, this.host.noRegion);
     table.set(slot, exports['region']);
     const one: Installed = { translation: t, exports, slot };
@@ -213,7 +210,6 @@ export class Regions {
       this.bind(one, callee);
     }
     for (const caller of this.callers.get(entry) ?? []) this.bind(caller, entry);
-    return true;
   }
 
   /** The region at `entry` that is about to be replaced is not told of new callees any more. */

@@ -132,11 +132,19 @@ export function runLoop(runtime: RuntimeFunctions, hot: readonly (IrBuilder | nu
   code.get(link);
   goOn(code);
   code.end();
+  lookup(code, address, (found) => {
+    // from now on without a lookup
+    code.get(RECORD);
+    code.get(found);
+    code.mem('i32.atomic.store', Field.link, 2);
+    code.get(found);
+    goOn(code);
+  });
   code.get(address);
   leaveAt(code, EngineExit.link);
   code.end();
   poll(target, code, () => code.get(address));
-  lookup(code, address, goOn);
+  lookup(code, address, (found) => { code.get(found); goOn(code); });
   code.get(address);
   leaveAt(code, EngineExit.lookup);
   code.end();
@@ -178,8 +186,8 @@ function storeFuel(code: Code, fuel: number): void {
   code.mem('i32.store', EngineField.fuel, 2);
 }
 
-/** Goes on at the record of `address` if one of its two places in the jump cache has it. */
-function lookup(code: Code, address: number, goOn: (code: Code) => void): void {
+/** Does what `found` emits, which gets the local with the record, if one of the two places of `address` in the jump cache has one. */
+function lookup(code: Code, address: number, found: (record: number) => void): void {
   const pair = code.local(I), record = code.local(I), entry = code.local(L);
   pairOf(code, address);
   code.set(pair);
@@ -190,8 +198,7 @@ function lookup(code: Code, address: number, goOn: (code: Code) => void): void {
     recordOf(code, entry);
     code.tee(record);
     code.if();
-    code.get(record);
-    goOn(code);
+    found(record);
     code.end();
     code.end();
   }
