@@ -410,12 +410,18 @@ export class Kernel implements AddressSpaceHost {
       return false;
     }
     t.regs.setU32(Cpu.mailboxSlot, t.slot);
-    t.regs.setU32(Cpu.cpuNumber, t.tid % this.parts.cpus);
+    this.placeOnCpu(t);
     t.regs.setU32(LocalField.tid, t.tid);
     t.regs.setU32(LocalField.tgid, t.tgid);
     t.regs.setU32(LocalField.sysenterReturn, t.mm.layout.sysenterReturn);
     t.regs.setU32(LocalField.flags, (this.hooks.syscallEnter !== null || t.trace !== null || t.seccomp !== null ? LocalFlag.off : 0) | (this.realtimeOffsetNs !== 0 ? LocalFlag.wallClockSet : 0));
     return true;
+  }
+
+  /** The processor that a thread is told it runs on: always the same, one that sched_setaffinity leaves it. */
+  placeOnCpu(t: Task): void {
+    const allowed = Array.from({ length: this.parts.cpus }, (_, i) => i).filter((i) => i < 32 && ((t.affinity >>> i) & 1) !== 0);
+    t.regs.setU32(Cpu.cpuNumber, allowed[t.tid % allowed.length] ?? 0);
   }
 
   private allocateSlot(t: Task): number {

@@ -74,6 +74,9 @@ export function setSocketOption(s: Socket, name: number, value: Uint8Array, abi:
     const refused = refusedFlag(s, name, n, cred);
     if (refused !== 0) return refused;
     o.ints.set(name, n === 0 ? 0 : 1);
+    // One precision at a time: the last that was asked for.
+    if (name === SO_TIMESTAMP) o.ints.set(SO_TIMESTAMPNS, 0);
+    if (name === SO_TIMESTAMPNS) o.ints.set(SO_TIMESTAMP, 0);
     s.optionChanged(name);
     return 0;
   }

@@ -18,7 +18,6 @@ function limit(t: Task, timeout: number, clock: number): number {
   if (timeout !== 0 && clock !== CLOCK_REALTIME && clock !== CLOCK_MONOTONIC) return -EINVAL;
   return deadlineOf(t, timeout, t.abi.timespec64, true, clock === CLOCK_REALTIME);
 }
-const isError = (deadlineNs: number): boolean => deadlineNs < 0 && deadlineNs > -4096;
 
 function futexWake(t: Task, addr: number, mask: number, count: number, flags: number): number {
   if (!goodFlags(flags) || mask === 0 || mask > 0xffffffff || addr % 4 !== 0) return -EINVAL;
@@ -29,7 +28,7 @@ function futexWake(t: Task, addr: number, mask: number, count: number, flags: nu
 function futexWait(t: Task, addr: number, value: number, mask: number, flags: number, timeout: number, clock: number): number {
   if (!goodFlags(flags) || value > 0xffffffff || mask > 0xffffffff) return -EINVAL;
   const deadlineNs = limit(t, timeout, clock);
-  return isError(deadlineNs) ? deadlineNs : wait(t, addr, value, mask, isShared(flags), deadlineNs);
+  return deadlineNs < 0 ? deadlineNs : wait(t, addr, value, mask, isShared(flags), deadlineNs);
 }
 
 function futexRequeue(t: Task, waiters: number, flags: number, wakes: number, moves: number): number {
@@ -59,7 +58,7 @@ function futexWaitv(t: Task, waiters: number, count: number, flags: number, time
   const buf = t.memory.readable(waiters, count * layout.size)?.slice();
   if (buf === undefined) return -EFAULT;
   const deadlineNs = limit(t, timeout, clock);
-  if (isError(deadlineNs)) return deadlineNs;
+  if (deadlineNs < 0) return deadlineNs;
   const { futexes } = t.kernel;
   const queue = new WaitQueue();
   const list: FutexWaiter[] = [];

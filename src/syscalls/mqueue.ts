@@ -206,16 +206,15 @@ function sysMqNotify(t: Task, fd: number, eventPtr: number): number {
   if (typeof file === 'number') return file;
   const { queue } = file;
   if (event === null) {
-    if (queue.notice?.pid !== t.tgid) return 0;
-    queue.notice.removed?.();
-    queue.notice = null;
+    queue.dropNotice(t.tgid);
     return 0;
   }
-  if (queue.notice !== null && queue.notice.alive()) return -EBUSY;
+  if (queue.notice?.alive()) return -EBUSY;
   const { process } = t;
   const { sigev_signo: signo, sigev_notify: kind } = event;
   queue.notice = {
-    pid: t.tgid, signo,
+    pid: t.tgid, kind, signo: kind === SIGEV_SIGNAL ? signo : 0,
+    holds: (owner) => process.leader.fds === owner,
     alive: () => process.state === 'alive',
     removed: helper === null ? null : () => helper(NOTIFY_REMOVED),
     fire: ({ pid, uid }) => {

@@ -3,6 +3,7 @@ import { PRIO_PGRP, PRIO_PROCESS, PRIO_USER } from '../abi/linux/resource.ts';
 import { SCHED_BATCH, SCHED_DEADLINE, SCHED_FIFO, SCHED_FLAG_RESET_ON_FORK, SCHED_IDLE, SCHED_NORMAL, SCHED_RESET_ON_FORK, SCHED_RR } from '../abi/linux/sched.ts';
 import { Rlimit } from '../kernel/fd/rlimits.ts';
 import type { DeadlineParameters, Task } from '../kernel/task/task.ts';
+import { Cpu } from '../machine/cpuState.ts';
 import { Cap } from '../vfs/cred.ts';
 import type { Layout } from '../abi/layout.ts';
 import type { SyscallRow } from './row.ts';
@@ -234,6 +235,7 @@ function sysSetaffinity(t: Task, pid: number, size: number, ptr: number): number
   const usable = (mask & cpuMask(t)) >>> 0;
   if (usable === 0) return -EINVAL;
   other.affinity = usable;
+  t.kernel.placeOnCpu(other);
   return 0;
 }
 
@@ -252,13 +254,13 @@ function sysGetaffinity(t: Task, pid: number, size: number, ptr: number): number
 }
 
 function sysGetcpu(t: Task, cpuPtr: number, nodePtr: number): number {
-  const cpu = t.regs.u32(0x118);
+  const cpu = t.regs.u32(Cpu.cpuNumber);
   if (cpuPtr !== 0 && !t.memory.setU32(cpuPtr, cpu)) return -EFAULT;
   return nodePtr !== 0 && !t.memory.setU32(nodePtr, 0) ? -EFAULT : 0;
 }
 
 const priorityRange = (low: number, high: number) => (_t: Task, policy: number): number => {
-  if (isRealtime(policy)) return high > low ? high : low;
+  if (isRealtime(policy)) return Math.max(high, low);
   return known(policy) ? 0 : -EINVAL;
 };
 

@@ -81,8 +81,11 @@ function info(t: Task, command: number, ptr: number): number {
     const { shminfo } = t.abi;
     const buf = t.memory.writable(ptr, shminfo.size);
     if (buf === null) return -EFAULT;
-    const most = t.abi.longBytes === 8 ? 2 ** 64 - 2 ** 24 : 0xffffffff;
-    shminfo.write(buf, { shmmax: most, shmmin: 1, shmmni: SHMMNI, shmseg: SHMMNI, shmall: most });
+    shminfo.write(buf, { shmmin: 1, shmmni: SHMMNI, shmseg: SHMMNI });
+    // ULONG_MAX - 2^24; 32-bit programs are told no larger shmmax than an int holds.
+    if (t.abi.longBytes === 8) shminfo.putHalves(buf, 'shmmax', 0xfeffffff, 0xffffffff);
+    else shminfo.put(buf, 'shmmax', 0x7fffffff);
+    shminfo.putHalves(buf, 'shmall', 0xfeffffff, 0xffffffff);
   } else {
     const { shmInfo } = t.abi;
     const buf = t.memory.writable(ptr, shmInfo.size);

@@ -1,15 +1,16 @@
-import { EFAULT, EINVAL, EOPNOTSUPP, EPERM, EAGAIN } from '../abi/linux/errno.ts';
+import { EFAULT, EINVAL, EOPNOTSUPP, EPERM, EAGAIN, ESRCH } from '../abi/linux/errno.ts';
 import { SIGALRM, SIGEV_NONE, SIGEV_SIGNAL, SIGEV_THREAD, SIGEV_THREAD_ID } from '../abi/linux/signal.ts';
 import * as T from '../abi/linux/time.ts';
 import type { Layout } from '../abi/layout.ts';
 import type { Abi } from '../abi/abi.ts';
 import { PARKED, Restart } from '../kernel/task/block.ts';
+import { ERESTARTNOHAND, ERESTART_RESTARTBLOCK } from '../kernel/task/park.ts';
 import { queuedSignals } from '../kernel/signal/send.ts';
 import type { Task } from '../kernel/task/task.ts';
-import { clockNow, clockResolution, cpuClockOf, isCpuClock, toMonotonic } from '../kernel/time/clocks.ts';
-import { IntervalTimer, type ProcessTimers, type TimerEvent } from '../kernel/time/processTimers.ts';
-import { Timer } from '../kernel/time/timerHeap.ts';
+import { clockNow, clockResolution, cpuClockTarget, cpuTimeOf, isCpuClock, ktime, toMonotonic } from '../kernel/time/clocks.ts';
+import { IntervalTimer, type TimerEvent } from '../kernel/time/processTimers.ts';
 import { Cap } from '../vfs/cred.ts';
+import type { Timespec } from '../vfs/stat.ts';
 import { WaitQueue } from '../vfs/waitQueue.ts';
 import type { SyscallRow } from './row.ts';
 
@@ -112,6 +113,8 @@ const adjtimex = (layoutName: 'timex' | 'timex64', clockArg: boolean) => (t: Tas
   return T.TIME_ERROR;
 };
 
+const CLOCKFD = 3;
+
 // ---- sleeping ----
 
 /** Sleeps until `deadlineNs` (monotonic). `remaining` stores what is left after a signal (relative sleeps). */
@@ -146,74 +149,90 @@ function sysNanosleep(t: Task, ptr: number, remPtr: number): number {
 
 const clockNanosleep = (layoutOf: TimeOf) => (t: Task, clock: number, flags: number, ptr: number, remPtr: number): number => {
   const layout = layoutOf(t.abi);
-  if (clock === T.CLOCK_THREAD_CPUTIME_ID) return -EINVAL;
+  // Clocks that are files can be read at most.
+  if (clock < 0 && (clock & 7) === CLOCKFD) return -EOPNOTSUPP;
   if (clockResolution(t, clock) < 0) return -EINVAL;
-  if (clock === T.CLOCK_MONOTONIC_RAW || clock === T.CLOCK_REALTIME_COARSE || clock === T.CLOCK_MONOTONIC_COARSE) return -EOPNOTSUPP;
+  if (clock === T.CLOCK_MONOTONIC_RAW || clock === T.CLOCK_REALTIME_COARSE || clock === T.CLOCK_MONOTONIC_COARSE || clock === T.CLOCK_THREAD_CPUTIME_ID) {
+    return -EOPNOTSUPP;
+  }
   const ns = readTime(t, ptr, layout);
   if (ns < 0) return ns;
-  if (isCpuClock(clock)) return sleepOnCpuClock(t, clock, ns, (flags & T.TIMER_ABSTIME) !== 0);
-  if ((flags & T.TIMER_ABSTIME) !== 0) return sleepUntil(t, toMonotonic(t, clock, ns), null);
+  const absolute = (flags & T.TIMER_ABSTIME) !== 0;
+  if (isCpuClock(clock)) return sleepOnCpuClock(t, clock, ns, absolute, remainingTo(t, remPtr, layout));
+  if (absolute) return sleepUntil(t, toMonotonic(t, clock, ns), null);
   return sleepUntil(t, t.kernel.nowNs() + ns, remainingTo(t, remPtr, layout));
 };
 
-/** Other threads of the process may spend the time meanwhile: looked at every millisecond. */
-function sleepOnCpuClock(t: Task, clock: number, ns: number, absolute: boolean): number {
-  const now = cpuClockOf(t, clock);
-  if (now < 0) return now;
-  const until = absolute ? ns : now + ns;
+/** Whose time it is goes on running: looked at every millisecond. */
+function sleepOnCpuClock(t: Task, clock: number, ns: number, absolute: boolean, remaining: (leftNs: number) => number): number {
+  const target = cpuClockTarget(t, clock);
+  if (typeof target === 'number') return target;
+  // It would wait for itself.
+  if (target.thread === t) return -EINVAL;
+  const until = absolute ? ns : cpuTimeOf(target) + ns;
+  let left = 0;
   const wait = (): number => {
-    const at = cpuClockOf(t, clock);
-    if (at < 0 || at >= until) return 0;
-    return t.block({ queues: [], retry: () => PARKED, deadlineNs: t.kernel.nowNs() + 1e6, onTimeout: wait, restart: Restart.noHandler });
+    left = until - cpuTimeOf(target);
+    if (left <= 0) return 0;
+    return t.block({
+      queues: [], retry: () => PARKED, deadlineNs: t.kernel.nowNs() + 1e6, onTimeout: wait, restart: absolute ? Restart.noHandler : Restart.restartBlock,
+      onSignal: () => {
+        if (absolute) return -ERESTARTNOHAND;
+        t.restartBlock = wait;
+        remaining(left);
+        return -ERESTART_RESTARTBLOCK;
+      },
+    });
   };
   return wait();
 }
 
 // ---- setitimer, alarm ----
 
+const NEVER: Timespec = { sec: 0, nsec: 0 };
+
 interface Interval {
   valueNs: number;
-  intervalNs: number;
+  /** In whole units of the call that set it: a number of ns may be too large to be exact. */
+  interval: Timespec;
 }
 
-const usToNs = (sec: number, usec: number): number => sec * 1e9 + usec * 1000;
 
 function getInterval(t: Task, which: number): Interval | null {
   const timers = t.process.timers;
   const { userNs, systemNs } = t.kernel.cpuClock.ofProcess(t.process);
   const left = (at: number, now: number): number => (at === 0 ? 0 : Math.max(1000, at - now));
   switch (which) {
-    case T.ITIMER_REAL: return { valueNs: timers.real.armed ? Math.max(1000, timers.real.whenNs - t.kernel.nowNs()) : 0, intervalNs: timers.realIntervalNs };
-    case T.ITIMER_VIRTUAL: return { valueNs: left(timers.virtualNs, userNs), intervalNs: timers.virtualIntervalNs };
-    case T.ITIMER_PROF: return { valueNs: left(timers.profNs, userNs + systemNs), intervalNs: timers.profIntervalNs };
+    case T.ITIMER_REAL: return { valueNs: timers.real.armed ? Math.max(1000, timers.real.whenNs - t.kernel.nowNs()) : 0, interval: timers.realInterval };
+    case T.ITIMER_VIRTUAL: return { valueNs: left(timers.virtualNs, userNs), interval: timers.virtualInterval };
+    case T.ITIMER_PROF: return { valueNs: left(timers.profNs, userNs + systemNs), interval: timers.profInterval };
     default: return null;
   }
 }
 
-function setInterval(t: Task, which: number, { valueNs, intervalNs }: Interval): void {
+function setInterval(t: Task, which: number, { valueNs, interval }: Interval): void {
   const { timers } = t.process;
   const { userNs, systemNs } = t.kernel.cpuClock.ofProcess(t.process);
   if (which === T.ITIMER_REAL) {
-    timers.realIntervalNs = valueNs === 0 ? 0 : intervalNs;
+    timers.realInterval = valueNs === 0 ? NEVER : interval;
     if (valueNs === 0) t.kernel.timers.cancel(timers.real);
     else t.kernel.timers.set(timers.real, t.kernel.nowNs() + valueNs);
   } else if (which === T.ITIMER_VIRTUAL) {
     timers.virtualNs = valueNs === 0 ? 0 : userNs + valueNs;
-    timers.virtualIntervalNs = intervalNs;
+    timers.virtualInterval = interval;
   } else {
     timers.profNs = valueNs === 0 ? 0 : userNs + systemNs + valueNs;
-    timers.profIntervalNs = intervalNs;
+    timers.profInterval = interval;
   }
   t.kernel.watchCpuTime(t.process);
 }
 
-function writeInterval(t: Task, ptr: number, { valueNs, intervalNs }: Interval): number {
+function writeInterval(t: Task, ptr: number, { valueNs, interval }: Interval): number {
   const layout = t.abi.itimerval;
   const buf = t.memory.writable(ptr, layout.size);
   if (buf === null) return -EFAULT;
-  const us = (ns: number): number => Math.ceil(ns / 1000);
   layout.write(buf, {
-    interval_sec: Math.floor(us(intervalNs) / 1e6), interval_usec: us(intervalNs) % 1e6, value_sec: Math.floor(us(valueNs) / 1e6), value_usec: us(valueNs) % 1e6,
+    interval_sec: interval.sec, interval_usec: Math.floor(interval.nsec / 1000), value_sec: Math.floor(valueNs / 1e9), value_usec: Math.floor((valueNs % 1e9) / 1000),
   });
   return 0;
 }
@@ -226,14 +245,14 @@ function sysGetitimer(t: Task, which: number, ptr: number): number {
 function sysSetitimer(t: Task, which: number, newPtr: number, oldPtr: number): number {
   const old = getInterval(t, which);
   if (old === null) return -EINVAL;
-  let fresh: Interval = { valueNs: 0, intervalNs: 0 };
+  let fresh: Interval = { valueNs: 0, interval: NEVER };
   if (newPtr !== 0) {
     const layout = t.abi.itimerval;
     const buf = t.memory.readable(newPtr, layout.size);
     if (buf === null) return -EFAULT;
     const v = layout.read(buf);
     if (v.value_sec < 0 || v.value_usec < 0 || v.value_usec >= 1e6 || v.interval_sec < 0 || v.interval_usec < 0 || v.interval_usec >= 1e6) return -EINVAL;
-    fresh = { valueNs: usToNs(v.value_sec, v.value_usec), intervalNs: usToNs(v.interval_sec, v.interval_usec) };
+    fresh = { valueNs: v.value_sec * 1e9 + v.value_usec * 1000, interval: ktime(v.interval_sec, v.interval_usec * 1000) };
   }
   setInterval(t, which, fresh);
   return oldPtr === 0 ? 0 : writeInterval(t, oldPtr, old);
@@ -241,7 +260,7 @@ function sysSetitimer(t: Task, which: number, newPtr: number, oldPtr: number): n
 
 function sysAlarm(t: Task, seconds: number): number {
   const old = getInterval(t, T.ITIMER_REAL)!;
-  setInterval(t, T.ITIMER_REAL, { valueNs: seconds * 1e9, intervalNs: 0 });
+  setInterval(t, T.ITIMER_REAL, { valueNs: seconds * 1e9, interval: NEVER });
   // Rounded, but never to 0 while one is running.
   return old.valueNs === 0 ? 0 : Math.max(1, Math.round(old.valueNs / 1e9));
 }
@@ -280,40 +299,25 @@ function sysTimerCreate(t: Task, clock: number, eventPtr: number, idPtr: number)
   const event = readEvent(t, eventPtr, id);
   if (typeof event === 'number') return event;
   if (!t.memory.setU32(idPtr, id)) return -EFAULT;
-  const timer = new IntervalTimer(id, clock, event);
-  if (!isCpuClock(clock)) timer.timer = new Timer(() => firePosix(t.kernel, timers, timer));
-  timers.posix.set(id, timer);
+  const target = isCpuClock(clock) ? cpuClockTarget(t, clock) : null;
+  if (typeof target === 'number') return target;
+  timers.posix.set(id, new IntervalTimer(timers, id, clock, event, target));
   return 0;
 }
 
-/** A timer on a clock that runs by itself is due. */
-function firePosix(kernel: Task['kernel'], timers: ProcessTimers, timer: IntervalTimer): void {
-  const now = kernel.nowNs();
-  timers.expire(timer, now);
-  if (timer.intervalNs === 0) {
-    timer.nextNs = 0;
-    return;
-  }
-  const missed = Math.floor((now - timer.nextNs) / timer.intervalNs);
-  for (let i = 0; i < Math.min(missed, 1000); i++) timers.expire(timer, now);
-  timer.nextNs += (missed + 1) * timer.intervalNs;
-  kernel.timers.set(timer.timer!, timer.nextNs);
-}
-
-/** nextNs is monotonic for timers with a Timer, CPU time for the others. */
-function timerLeft(t: Task, timer: IntervalTimer): Interval {
-  if (timer.nextNs === 0) return { valueNs: 0, intervalNs: timer.intervalNs };
-  const now = timer.timer !== null ? t.kernel.nowNs() : cpuClockOf(t, timer.clock);
-  return { valueNs: Math.max(1, timer.nextNs - now), intervalNs: timer.intervalNs };
+/** nextNs is of the timer's clock: monotonic, or a CPU time. */
+function timerLeft(t: Task, { nextNs, interval, target }: IntervalTimer): Interval {
+  if (nextNs === 0) return { valueNs: 0, interval };
+  return { valueNs: Math.max(1, nextNs - (target === null ? t.kernel.nowNs() : cpuTimeOf(target))), interval };
 }
 
 type Spec = Layout<'interval_sec' | 'interval_nsec' | 'value_sec' | 'value_nsec'>;
 
-function writeSpec(t: Task, ptr: number, layout: Spec, { valueNs, intervalNs }: Interval): number {
+function writeSpec(t: Task, ptr: number, layout: Spec, { valueNs, interval }: Interval): number {
   const buf = t.memory.writable(ptr, layout.size);
   if (buf === null) return -EFAULT;
   layout.write(buf, {
-    interval_sec: Math.floor(intervalNs / 1e9), interval_nsec: Math.floor(intervalNs % 1e9), value_sec: Math.floor(valueNs / 1e9), value_nsec: Math.floor(valueNs % 1e9),
+    interval_sec: interval.sec, interval_nsec: interval.nsec, value_sec: Math.floor(valueNs / 1e9), value_nsec: Math.floor(valueNs % 1e9),
   });
   return 0;
 }
@@ -333,20 +337,16 @@ const timerSettime = (specOf: (abi: Abi) => Spec) => (t: Task, id: number, flags
   const timer = t.process.timers.posix.get(id);
   if (timer === undefined) return -EINVAL;
   const old = timerLeft(t, timer);
+  const { target, owner } = timer;
+  // Whose time it was is over.
+  if (target !== null && (target.thread ?? target.process.leader).state === 'dead') return -ESRCH;
   const value = v.value_sec * 1e9 + v.value_nsec;
-  timer.intervalNs = v.interval_sec * 1e9 + v.interval_nsec;
+  timer.setInterval(ktime(v.interval_sec, v.interval_nsec));
   timer.lastOverrun = 0;
   const absolute = (flags & T.TIMER_ABSTIME) !== 0;
-  if (value === 0) {
-    timer.nextNs = 0;
-    if (timer.timer !== null) t.kernel.timers.cancel(timer.timer);
-  } else if (timer.timer !== null) {
-    timer.nextNs = absolute ? Math.max(1, toMonotonic(t, timer.clock, value)) : t.kernel.nowNs() + value;
-    t.kernel.timers.set(timer.timer, timer.nextNs);
-  } else {
-    timer.nextNs = absolute ? value : cpuClockOf(t, timer.clock) + value;
-    t.kernel.watchCpuTime(t.process);
-  }
+  if (value === 0) owner.disarm(timer);
+  else if (absolute) owner.arm(timer, target === null ? toMonotonic(t, timer.clock, value) : value);
+  else owner.arm(timer, (target === null ? t.kernel.nowNs() : cpuTimeOf(target)) + value);
   return oldPtr === 0 ? 0 : writeSpec(t, oldPtr, layout, old);
 };
 
@@ -358,7 +358,7 @@ function sysTimerDelete(t: Task, id: number): number {
   const { timers } = t.process;
   const timer = timers.posix.get(id);
   if (timer === undefined) return -EINVAL;
-  if (timer.timer !== null) t.kernel.timers.cancel(timer.timer);
+  timers.disarm(timer);
   timers.posix.delete(id);
   return 0;
 }

@@ -5,6 +5,7 @@ import type { Abi } from '../abi/abi.ts';
 import type { Layout } from '../abi/layout.ts';
 import { TimerFile } from '../fs/anon/timerFile.ts';
 import type { Task } from '../kernel/task/task.ts';
+import { ktime } from '../kernel/time/clocks.ts';
 import { Cap } from '../vfs/cred.ts';
 import { fileOf } from './fileArgs.ts';
 import { installFile } from './install.ts';
@@ -29,9 +30,9 @@ function timerFile(t: Task, fd: number): TimerFile | number {
 function writeState(t: Task, file: TimerFile, ptr: number, shape: Spec): number {
   const buf = t.memory.writable(ptr, shape.size);
   if (buf === null) return -EFAULT;
-  const { leftNs, intervalNs } = file.state();
+  const { leftNs, interval } = file.state();
   shape.write(buf, {
-    interval_sec: Math.floor(intervalNs / 1e9), interval_nsec: intervalNs % 1e9, value_sec: Math.floor(leftNs / 1e9), value_nsec: Math.floor(leftNs % 1e9),
+    interval_sec: interval.sec, interval_nsec: interval.nsec, value_sec: Math.floor(leftNs / 1e9), value_nsec: Math.floor(leftNs % 1e9),
   });
   return 0;
 }
@@ -58,12 +59,12 @@ const settime = (layout: (abi: Abi) => Spec) => (t: Task, fd: number, flags: num
       when = now + (v.value_sec - wall.sec) * 1e9 + (v.value_nsec - wall.nsec);
     } else when = valueNs;
   }
-  file.arm(when, v.interval_sec * 1e9 + v.interval_nsec, flags);
+  file.arm(when, ktime(v.interval_sec, v.interval_nsec), flags);
   if (old === 0) return 0;
   const out = t.memory.writable(old, shape.size);
   if (out === null) return -EFAULT;
   shape.write(out, {
-    interval_sec: Math.floor(before.intervalNs / 1e9), interval_nsec: before.intervalNs % 1e9,
+    interval_sec: before.interval.sec, interval_nsec: before.interval.nsec,
     value_sec: Math.floor(before.leftNs / 1e9), value_nsec: Math.floor(before.leftNs % 1e9),
   });
   return 0;

@@ -167,8 +167,8 @@ export abstract class Inode {
   fsync(_dataOnly: boolean): number {
     return 0;
   }
-  /** Called after data was read: atime, as the mount's flags say. */
-  touchAtime(): void {}
+  /** Data was read: atime, relative to the last change (relatime), or `always`. */
+  touchAtime(_always: boolean): void {}
 
   // ---- attributes ----
 

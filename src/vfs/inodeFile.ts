@@ -1,5 +1,6 @@
 import { EBADF, EFAULT, EFBIG, EINVAL, EISDIR, ENOTDIR, ENOTTY, ENXIO, EOPNOTSUPP, EPERM, EROFS } from '../abi/linux/errno.ts';
 import { DT, S_ISGID, S_ISUID } from '../abi/linux/fileMode.ts';
+import { MS_NOATIME, MS_NODIRATIME, MS_RELATIME } from '../abi/linux/fs.ts';
 import { O_APPEND, O_NOATIME, O_RDONLY } from '../abi/linux/openFlags.ts';
 import { Cap, type Cred } from './cred.ts';
 import { type DirSink, type FileCaller, FileDescription } from './fileDescription.ts';
@@ -94,7 +95,7 @@ export class RegularFile extends InodeFile {
     inode.mappings?.beforeRead(offset, buf.length);
     const n = inode.readAt(buf, offset);
     if (n > 0) {
-      if ((this.flags & O_NOATIME) === 0) inode.touchAtime();
+      accessed(this);
       notifyDentry(this.path.dentry, IN_ACCESS);
     }
     return n;
@@ -206,6 +207,13 @@ export function dropPrivileges(inode: Inode, cred: Cred): void {
   if (next !== -1) inode.setattr({ mode: next & 0o7777 });
 }
 
+/** What reading does to the access time, if the open file and the mount leave it to be changed (touch_atime). */
+function accessed({ flags, inode, path: { mount } }: { flags: number; inode: Inode; path: Path }): void {
+  if ((flags & O_NOATIME) !== 0 || mount.readOnly || (mount.flags & MS_NOATIME) !== 0) return;
+  if ((mount.flags & MS_NODIRATIME) !== 0 && inode.isDirectory) return;
+  inode.touchAtime((mount.flags & MS_RELATIME) === 0);
+}
+
 /**
  * An open directory. The names are listed when reading starts (and again after rewinding), so positions stay valid while
  * entries come and go; entries that have gone are left out.
@@ -263,12 +271,12 @@ export class DirectoryFile extends InodeFile {
     const result = this.load();
     if (result < 0) return result;
     const entries = this.entries!;
+    accessed(this);
     while (this.pos - 2 < entries.length) {
       const entry = entries[this.pos - 2]!;
       if (inode.hasEntry(entry.name) && !sink(entry.name, entry.ino, entry.type, this.pos + 1)) return 0;
       this.pos++;
     }
-    inode.touchAtime();
     return 0;
   }
 }

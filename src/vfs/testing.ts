@@ -1,3 +1,4 @@
+import { MS_RELATIME } from '../abi/linux/fs.ts';
 import { GuestMemory } from '../machine/guestMemory.ts';
 import { Cred } from './cred.ts';
 import type { FileCaller } from './fileDescription.ts';
@@ -39,5 +40,5 @@ export class TestCaller implements FileCaller {
 
 /** A caller at the root of a file system. */
 export function callerOf(fs: FileSystem): TestCaller {
-  return new TestCaller(new MountNamespace(new Mount(fs, fs.root, fs.typeName, 0)).rootPath);
+  return new TestCaller(new MountNamespace(new Mount(fs, fs.root, fs.typeName, MS_RELATIME)).rootPath);
 }

@@ -6,6 +6,7 @@ import { putU64 } from '../../abi/layout.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
 import { Timer } from '../../kernel/time/timerHeap.ts';
 import { FileDescription, type FileCaller } from '../../vfs/fileDescription.ts';
+import type { Timespec } from '../../vfs/stat.ts';
 import { WaitQueue } from '../../vfs/waitQueue.ts';
 import { anonPath } from './anonFs.ts';
 
@@ -15,6 +16,7 @@ export class TimerFile extends FileDescription {
   readonly clock: number;
   private readonly kernel: Kernel;
   private readonly timer = new Timer(() => this.expire());
+  private interval: Timespec = { sec: 0, nsec: 0 };
   private intervalNs = 0;
   private ticks = 0;
   private setFlags_ = 0;
@@ -30,18 +32,19 @@ export class TimerFile extends FileDescription {
   }
 
   /** Arms it for a monotonic time; Infinity disarms. */
-  arm(whenNs: number, intervalNs: number, flags: number): void {
+  arm(whenNs: number, interval: Timespec, flags: number): void {
     this.ticks = 0;
-    this.intervalNs = intervalNs;
+    this.interval = interval;
+    this.intervalNs = interval.sec * 1e9 + interval.nsec;
     this.setFlags_ = flags;
     if (whenNs === Infinity) this.kernel.timers.cancel(this.timer);
     else this.kernel.timers.set(this.timer, whenNs);
   }
 
   /** What timerfd_gettime shows: time left until the next expiry (0: disarmed) and the interval. */
-  state(): { leftNs: number; intervalNs: number } {
+  state(): { leftNs: number; interval: Timespec } {
     const leftNs = this.timer.armed ? Math.max(1, this.timer.whenNs - this.kernel.nowNs()) : 0;
-    return { leftNs, intervalNs: this.intervalNs };
+    return { leftNs, interval: this.interval };
   }
 
   private expire(): void {
@@ -91,9 +94,8 @@ export class TimerFile extends FileDescription {
   }
 
   override fdinfo(): string {
-    const { leftNs, intervalNs } = this.state();
-    const pair = (ns: number): string => `(${Math.floor(ns / 1e9)}, ${ns % 1e9})`;
-    return `clockid: ${this.clock}\nticks: ${this.ticks}\nsettime flags: 0${this.setFlags_.toString(8)}\nit_value: ${pair(leftNs)}\nit_interval: ${pair(intervalNs)}\n`;
+    const { leftNs, interval } = this.state();
+    return `clockid: ${this.clock}\nticks: ${this.ticks}\nsettime flags: 0${this.setFlags_.toString(8)}\nit_value: (${Math.floor(leftNs / 1e9)}, ${Math.floor(leftNs % 1e9)})\nit_interval: (${interval.sec}, ${interval.nsec})\n`;
   }
 
   protected override close(): void {

@@ -123,7 +123,11 @@ interface QueuedMessage {
 /** Who asked to be told of a message on an empty queue (mq_notify). */
 export interface QueueNotice {
   readonly pid: number;
+  /** SIGEV_* */
+  readonly kind: number;
   readonly signo: number;
+  /** Whether a descriptor table is its process's. */
+  holds(owner: object): boolean;
   /** False when the process is over. */
   alive(): boolean;
   fire(sender: { pid: number; uid: number }): void;
@@ -186,10 +190,17 @@ export class QueueInode extends MqueueNode {
     return message;
   }
 
+  /** The process that asked to be told takes it back, or closes a descriptor of the queue. */
+  dropNotice(pid: number): void {
+    if (this.notice?.pid !== pid) return;
+    this.notice.removed?.();
+    this.notice = null;
+  }
+
   status(): string {
     const { notice } = this;
     const cell = (value: number, width: number): string => String(value).padEnd(width);
-    return `QSIZE:${cell(this.bytes, 10)} NOTIFY:${cell(0, 5)} SIGNO:${cell(notice?.signo ?? 0, 5)} NOTIFY_PID:${cell(notice?.pid ?? 0, 6)}\n`;
+    return `QSIZE:${cell(this.bytes, 10)} NOTIFY:${cell(notice?.kind ?? 0, 5)} SIGNO:${cell(notice?.signo ?? 0, 5)} NOTIFY_PID:${cell(notice?.pid ?? 0, 6)}\n`;
   }
 }
 
@@ -219,6 +230,12 @@ export class QueueFile extends FileDescription {
   }
   override write(): number {
     return -EINVAL;
+  }
+  /** Any descriptor of the queue that the process closes, not only the one it asked with. */
+  override closedIn(owner: object): number {
+    const { notice } = this.queue;
+    if (notice?.holds(owner)) this.queue.dropNotice(notice.pid);
+    return super.closedIn(owner);
   }
   override seek(offset: number, whence: number): number {
     if (whence > 1) return -EINVAL;

@@ -79,8 +79,8 @@ export class OverlayInode extends Inode {
   override fsync(dataOnly: boolean): number {
     return this.upper === null ? 0 : this.upper.fsync(dataOnly);
   }
-  override touchAtime(): void {
-    this.upper?.touchAtime();
+  override touchAtime(always: boolean): void {
+    this.upper?.touchAtime(always);
   }
 
   override writeAt(buf: Uint8Array, offset: number): number {

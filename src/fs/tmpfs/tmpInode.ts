@@ -60,12 +60,12 @@ export class TmpInode extends Inode {
   }
 
   /** relatime: only when older than the last change, or than a day. */
-  override touchAtime(): void {
+  override touchAtime(always: boolean): void {
     const { attr } = this;
     const isOlder = attr.atimeSec < attr.mtimeSec || (attr.atimeSec === attr.mtimeSec && attr.atimeNsec <= attr.mtimeNsec)
       || attr.atimeSec < attr.ctimeSec || (attr.atimeSec === attr.ctimeSec && attr.atimeNsec <= attr.ctimeNsec);
     const { sec, nsec } = this.tmpfs.env.now();
-    if (!isOlder && sec - attr.atimeSec < DAY_SECONDS) return;
+    if (!always && !isOlder && sec - attr.atimeSec < DAY_SECONDS) return;
     attr.atimeSec = sec;
     attr.atimeNsec = nsec;
   }
@@ -134,7 +134,7 @@ export class TmpSymlink extends TmpInode {
     this.attr.size = target.length;
   }
   override readlink(): string {
-    this.touchAtime();
+    this.touchAtime(false);
     return this.target;
   }
 }

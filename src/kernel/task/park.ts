@@ -80,8 +80,11 @@ export function resumeParked(parked: Parked): void {
   let result = spec.retry();
   if (result === PARKED) {
     if (t.parked !== parked) return;
-    if (parked.timedOut) result = spec.onTimeout === undefined ? 0 : spec.onTimeout();
-    else if (!spec.uninterruptible && t.signalPending) result = interrupted(spec);
+    if (parked.timedOut) {
+      result = spec.onTimeout === undefined ? 0 : spec.onTimeout();
+      // It waits for something else, or longer.
+      if (result === PARKED) return;
+    } else if (!spec.uninterruptible && t.signalPending) result = interrupted(spec);
     else return;
   }
   if (t.parked !== null) unpark(t);

@@ -1,36 +1,62 @@
 import { EINVAL } from '../../abi/linux/errno.ts';
 import * as T from '../../abi/linux/time.ts';
 import type { Timespec } from '../../vfs/stat.ts';
+import type { Process } from '../task/process.ts';
 import type { Task } from '../task/task.ts';
 
 /** Coarse clocks tick with the timer: CONFIG_HZ 250. */
 const COARSE_NS = 4e6;
 const fromNs = (ns: number): Timespec => ({ sec: Math.floor(ns / 1e9), nsec: Math.floor(ns % 1e9) });
 
+/** ktime_t holds so many seconds. */
+const KTIME_SEC_MAX = 9223372036;
+
+/** A length of time as the kernel keeps it: at most KTIME_MAX. */
+export function ktime(sec: number, nsec: number): Timespec {
+  return sec >= KTIME_SEC_MAX ? { sec: KTIME_SEC_MAX, nsec: 854775807 } : { sec, nsec };
+}
+
 /** Whether a clock id means CPU time: the two named ones, and those made from a pid (negative: ~pid << 3 | kind). */
 export function isCpuClock(clock: number): boolean {
   return clock < 0 || clock === T.CLOCK_PROCESS_CPUTIME_ID || clock === T.CLOCK_THREAD_CPUTIME_ID;
 }
 
-/** A CPU-time clock in ns, -EINVAL when it names no process or thread. Low bits of dynamic ones: 4 = thread; 0 prof, 1 virtual, 2 sched. */
-export function cpuClockOf(t: Task, clock: number): number {
-  const { cpuClock, pids } = t.kernel;
-  const ofThread = (thread: Task): number => cpuClock.userNs(thread) + thread.usage.systemNs;
-  if (clock === T.CLOCK_THREAD_CPUTIME_ID) return ofThread(t);
-  if (clock === T.CLOCK_PROCESS_CPUTIME_ID) {
-    const { userNs, systemNs } = cpuClock.ofProcess(t.process);
-    return userNs + systemNs;
-  }
+/** What a CPU-time clock counts: one thread, or (null) all of a process; its user time only, or all. */
+export interface CpuClockTarget {
+  readonly process: Process;
+  readonly thread: Task | null;
+  readonly userOnly: boolean;
+}
+
+/**
+ * What a clock counts, or -EINVAL. Low bits of clocks that are made from a pid: 4 = of a thread; 0 all its time by ticks, 1 user time, 2 what
+ * the scheduler counted. Threads of other processes have none that we could ask.
+ */
+export function cpuClockTarget(t: Task, clock: number): CpuClockTarget | number {
+  const { pids } = t.kernel;
+  if (clock === T.CLOCK_THREAD_CPUTIME_ID) return { process: t.process, thread: t, userOnly: false };
+  if (clock === T.CLOCK_PROCESS_CPUTIME_ID) return { process: t.process, thread: null, userOnly: false };
   if (clock >= 0 || (clock & 3) === 3) return -EINVAL;
   const pid = ~(clock >> 3);
+  const userOnly = (clock & 3) === 1;
   if ((clock & 4) !== 0) {
     const thread = pid === 0 ? t : pids.tasks.get(pid);
-    return thread === undefined || thread.process !== t.process ? -EINVAL : ofThread(thread);
+    return thread === undefined || thread.process !== t.process ? -EINVAL : { process: t.process, thread, userOnly };
   }
   const process = pid === 0 ? t.process : pids.processes.get(pid);
-  if (process === undefined) return -EINVAL;
-  const { userNs, systemNs } = cpuClock.ofProcess(process);
-  return (clock & 3) === 1 ? userNs : userNs + systemNs;
+  return process === undefined ? -EINVAL : { process, thread: null, userOnly };
+}
+
+export function cpuTimeOf({ process, thread, userOnly }: CpuClockTarget): number {
+  const { cpuClock } = process.leader.kernel;
+  const { userNs, systemNs } = thread === null ? cpuClock.ofProcess(process) : { userNs: cpuClock.userNs(thread), systemNs: thread.usage.systemNs };
+  return userOnly ? userNs : userNs + systemNs;
+}
+
+/** A CPU-time clock in ns, -EINVAL when it names no process or thread. */
+export function cpuClockOf(t: Task, clock: number): number {
+  const target = cpuClockTarget(t, clock);
+  return typeof target === 'number' ? target : cpuTimeOf(target);
 }
 
 /** clock_gettime, or -EINVAL. */
@@ -75,5 +101,5 @@ export function clockResolution(t: Task, clock: number): number {
 export function toMonotonic(t: Task, clock: number, ns: number): number {
   if (clock !== T.CLOCK_REALTIME && clock !== T.CLOCK_TAI) return ns;
   const now = t.kernel.realtime();
-  return t.kernel.nowNs() + (ns - now.sec * 1e9) - now.nsec;
+  return Math.max(0, t.kernel.nowNs() + (ns - now.sec * 1e9) - now.nsec);
 }

@@ -22,6 +22,8 @@ export class CpuClock {
     if (t.state !== 'running') return;
     const now = this.kernel.nowNs();
     t.usage.userNs += Math.max(0, now - t.resumedNs);
+    // It still counts as running: nothing of the slice a second time.
+    t.resumedNs = now;
     t.usage.systemNs += SYSTEM_NS_PER_EXIT;
     t.usage.voluntarySwitches++;
     t.process.timers.onCpuTime(t.process);

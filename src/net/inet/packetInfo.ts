@@ -1,5 +1,5 @@
 import {
-  IP_PKTINFO, IP_RECVTOS, IP_RECVTTL, IP_TOS, IP_TTL, IPV6_HOPLIMIT, IPV6_PKTINFO, IPV6_RECVHOPLIMIT, IPV6_RECVPKTINFO, IPV6_RECVTCLASS, IPV6_TCLASS,
+  AF_INET, AF_INET6, IP_ORIGDSTADDR, IP_PKTINFO, IP_RECVORIGDSTADDR, IP_RECVTOS, IP_RECVTTL, IP_TOS, IP_TTL, IPV6_HOPLIMIT, IPV6_ORIGDSTADDR, IPV6_PKTINFO, IPV6_RECVHOPLIMIT, IPV6_RECVORIGDSTADDR, IPV6_RECVPKTINFO, IPV6_RECVTCLASS, IPV6_TCLASS,
   SCM_TIMESTAMP, SCM_TIMESTAMPNS, SO_TIMESTAMP, SO_TIMESTAMPNS, SOL_IP, SOL_IPV6, SOL_SOCKET,
 } from '../../abi/linux/socket.ts';
 import { putU32 } from '../../abi/layout.ts';
@@ -8,8 +8,14 @@ import type { FileCaller } from '../../vfs/fileDescription.ts';
 import type { ControlMessage } from '../message.ts';
 import { intValue } from '../options.ts';
 import { inetInt } from './inetOptions.ts';
+import { endpointBytes } from './endpoint.ts';
 import { ipBytes, isV4 } from './ip.ts';
 import type { Datagram, UdpSocket } from './udpSocket.ts';
+
+/** Where a datagram was sent to. */
+function sockaddr(s: UdpSocket, ip: string, family: number): Uint8Array {
+  return endpointBytes({ ip, port: s.local?.port ?? 0, scopeId: 0 }, family);
+}
 
 /** The control messages that a program has asked for with each datagram, in Linux's order. */
 export function packetInfo(s: UdpSocket, d: Datagram, t: FileCaller): ControlMessage[] {
@@ -35,6 +41,7 @@ export function packetInfo(s: UdpSocket, d: Datagram, t: FileCaller): ControlMes
     }
     if (ip(IP_RECVTTL)) out.push({ level: SOL_IP, type: IP_TTL, data: intValue(64) });
     if (ip(IP_RECVTOS)) out.push({ level: SOL_IP, type: IP_TOS, data: Uint8Array.of(0) });
+    if (ip(IP_RECVORIGDSTADDR)) out.push({ level: SOL_IP, type: IP_ORIGDSTADDR, data: sockaddr(s, d.to, AF_INET) });
   }
   if (!s.isV6) return out;
   const ipv6 = (name: number): boolean => inetInt(s, SOL_IPV6, name) !== 0;
@@ -49,5 +56,6 @@ export function packetInfo(s: UdpSocket, d: Datagram, t: FileCaller): ControlMes
   }
   if (ipv6(IPV6_RECVHOPLIMIT)) out.push({ level: SOL_IPV6, type: IPV6_HOPLIMIT, data: intValue(64) });
   if (ipv6(IPV6_RECVTCLASS)) out.push({ level: SOL_IPV6, type: IPV6_TCLASS, data: intValue(0) });
+  if (ipv6(IPV6_RECVORIGDSTADDR)) out.push({ level: SOL_IPV6, type: IPV6_ORIGDSTADDR, data: sockaddr(s, d.to, AF_INET6) });
   return out;
 }
