@@ -19,6 +19,7 @@ import { stopForTrap, trapAgain } from '../kernel/trace/signalStops.ts';
 import { USER_REGS_BYTES, loadUserRegs, loadUserWord, saveUserRegs, type RegsAbi } from '../kernel/trace/userRegs.ts';
 import { Access } from '../machine/exit.ts';
 import type { SyscallRow } from './row.ts';
+import { getFilter, getFilterMetadata } from './seccomp.ts';
 import { archPrctl } from './system.ts';
 
 const NT_X86_XSTATE = 0x202;
@@ -301,8 +302,7 @@ const requests: Readonly<Record<number, Request>> = {
   // The pointer and the code change places: arch_prctl(code, address).
   [P.PTRACE_ARCH_PRCTL]: (tracer, target, addr, data) => (tracer.arch.wordSize === 8 ? archPrctl(target, data, addr, tracer.memory) : -EIO),
   [P.PTRACE_SINGLEBLOCK]: resume(Mode.step),
-  [P.PTRACE_SECCOMP_GET_FILTER]: () => -EINVAL,
-  [P.PTRACE_SECCOMP_GET_METADATA]: () => -EINVAL,
+  [P.PTRACE_SECCOMP_GET_FILTER]: getFilter, [P.PTRACE_SECCOMP_GET_METADATA]: getFilterMetadata,
   [P.PTRACE_GET_RSEQ_CONFIGURATION]: () => -ENODEV,
 };
 
@@ -345,6 +345,6 @@ function sysPtrace(t: Task, request: number, pid: number, addr: number, data: nu
 export const ptraceRows: readonly SyscallRow[] = [
   {
     name: 'ptrace', x86_64: 101, i386: 26, args: ['long', 'pid', 'ptr', 'ptr'], ret: 'int', handler: sysPtrace,
-    note: 'watchpoints see changes, not reads; no PTRACE_SECCOMP_GET_*',
+    note: 'watchpoints see changes, not reads',
   },
 ];

@@ -1,4 +1,4 @@
-import { EAGAIN, EBADF, EFAULT, EFBIG, EINTR, EINVAL, EISDIR, EOPNOTSUPP, EPIPE, ESPIPE } from '../abi/linux/errno.ts';
+import { EAGAIN, EBADF, EFAULT, EFBIG, EINTR, EINVAL, EISDIR, EOPNOTSUPP, EPIPE, ESPIPE, ERESTARTSYS } from '../abi/linux/errno.ts';
 import { O_APPEND, O_LARGEFILE, O_NONBLOCK } from '../abi/linux/openFlags.ts';
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDNORM, EPOLLWRNORM } from '../abi/linux/poll.ts';
 import { SIGPIPE, SIGXFSZ } from '../abi/linux/signal.ts';
@@ -6,7 +6,6 @@ import { PipeFile } from '../fs/pipefs/pipeFile.ts';
 import { Rlimit } from '../kernel/fd/rlimits.ts';
 import { kernelSignal, sendToTask } from '../kernel/signal/send.ts';
 import { Restart, type BlockSpec } from '../kernel/task/block.ts';
-import { ERESTARTSYS } from '../kernel/task/park.ts';
 import type { Task } from '../kernel/task/task.ts';
 import type { FileDescription } from '../vfs/fileDescription.ts';
 import { RegularFile } from '../vfs/inodeFile.ts';

@@ -1,17 +1,21 @@
-import { EACCES, EFAULT, EINVAL, ENOMEM, EOPNOTSUPP, ESRCH } from '../abi/linux/errno.ts';
+import { EACCES, EBUSY, EFAULT, EINVAL, ENOENT, ENOMEM, EOPNOTSUPP, ESRCH } from '../abi/linux/errno.ts';
 import * as S from '../abi/linux/seccomp.ts';
-import { checkFilter, type BpfProgram } from '../kernel/seccomp/bpf.ts';
-import { setSeccomp, type FilterChain } from '../kernel/seccomp/filters.ts';
+import { putU64 } from '../abi/layout.ts';
+import { anonPath } from '../fs/anon/anonFs.ts';
+import { Rlimit } from '../kernel/fd/rlimits.ts';
+import { checkFilter, INSTRUCTION_BYTES, type BpfProgram } from '../kernel/seccomp/bpf.ts';
+import { Filter } from '../kernel/seccomp/filter.ts';
+import { filtersOf, setSeccomp } from '../kernel/seccomp/filters.ts';
+import { Listener } from '../kernel/seccomp/listener.ts';
 import type { Task } from '../kernel/task/task.ts';
 import { Cap } from '../vfs/cred.ts';
 import type { SyscallRow } from './row.ts';
 
-const INSTRUCTION_BYTES = 8;
-/** Instructions on the way through all filters, each filter counting four more. */
+/** Instructions on the way through all filters (Filter.cost). */
 const MAX_PATH = 32768;
-const FILTER_OVERHEAD = 4;
+const METADATA_BYTES = 16;
 const ACTIONS: readonly number[] = [
-  S.SECCOMP_RET_KILL_PROCESS, S.SECCOMP_RET_KILL_THREAD, S.SECCOMP_RET_TRAP, S.SECCOMP_RET_ERRNO, S.SECCOMP_RET_TRACE, S.SECCOMP_RET_LOG, S.SECCOMP_RET_ALLOW,
+  S.SECCOMP_RET_KILL_PROCESS, S.SECCOMP_RET_KILL_THREAD, S.SECCOMP_RET_TRAP, S.SECCOMP_RET_ERRNO, S.SECCOMP_RET_USER_NOTIF, S.SECCOMP_RET_TRACE, S.SECCOMP_RET_LOG, S.SECCOMP_RET_ALLOW,
 ];
 const KNOWN_FLAGS = S.SECCOMP_FILTER_FLAG_TSYNC | S.SECCOMP_FILTER_FLAG_LOG | S.SECCOMP_FILTER_FLAG_SPEC_ALLOW | S.SECCOMP_FILTER_FLAG_NEW_LISTENER |
   S.SECCOMP_FILTER_FLAG_TSYNC_ESRCH | S.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
@@ -34,10 +38,8 @@ function readProgram(t: Task, ptr: number): BpfProgram | number {
   return bytes === null ? -EFAULT : checkFilter(bytes) ?? -EINVAL;
 }
 
-const filtersOf = (t: Task): FilterChain | null => (t.seccomp !== null && t.seccomp.mode === S.SECCOMP_MODE_FILTER ? t.seccomp.filters : null);
-
 /** Whether `chain` goes on to `older`: a thread may only be given a longer one. */
-function descends(chain: FilterChain | null, older: FilterChain | null): boolean {
+function descends(chain: Filter | null, older: Filter | null): boolean {
   for (let f = chain; ; f = f.older) {
     if (f === older) return true;
     if (f === null) return false;
@@ -52,21 +54,32 @@ function setFilter(t: Task, flags: number, ptr: number): number {
   const program = readProgram(t, ptr);
   if (typeof program === 'number') return program;
   if (t.seccomp !== null && t.seccomp.mode !== S.SECCOMP_MODE_FILTER) return -EINVAL;
-  // Nobody here can answer for a listener.
-  if (listens) return -EOPNOTSUPP;
   const older = filtersOf(t);
+  if (listens) for (let f = older; f !== null; f = f.older) if (f.listener !== null) return -EBUSY;
   const others = synchronous ? [...t.process.tasks].filter((o) => o !== t && !o.exiting) : [];
   const stranger = others.find((o) => (o.seccomp !== null && o.seccomp.mode !== S.SECCOMP_MODE_FILTER) || !descends(older, filtersOf(o)));
   if (stranger !== undefined) return (flags & S.SECCOMP_FILTER_FLAG_TSYNC_ESRCH) !== 0 ? -ESRCH : stranger.tid;
-  const cost = (older?.cost ?? 0) + program.code.length + FILTER_OVERHEAD;
-  if (cost > MAX_PATH) return -ENOMEM;
-  const seccomp = { mode: S.SECCOMP_MODE_FILTER, filters: { program, older, count: (older?.count ?? 0) + 1, cost } } as const;
+  const filter = new Filter(program, older, (flags & S.SECCOMP_FILTER_FLAG_LOG) !== 0);
+  if (filter.cost > MAX_PATH) return -ENOMEM;
+  let result = 0;
+  if (listens) {
+    const file = new Listener(t, anonPath(t, 'seccomp notify'), filter, (flags & S.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV) !== 0);
+    result = t.fds.install(file, true, t.rlimits.cur[Rlimit.NOFILE]!);
+    if (result < 0) {
+      file.release();
+      return result;
+    }
+  }
+  const seccomp = { mode: S.SECCOMP_MODE_FILTER, filters: filter } as const;
   setSeccomp(t, seccomp);
   for (const other of others) {
     if (t.noNewPrivs) other.noNewPrivs = true;
+    const before = filtersOf(other);
+    filter.hold();
     setSeccomp(other, seccomp);
+    before?.drop();
   }
-  return 0;
+  return result;
 }
 
 function sysSeccomp(t: Task, operation: number, flags: number, ptr: number): number {
@@ -80,11 +93,42 @@ function sysSeccomp(t: Task, operation: number, flags: number, ptr: number): num
     }
     case S.SECCOMP_GET_NOTIF_SIZES: {
       if (flags !== 0) return -EINVAL;
-      // struct seccomp_notif, seccomp_notif_resp, seccomp_data
-      return [80, 24, 64].every((size, i) => t.memory.setU16(ptr + 2 * i, size)) ? 0 : -EFAULT;
+      return [t.abi.seccompNotif, t.abi.seccompNotifResp, t.abi.seccompData].every(({ size }, i) => t.memory.setU16(ptr + 2 * i, size)) ? 0 : -EFAULT;
     }
     default: return -EINVAL;
   }
+}
+
+/** The filter at `index` of `target`; the first installed is 0. */
+function filterAt(target: Task, index: number): Filter | number {
+  const filters = filtersOf(target);
+  return filters === null ? -EINVAL : filters.nth(index) ?? -ENOENT;
+}
+
+/** Who may look at other threads' filters. */
+const mayLook = (t: Task): boolean => t.cred.has(Cap.SYS_ADMIN) && t.seccomp === null;
+
+/** PTRACE_SECCOMP_GET_FILTER: the instructions of a filter, and how many they are. */
+export function getFilter(t: Task, target: Task, index: number, ptr: number): number {
+  if (!mayLook(t)) return -EACCES;
+  const filter = filterAt(target, index);
+  if (typeof filter === 'number') return filter;
+  return ptr !== 0 && !t.memory.copyOut(ptr, filter.bytes) ? -EFAULT : filter.program.code.length;
+}
+
+/** PTRACE_SECCOMP_GET_METADATA: struct seccomp_metadata: a filter's number, and its flags. */
+export function getFilterMetadata(t: Task, target: Task, size: number, ptr: number): number {
+  if (!mayLook(t)) return -EACCES;
+  const known = Math.min(size, METADATA_BYTES);
+  if (known < 8) return -EINVAL;
+  const index = t.memory.u64(ptr);
+  if (index === null) return -EFAULT;
+  const filter = filterAt(target, index);
+  if (typeof filter === 'number') return filter;
+  const out = new Uint8Array(METADATA_BYTES);
+  putU64(out, 0, index);
+  putU64(out, 8, filter.logs ? S.SECCOMP_FILTER_FLAG_LOG : 0);
+  return t.memory.copyOut(ptr, out.subarray(0, known)) ? known : -EFAULT;
 }
 
 /** prctl(PR_SET_SECCOMP). */
@@ -94,5 +138,5 @@ export function prctlSetSeccomp(t: Task, mode: number, ptr: number): number {
 }
 
 export const seccompRows: readonly SyscallRow[] = [
-  { name: 'seccomp', x86_64: 317, i386: 354, args: ['uint', 'hex', 'ptr'], ret: 'int', handler: sysSeccomp, note: 'no SECCOMP_FILTER_FLAG_NEW_LISTENER' },
+  { name: 'seccomp', x86_64: 317, i386: 354, args: ['uint', 'hex', 'ptr'], ret: 'int', handler: sysSeccomp },
 ];

@@ -5,10 +5,11 @@ import {
 } from '../abi/linux/signal.ts';
 import { Gpr } from '../machine/cpuState.ts';
 import { PARKED, Restart } from '../kernel/task/block.ts';
+import { IGNORED_BY_DEFAULT } from '../kernel/signal/defaults.ts';
 import { dequeueSignal } from '../kernel/signal/deliver.ts';
 import { SIG_DFL, SIG_IGN, type SigAction } from '../kernel/signal/handlers.ts';
 import { SS_AUTODISARM, SS_DISABLE, SS_ONSTACK, altStackFlags, onAltStack } from '../kernel/signal/altStack.ts';
-import { IGNORED_BY_DEFAULT, forceSignal, mayKill, sendToProcess, sendToTask } from '../kernel/signal/send.ts';
+import { forceSignal, mayKill, sendToProcess, sendToTask } from '../kernel/signal/send.ts';
 import { siginfo, type Siginfo } from '../kernel/signal/siginfo.ts';
 import { readSiginfo, writeSiginfo } from '../kernel/signal/siginfoLayout.ts';
 import { SigSet } from '../kernel/signal/sigset.ts';

@@ -1,11 +1,10 @@
 /** Sending and receiving as operations that can be tried again while the task is parked. */
-import { EAGAIN, EFAULT, EINTR, EPIPE } from '../abi/linux/errno.ts';
+import { EAGAIN, EFAULT, EINTR, EPIPE, ERESTARTSYS } from '../abi/linux/errno.ts';
 import { O_NONBLOCK } from '../abi/linux/openFlags.ts';
 import { AF_UNIX, SOCK_DGRAM, MSG_DONTWAIT, MSG_NOSIGNAL, MSG_PEEK, MSG_WAITALL } from '../abi/linux/socket.ts';
 import { SIGPIPE } from '../abi/linux/signal.ts';
 import { PARKED, Restart } from '../kernel/task/block.ts';
 import { kernelSignal, sendToTask } from '../kernel/signal/send.ts';
-import { ERESTARTSYS } from '../kernel/task/park.ts';
 import type { Task } from '../kernel/task/task.ts';
 import { totalLength } from '../net/buffers.ts';
 import { Incoming, type OutControl, type Outgoing } from '../net/message.ts';

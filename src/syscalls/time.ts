@@ -1,10 +1,9 @@
-import { EFAULT, EINVAL, EOPNOTSUPP, EPERM, EAGAIN, ESRCH } from '../abi/linux/errno.ts';
+import { EFAULT, EINVAL, EOPNOTSUPP, EPERM, EAGAIN, ESRCH, ERESTARTNOHAND, ERESTART_RESTARTBLOCK } from '../abi/linux/errno.ts';
 import { SIGALRM, SIGEV_NONE, SIGEV_SIGNAL, SIGEV_THREAD, SIGEV_THREAD_ID } from '../abi/linux/signal.ts';
 import * as T from '../abi/linux/time.ts';
 import type { Layout } from '../abi/layout.ts';
 import type { Abi } from '../abi/abi.ts';
 import { PARKED, Restart } from '../kernel/task/block.ts';
-import { ERESTARTNOHAND, ERESTART_RESTARTBLOCK } from '../kernel/task/park.ts';
 import { queuedSignals } from '../kernel/signal/send.ts';
 import type { Task } from '../kernel/task/task.ts';
 import { clockNow, clockResolution, cpuClockTarget, cpuTimeOf, isCpuClock, ktime, toMonotonic } from '../kernel/time/clocks.ts';

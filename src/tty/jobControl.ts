@@ -1,7 +1,6 @@
-import { EIO } from '../abi/linux/errno.ts';
+import { EIO, ERESTARTSYS } from '../abi/linux/errno.ts';
 import { SIGTTIN } from '../abi/linux/signal.ts';
 import { SIG_IGN } from '../kernel/signal/handlers.ts';
-import { ERESTARTSYS } from '../kernel/task/park.ts';
 import type { Process } from '../kernel/task/process.ts';
 import type { ControllingTty } from '../kernel/task/session.ts';
 import type { Task } from '../kernel/task/task.ts';

@@ -18,6 +18,37 @@ export const seccompData = {
   },
 } as const satisfies LayoutData;
 
+export const seccompNotif = {
+  size: 80,
+  fields: {
+    id: [0, 'u64'],
+    pid: [8, 'u32'],
+    flags: [12, 'u32'],
+    data: [16, 'bytes', 64],
+  },
+} as const satisfies LayoutData;
+
+export const seccompNotifResp = {
+  size: 24,
+  fields: {
+    id: [0, 'u64'],
+    val: [8, 'i64'],
+    error: [16, 'i32'],
+    flags: [20, 'u32'],
+  },
+} as const satisfies LayoutData;
+
+export const seccompNotifAddfd = {
+  size: 24,
+  fields: {
+    id: [0, 'u64'],
+    flags: [8, 'u32'],
+    srcfd: [12, 'u32'],
+    newfd: [16, 'u32'],
+    newfd_flags: [20, 'u32'],
+  },
+} as const satisfies LayoutData;
+
 export const sockFilter = {
   size: 8,
   fields: {

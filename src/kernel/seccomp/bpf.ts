@@ -11,7 +11,8 @@ export interface BpfProgram {
 
 /** struct seccomp_data as words: nr, arch, ip (2), six arguments (2 each). */
 export const SECCOMP_DATA_BYTES = 64;
-const INSTRUCTION_BYTES = 8;
+/** struct sock_filter */
+export const INSTRUCTION_BYTES = 8;
 
 const { BPF_LD, BPF_LDX, BPF_ST, BPF_STX, BPF_ALU, BPF_JMP, BPF_RET, BPF_MISC, BPF_ABS, BPF_IMM, BPF_LEN, BPF_MEM, BPF_A, BPF_K, BPF_X, BPF_TAX, BPF_TXA } = B;
 const OPERATIONS = [B.BPF_ADD, B.BPF_SUB, B.BPF_MUL, B.BPF_DIV, B.BPF_AND, B.BPF_OR, B.BPF_XOR, B.BPF_LSH, B.BPF_RSH];

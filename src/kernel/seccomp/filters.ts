@@ -9,28 +9,34 @@ import { siginfo } from '../signal/siginfo.ts';
 import { exitTask } from '../task/exit.ts';
 import type { Task } from '../task/task.ts';
 import { traceSeccomp } from '../trace/syscallStops.ts';
-import { runFilter, type BpfProgram } from './bpf.ts';
+import { runFilter } from './bpf.ts';
+import type { Filter } from './filter.ts';
 
-/** A thread's filters, newest first; shared by threads and children that inherited them, never changed. */
-export interface FilterChain {
-  readonly program: BpfProgram;
-  readonly older: FilterChain | null;
-  /** Filters in the chain, and their instructions as the limit counts them. */
-  readonly count: number;
-  readonly cost: number;
-}
-
-export type Seccomp = { readonly mode: typeof S.SECCOMP_MODE_STRICT } | { readonly mode: typeof S.SECCOMP_MODE_FILTER; readonly filters: FilterChain };
+export type Seccomp = { readonly mode: typeof S.SECCOMP_MODE_STRICT } | { readonly mode: typeof S.SECCOMP_MODE_FILTER; readonly filters: Filter };
 
 const SYS_SECCOMP = 1;
 const MAX_ERRNO = 4095;
 /** read, write, exit, rt_sigreturn; i386: sigreturn (mode1_syscalls). */
 const STRICT = { x86_64: new Set([0, 1, 60, 15]), i386: new Set([3, 4, 1, 119]) };
 
-/** The thread is watched from now on: its worker answers no calls any more. */
+/** The thread's filters, newest first; null without. */
+export const filtersOf = (t: Task): Filter | null => (t.seccomp !== null && t.seccomp.mode === S.SECCOMP_MODE_FILTER ? t.seccomp.filters : null);
+
+const letGo = (t: Task): void => filtersOf(t)?.drop();
+
+/** The thread is watched from now on: its worker answers no calls any more. It takes over the caller's hold of the filters; what it had is the caller's to drop. */
 export function setSeccomp(t: Task, seccomp: Seccomp): void {
   t.seccomp = seccomp;
+  t.atExit.add(letGo);
   t.regs.setU32(LocalField.flags, t.regs.u32(LocalField.flags) | LocalFlag.off);
+}
+
+/** A child has its parent's. */
+export function inheritSeccomp(t: Task, child: Task): void {
+  if (t.seccomp === null) return;
+  filtersOf(t)?.hold();
+  child.seccomp = t.seccomp;
+  child.atExit.add(letGo);
 }
 
 /** What the filters are given, and what PTRACE_GET_SYSCALL_INFO shows: struct seccomp_data as words. */
@@ -51,13 +57,15 @@ export function callData(t: Task, number: number): Uint32Array {
 const actionOf = (verdict: number): number => (verdict & S.SECCOMP_RET_ACTION_FULL) | 0;
 
 /** Every filter is asked; the strictest answer counts, of equal ones the newest. */
-function verdictOf(filters: FilterChain, data: Uint32Array): number {
-  let verdict: number = S.SECCOMP_RET_ALLOW;
-  for (let f: FilterChain | null = filters; f !== null; f = f.older) {
+function verdictOf(filters: Filter, data: Uint32Array): { readonly verdict: number; readonly by: Filter } {
+  let verdict: number = S.SECCOMP_RET_ALLOW, by = filters;
+  for (let f: Filter | null = filters; f !== null; f = f.older) {
     const one = runFilter(f.program, data);
-    if (actionOf(one) < actionOf(verdict)) verdict = one;
+    if (actionOf(one) >= actionOf(verdict)) continue;
+    verdict = one;
+    by = f;
   }
-  return verdict;
+  return { verdict, by };
 }
 
 /** Whether the call may go on; if not, everything about it has been done. `recheck`: a tracer has seen it already. */
@@ -70,7 +78,8 @@ export function seccompAllows(t: Task, recheck: boolean): boolean {
     exitTask(t, SIGKILL);
     return false;
   }
-  const verdict = verdictOf(seccomp.filters, callData(t, number));
+  const call = callData(t, number);
+  const { verdict, by } = verdictOf(seccomp.filters, call);
   const data = verdict & S.SECCOMP_RET_DATA;
   switch (actionOf(verdict) >>> 0) {
     case S.SECCOMP_RET_ALLOW:
@@ -89,7 +98,10 @@ export function seccompAllows(t: Task, recheck: boolean): boolean {
       if (recheck) return true;
       if (!traceSeccomp(t, data)) kernel.finishCall(t, -ENOSYS);
       return false;
-    case S.SECCOMP_RET_USER_NOTIF: kernel.finishCall(t, -ENOSYS); return false;
+    case S.SECCOMP_RET_USER_NOTIF:
+      if (by.listener === null) kernel.finishCall(t, -ENOSYS);
+      else by.listener.ask(t, call);
+      return false;
     case S.SECCOMP_RET_KILL_THREAD:
       if (t.process.tasks.size > 1) exitTask(t, SIGSYS);
       else dieOf(t, SIGSYS);
@@ -99,4 +111,3 @@ export function seccompAllows(t: Task, recheck: boolean): boolean {
       return false;
   }
 }
-

@@ -1,15 +1,15 @@
-import { EINTR } from '../../abi/linux/errno.ts';
+import { EINTR, ERESTARTNOHAND, ERESTARTSYS, ERESTART_RESTARTBLOCK } from '../../abi/linux/errno.ts';
 import {
-  SA_NODEFER, SA_RESETHAND, SA_RESTART, SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGKILL, SIGQUIT, SIGSEGV, SIGSTOP, SIGSYS, SIGTRAP, SIGTSTP, SIGTTIN, SIGTTOU,
-  SIGXCPU, SIGXFSZ, SI_KERNEL, SI_TIMER,
+  SA_NODEFER, SA_RESETHAND, SA_RESTART, SIGBUS, SIGFPE, SIGILL, SIGKILL, SIGSEGV, SIGSTOP, SIGSYS, SIGTRAP, SI_KERNEL, SI_TIMER,
 } from '../../abi/linux/signal.ts';
 import { Rlimit } from '../fd/rlimits.ts';
-import { ERESTARTNOHAND, ERESTARTSYS, ERESTART_RESTARTBLOCK, signalWakeUp } from '../task/park.ts';
+import { signalWakeUp } from '../task/park.ts';
 import { exitGroup, exitTask } from '../task/exit.ts';
 import { isLongProgram } from '../arch/segments.ts';
 import type { Task } from '../task/task.ts';
 import { SIG_DFL, SIG_IGN } from './handlers.ts';
-import { IGNORED_BY_DEFAULT, forceSignal, stopComplete } from './send.ts';
+import { DUMPS_CORE, IGNORED_BY_DEFAULT, STOP_SIGNALS } from './defaults.ts';
+import { forceSignal, stopComplete } from './send.ts';
 import { siginfo, type Siginfo } from './siginfo.ts';
 import { stopForSignal, stopForTrap, stopWithGroup } from '../trace/signalStops.ts';
 import { endStep } from '../trace/trace.ts';
@@ -17,8 +17,6 @@ import { SigSet } from './sigset.ts';
 
 /** From the thread's own instruction: taken before all others. */
 const SYNCHRONOUS = SigSet.of(SIGSEGV, SIGBUS, SIGILL, SIGTRAP, SIGFPE, SIGSYS);
-const DUMPS_CORE = SigSet.of(SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGFPE, SIGSEGV, SIGBUS, SIGSYS, SIGXCPU, SIGXFSZ);
-const STOPS = SigSet.of(SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU);
 
 /** The next signal to take, the thread's own first; null when there is none that is not blocked. */
 export function dequeueSignal(t: Task, blocked: SigSet): Siginfo | null {
@@ -81,7 +79,7 @@ export function deliverSignals(t: Task): boolean {
       continue;
     }
     if (IGNORED_BY_DEFAULT.has(sig)) continue;
-    if (STOPS.has(sig)) {
+    if (STOP_SIGNALS.has(sig)) {
       if (sig !== SIGSTOP && process.group.orphaned) continue;
       beginStop(t, sig);
       continue;

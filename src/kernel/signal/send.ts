@@ -1,7 +1,5 @@
 import { EAGAIN, EPERM } from '../../abi/linux/errno.ts';
-import {
-  CLD_CONTINUED, CLD_STOPPED, SA_NOCLDSTOP, SI_KERNEL, SIGCHLD, SIGCONT, SIGKILL, SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU, SIGURG, SIGWINCH,
-} from '../../abi/linux/signal.ts';
+import { CLD_CONTINUED, CLD_STOPPED, SA_NOCLDSTOP, SI_KERNEL, SIGCHLD, SIGCONT, SIGKILL } from '../../abi/linux/signal.ts';
 import { Cap } from '../../vfs/cred.ts';
 import { EPOLLIN } from '../../abi/linux/poll.ts';
 import { Rlimit } from '../fd/rlimits.ts';
@@ -9,14 +7,13 @@ import { signalWakeUp } from '../task/park.ts';
 import { ChildNews, type Process } from '../task/process.ts';
 import type { ProcessGroup } from '../task/session.ts';
 import type { Task } from '../task/task.ts';
+import { IGNORED_BY_DEFAULT, STOP_SIGNALS } from './defaults.ts';
 import { SIG_DFL, SIG_IGN } from './handlers.ts';
 import { siginfo, type Siginfo } from './siginfo.ts';
 import { SigSet } from './sigset.ts';
 import { notifyContinued } from '../trace/signalStops.ts';
 
-export const STOP_SIGNALS = SigSet.of(SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU);
 const CONT = SigSet.of(SIGCONT);
-export const IGNORED_BY_DEFAULT = SigSet.of(SIGCHLD, SIGCONT, SIGURG, SIGWINCH);
 
 /** Whether the signal would do nothing: not even queued then. A blocked one is kept, its disposition may change. */
 function ignored(t: Task, sig: number): boolean {

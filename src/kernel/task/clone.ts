@@ -12,6 +12,7 @@ import { Registers } from '../arch/registers.ts';
 import { inheritLdt, publishDescriptors } from '../arch/segments.ts';
 import { Rlimit } from '../fd/rlimits.ts';
 import { forkAddressSpace } from '../mm/fork.ts';
+import { filtersOf, inheritSeccomp } from '../seccomp/filters.ts';
 import { ProcessTimers } from '../time/processTimers.ts';
 import { PTRACE_EVENT_VFORK_DONE } from '../../abi/linux/ptrace.ts';
 import { cloneEvent, inheritTrace } from '../trace/attach.ts';
@@ -157,7 +158,7 @@ function inherit(t: Task, child: Task, flags: number): void {
   child.comm = t.comm;
   child.tls = [...t.tls];
   child.noNewPrivs = t.noNewPrivs;
-  child.seccomp = t.seccomp;
+  inheritSeccomp(t, child);
   child.personality = t.personality;
   child.timerSlackNs = child.defaultTimerSlackNs = t.timerSlackNs;
   child.machineCheckPolicy = t.machineCheckPolicy;
@@ -194,6 +195,7 @@ function enroll(_t: Task, process: Process, child: Task, _flags: number): void {
 
 /** A clone that came to nothing gives back what it had taken. */
 function abandon(child: Task): void {
+  filtersOf(child)?.drop();
   child.fds.release();
   child.handlers.release();
   child.mm.release();

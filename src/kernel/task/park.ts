@@ -1,13 +1,9 @@
-import { EINTR } from '../../abi/linux/errno.ts';
+import { EINTR, ERESTARTNOHAND, ERESTARTSYS, ERESTART_RESTARTBLOCK } from '../../abi/linux/errno.ts';
 import type { Waiter } from '../../vfs/waitQueue.ts';
+import { isDoomed } from '../signal/defaults.ts';
 import { Timer } from '../time/timerHeap.ts';
 import { PARKED, Restart, type BlockSpec } from './block.ts';
 import type { Task } from './task.ts';
-
-/** Results only the kernel sees: what becomes of the call is decided when the signal is delivered (signal/deliver.ts). */
-export const ERESTARTSYS = 512;
-export const ERESTARTNOHAND = 514;
-export const ERESTART_RESTARTBLOCK = 516;
 
 /** A system call that waits. */
 export class Parked implements Waiter {
@@ -50,7 +46,7 @@ export function park(t: Task, spec: BlockSpec): number {
   t.state = 'parked';
   for (const queue of spec.queues) queue.add(parked);
   if (parked.timer !== null) t.kernel.timers.set(parked.timer, spec.deadlineNs!);
-  if (!spec.uninterruptible && t.signalPending) parked.queue();
+  if (t.signalPending && interrupts(t, spec)) parked.queue();
   return PARKED;
 }
 
@@ -84,12 +80,15 @@ export function resumeParked(parked: Parked): void {
       result = spec.onTimeout === undefined ? 0 : spec.onTimeout();
       // It waits for something else, or longer.
       if (result === PARKED) return;
-    } else if (!spec.uninterruptible && t.signalPending) result = interrupted(spec);
+    } else if (t.signalPending && interrupts(t, spec)) result = interrupted(spec);
     else return;
   }
   if (t.parked !== null) unpark(t);
   kernel.finishCall(t, result);
 }
+
+/** Whether a signal that is there ends such a wait. */
+const interrupts = (t: Task, spec: BlockSpec): boolean => spec.uninterruptible !== true || isDoomed(t);
 
 function interrupted(spec: BlockSpec): number {
   if (spec.onSignal !== undefined) return spec.onSignal();
@@ -105,7 +104,7 @@ function interrupted(spec: BlockSpec): number {
 export function signalWakeUp(t: Task): void {
   if (t.state === 'parked') {
     const parked = t.parked!;
-    if (!parked.spec.uninterruptible || t.process.exiting) parked.queue();
+    if (interrupts(t, parked.spec)) parked.queue();
   } else if (t.state === 'running') t.kernel.interrupt(t);
   else if (t.state === 'stopped') t.kernel.wakeStopped(t);
 }

@@ -25,5 +25,11 @@ int main(void) {
   CHILD("clear sighand", { signal(SIGUSR1, on); signal(SIGUSR2, SIG_IGN); struct args a = { .flags = CLONE_CLEAR_SIGHAND, .exit_signal = SIGCHLD }; long x = c3(a, sizeof a); if (!x) { sigaction(SIGUSR1, 0, &q); say("%d ", q.sa_handler == SIG_DFL); sigaction(SIGUSR2, 0, &q); say("%d\n", q.sa_handler == SIG_IGN); _exit(0); } waitpid(x, 0, 0); });
   R(waitpid(-1, 0, __WCLONE)); R(waitpid(-1, 0, __WALL)); R(waitpid(-1, 0, __WCLONE | __WALL | __WNOTHREAD | WNOHANG)); c = clone(work, stack + sizeof stack, 0, 0); R(waitpid(-1, &st, WNOHANG)); r = waitpid(-1, &st, __WALL); say("%d\n", r == c); c = fork(); if (!c) _exit(0); R(waitpid(-1, &st, __WCLONE)); R(wait(0) == c);
   R(unshare(CLONE_FS)); R(unshare(CLONE_FILES)); R(unshare(CLONE_SYSVSEM)); R(unshare(0)); R(unshare(0x100)); R(unshare(CLONE_VM)); R(unshare(CLONE_THREAD)); R(unshare(CLONE_SIGHAND)); R(unshare(CLONE_PARENT)); CHILD("unprivileged", { setresuid(1000, 1000, 1000); R(unshare(CLONE_NEWNS)); R(unshare(CLONE_NEWUTS)); R(unshare(CLONE_NEWIPC)); R(unshare(CLONE_NEWNET)); R(unshare(CLONE_NEWPID)); R(unshare(CLONE_FS | CLONE_FILES)); try("newuts", CLONE_NEWUTS | SIGCHLD, 0); }); R(setns(-1, 0)); R(setns(fds[1], 0)); R(setns(0, CLONE_NEWNS));
+  /* Only what ends it takes a vfork's parent from its wait. */
+  static const int ends[] = { SIGKILL, SIGTERM, SIGALRM, SIGUSR1 };
+  for (int i = 0; i < 4; i++) {
+    pid_t parent = fork(); if (parent == 0) { signal(SIGUSR1, on); if (vfork() == 0) { msleep(600); _exit(0); } _exit(1); }
+    msleep(150); double t = now_ms(); kill(parent, ends[i]); waitpid(parent, &st, 0); show_status("vfork's parent", st); say("at once %d\n", now_ms() - t < 300);
+  }
   leave_tmp(); return 0;
 }
