@@ -269,12 +269,13 @@ export class NodeSockets implements Sockets {
     });
   }
 
-  datagrams(at: HostAddress, options: { v6Only: boolean; reuseAddr: boolean }, done: (result: HostDatagrams | number) => void): void {
+  datagrams(at: HostAddress, options: { v6Only: boolean; reuseAddr: boolean; reusePort: boolean }, done: (result: HostDatagrams | number) => void): void {
     const isV6 = isIPv6(at.ip.split('%')[0]!);
     // Few programs need it.
     const socket = process.getBuiltinModule('node:dgram').createSocket({
       type: isV6 ? 'udp6' : 'udp4',
-      reuseAddr: options.reuseAddr,
+      // Node cannot ask for the other; among sockets of one process this one is enough.
+      reuseAddr: options.reuseAddr || options.reusePort,
       ipv6Only: options.v6Only,
       // Only numbers come here: no resolver, and no turn of the event loop.
       lookup: (host, _options, callback) => callback(null, host, isV6 ? 6 : 4),

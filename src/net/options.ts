@@ -4,7 +4,7 @@ import {
   SO_INCOMING_CPU, SO_KEEPALIVE, SO_LINGER, SO_LOCK_FILTER, SO_MARK, SO_NO_CHECK, SO_OOBINLINE, SO_PASSCRED, SO_PASSSEC, SO_PEERNAME, SO_PRIORITY,
   SO_PROTOCOL, SO_RCVBUF, SO_RCVBUFFORCE, SO_RCVLOWAT, SO_RCVTIMEO_NEW, SO_RCVTIMEO_OLD, SO_REUSEADDR, SO_REUSEPORT, SO_RXQ_OVFL,
   SO_SELECT_ERR_QUEUE, SO_SNDBUF, SO_SNDBUFFORCE, SO_SNDLOWAT, SO_SNDTIMEO_NEW, SO_SNDTIMEO_OLD, SO_TIMESTAMP, SO_TIMESTAMPING,
-  SO_MEMINFO, SO_NOFCS, SO_PEERCRED, SO_TIMESTAMPNS, SO_TYPE, SO_ZEROCOPY,
+  SO_MEMINFO, SO_NETNS_COOKIE, SO_NOFCS, SO_PEERCRED, SO_TIMESTAMPNS, SO_TYPE, SO_ZEROCOPY,
 } from '../abi/linux/socket.ts';
 import type { Abi } from '../abi/abi.ts';
 import { getI32, getU32, putU32 } from '../abi/layout.ts';
@@ -219,6 +219,7 @@ export function getSocketOption(s: Socket, name: number, abi: Abi): Uint8Array |
     case SO_PEERNAME: return s.peerName();
     case SO_PEERCRED: return nobody();
     case SO_MEMINFO: return memoryInfo(o);
+    case SO_NETNS_COOKIE: return Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0);
     case SO_COOKIE: {
       const out = new Uint8Array(8);
       putU32(out, 0, s.inode.stat().ino);

@@ -1,4 +1,5 @@
-import { E2BIG, EACCES, EBADF, EFAULT, EINVAL, ELOOP, EPERM, ESRCH } from '../abi/linux/errno.ts';
+import { EAGAIN, E2BIG, EACCES, EBADF, EFAULT, EINVAL, ELOOP, EPERM, ESRCH } from '../abi/linux/errno.ts';
+import { O_NONBLOCK } from '../abi/linux/openFlags.ts';
 import { S_IFLNK } from '../abi/linux/fileMode.ts';
 import * as C from '../abi/linux/sched.ts';
 import { P_ALL, P_PGID, P_PID, P_PIDFD, WCONTINUED, WEXITED, WNOHANG, WNOWAIT, WSTOPPED, WUNTRACED, __WALL, __WCLONE, __WNOTHREAD } from '../abi/linux/wait.ts';
@@ -61,7 +62,7 @@ function sysClone3(t: Task, addr: number, size: number): number {
     if (a.set_tid_size !== 1) return -EINVAL;
     const tid = t.memory.i32(a.set_tid);
     if (tid === null) return -EFAULT;
-    if (tid < 1) return -EINVAL;
+    if (tid < 1 || tid >= t.kernel.pids.max) return -EINVAL;
     wantedTid = tid;
   }
   return cloneTask(t, {
@@ -183,6 +184,7 @@ function waitById(t: Task, which: number, id: number, infoPtr: number, options: 
   if ((options & ~(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD | __WCLONE | __WALL)) !== 0) return -EINVAL;
   if ((options & (WEXITED | WSTOPPED | WCONTINUED)) === 0) return -EINVAL;
   let target: WaitTarget;
+  let patient = true;
   switch (which) {
     case P_ALL: target = { kind: 'all' }; break;
     case P_PID:
@@ -200,10 +202,12 @@ function waitById(t: Task, which: number, id: number, infoPtr: number, options: 
       if (pid < 0) return pid;
       target = { kind: 'pid', pid };
       break;
+      patient = (file.flags & O_NONBLOCK) === 0;
     }
     default: return -EINVAL;
   }
-  return waitForChild(t, target, options, (found) => {
+  return waitForChild(t, target, patient ? options : options | WNOHANG, (found) => {
+    if (!patient && found === null && (options & WNOHANG) === 0) return -EAGAIN;
     if (usagePtr !== 0 && found !== null) {
       const error = writeRusage(t, usagePtr, found.usage);
       if (error < 0) return error;

@@ -7,6 +7,7 @@ import { getThreadArea, readDescriptor, setThreadArea } from '../kernel/arch/i38
 import { publishLdtEntry, refreshSegments } from '../kernel/arch/segments.ts';
 import { PidFile } from '../kernel/ipc/pidfd.ts';
 import type { Task } from '../kernel/task/task.ts';
+import { mayTrace } from '../kernel/trace/attach.ts';
 import { Cap } from '../vfs/cred.ts';
 import { i386 } from '../abi/abi.ts';
 import { getU32, putU32 } from '../abi/layout.ts';
@@ -190,8 +191,7 @@ function sysPidfdGetfd(t: Task, pidfd: number, fd: number, flags: number): numbe
   if (!(file instanceof PidFile)) return -EBADF;
   const target = file.thread ?? file.process.leader;
   if (target.state === 'dead') return -ESRCH;
-  const { cred } = t;
-  if (target.process !== t.process && cred.uid !== target.cred.uid && !cred.has(Cap.SYS_PTRACE)) return -EPERM;
+  if (target.process !== t.process && !mayTrace(t, target)) return -EPERM;
   const wanted = target.fds.get(fd);
   if (wanted === null) return -EBADF;
   const result = t.fds.install(wanted.acquire(), true, t.rlimits.cur[7]!);

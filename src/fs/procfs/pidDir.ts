@@ -7,7 +7,9 @@ import { Cap, type Cred } from '../../vfs/cred.ts';
 import type { Inode } from '../../vfs/inode.ts';
 import type { FileSystem } from '../../vfs/fileSystem.ts';
 import type { Path } from '../../vfs/path.ts';
+import { Gpr } from '../../machine/cpuState.ts';
 import { FdDir, FdInfoDir } from './fdDir.ts';
+import { MapFilesDir } from './mapFilesDir.ts';
 import { hex, placeName } from './format.ts';
 import { MemFile } from './memFile.ts';
 import { PagemapFile } from './pagemapFile.ts';
@@ -25,6 +27,15 @@ export function mayInspect(reader: Task, target: Task): number {
   const same = r.fsuid === c.uid && r.fsuid === c.euid && r.fsuid === c.suid && r.fsgid === c.gid && r.fsgid === c.egid && r.fsgid === c.sgid;
   return (same && target.mm.dumpable === 1) || r.has(Cap.SYS_PTRACE) ? 0 : -EACCES;
 }
+/** What a thread is in: its call with six arguments, stack pointer and where it goes on; -1 when it stands still outside of one. */
+function syscallText(t: Task): string {
+  if (t.state === 'running') return 'running\n';
+  const { regs } = t;
+  const place = `0x${hex(regs.gpr(Gpr.rsp), 0)} 0x${hex(regs.rip, 0)}\n`;
+  if (t.syscallNumber < 0) return `-1 ${place}`;
+  return `${t.syscallNumber} ${t.arch.argumentRegisters.map((n) => `0x${hex(regs.gpr(n), 0)} `).join('')}${place}`;
+}
+
 
 /** Bytes [start, end) of the target's memory, as far as they can be read. */
 function memoryText(t: Task, start: number, end: number): string {
@@ -161,10 +172,11 @@ export class TaskNodes {
       stack: this.file(() => '', 0o400, true),
       statm: this.file(statmText),
       status: this.file(statusText),
-      syscall: this.file((t) => (t.state === 'running' ? 'running\n' : `${t.syscallNumber} 0x0 0x0 0x0 0x0 0x0 0x0 0x0 0x0\n`), 0o400, true),
+      syscall: this.file(syscallText, 0o400, true),
       uid_map: this.file(() => '         0          0 4294967295\n', 0o644, false, () => -EPERM),
       wchan: this.file((t) => (t.state === 'parked' ? 'do_wait' : '0')),
     };
+      map_files: (fs, owner) => new MapFilesDir(fs, owner, task),
   }
 
   private setOom(text: string, t: Task, scale: number): number {

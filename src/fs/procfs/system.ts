@@ -53,10 +53,15 @@ function busyTicks(kernel: Kernel): { user: number; system: number } {
 
 const uptimeSec = (kernel: Kernel): number => (kernel.nowNs() - kernel.bootNs) / 1e9;
 
-function uptime(kernel: Kernel, facts: SystemFacts): string {
-  const { user, system } = busyTicks(kernel);
-  const up = uptimeSec(kernel);
-  return `${up.toFixed(2)} ${Math.max(0, up * facts.cpus - (user + system) / 100).toFixed(2)}\n`;
+/** More threads run than there are processors, and what they wait is counted: the idle time must not go back for it. */
+function uptimeText(kernel: Kernel, facts: SystemFacts): () => string {
+  let idle = 0;
+  return () => {
+    const { user, system } = busyTicks(kernel);
+    const up = uptimeSec(kernel);
+    idle = Math.max(idle, up * facts.cpus - (user + system) / 100);
+    return `${up.toFixed(2)} ${idle.toFixed(2)}\n`;
+  };
 }
 
 function running(kernel: Kernel): number {
@@ -134,7 +139,7 @@ export function systemTable(kernel: Kernel, facts: SystemFacts): Record<string, 
     sys: (fs) => new TableDir(fs, sysctlTable(kernel, facts), sysctlOwner),
     sysvipc: dir(sysvipcTable(kernel)),
     tty: dir({ drivers: text(TTY_DRIVERS), ldiscs: text('n_tty       0\n'), driver: dir({}), ldisc: dir({}) }),
-    uptime: file(() => uptime(kernel, facts)),
+    uptime: file(uptimeText(kernel, facts)),
     version: text(`Linux version ${release} (tuxlate@tuxlate) (gcc) ${version}\n`),
     vmstat: text(VMSTAT.map((name) => `${name} 0\n`).join('')),
   };

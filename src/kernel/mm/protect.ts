@@ -78,11 +78,15 @@ export function remapMemory(mm: AddressSpace, old: number, oldLength: number, ne
     if (to % PAGE_SIZE !== 0 || !(to + newSize <= GUEST_END)) return -EINVAL;
     if (to < old + oldSize && old < to + newSize) return -EINVAL;
   }
-  const vma = mm.areas.find(old);
+  let vma = mm.areas.find(old);
   if (vma === null) return -14;
   if (oldSize === 0 && !vma.shared) return -EINVAL;
   if (vma.sealed || isSealed(mm, old, old + oldSize) || (fixed && isSealed(mm, to, to + newSize))) return -EPERM;
-  if (fixed) unmapMemory(mm, to, newSize);
+  if (fixed) {
+    unmapMemory(mm, to, newSize);
+    // They may have been one area.
+    vma = mm.areas.find(old)!;
+  }
   if (oldSize > newSize && !keep) {
     if (!fixed) {
       unmapMemory(mm, old + newSize, oldSize - newSize);
@@ -219,6 +223,14 @@ function mark(mm: AddressSpace, start: number, end: number, change: (vma: Vma) =
   return 0;
 }
 
+/** Whether the page cache would have a page: files in memory do where nothing is a hole, those of the host are taken to be cached. */
+function hasFilePage({ file, start, offset }: Vma, at: number): boolean {
+  if (file === null) return false;
+  const { inode } = file;
+  const place = offset + at - start;
+  return place < inode.stat().size && inode.seekData(place, false) === place;
+}
+
 /** mincore(2): one byte a page, bit 0 = in memory. */
 export function residentPages(mm: AddressSpace, start: number, length: number): Uint8Array | number {
   if (start % PAGE_SIZE !== 0) return -EINVAL;
@@ -230,7 +242,7 @@ export function residentPages(mm: AddressSpace, start: number, length: number): 
     const at = start + i * PAGE_SIZE;
     const vma = mm.areas.find(at)!;
     const here = (mm.pages[at / PAGE_SIZE]! & (Page.present | Page.lazy | Page.shared)) !== 0;
-    out[i] = here || vma.file !== null ? 1 : 0;
+    out[i] = here || hasFilePage(vma, at) ? 1 : 0;
   }
   return out;
 }

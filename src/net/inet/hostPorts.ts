@@ -1,3 +1,4 @@
+import { EADDRINUSE } from '../../abi/linux/errno.ts';
 import type { HostListener, HostStream, Sockets } from '../../host/sockets.ts';
 
 /** A port of the host that guest sockets hold (several, with SO_REUSEPORT). */
@@ -35,6 +36,11 @@ export class HostPorts {
     this.onConnection = onConnection;
   }
 
+  private sharing(port: number): HostPort | undefined {
+    for (const [key, held] of this.held) if (key.endsWith(` ${port}`)) return held;
+    return undefined;
+  }
+
   /** `done` may run at once. */
   acquire(ip: string, port: number, v6Only: boolean, done: (result: HostPort | number) => void): void {
     const key = (p: number): string => `${ip} ${p}`;
@@ -45,7 +51,9 @@ export class HostPorts {
     }
     this.host.listen({ ip, port }, { backlog: 511, v6Only, reusePort: false }, (result) => {
       if (typeof result === 'number') {
-        done(result);
+        // What the guest's sockets may share (SO_REUSEPORT, an address and the wildcard) the host's may not: ours is in the way.
+        const ours = result === EADDRINUSE ? this.sharing(port) : undefined;
+        done(ours === undefined ? result : ours.acquire());
         return;
       }
       const at = key(result.address.port);
