@@ -198,7 +198,8 @@ function waitById(t: Task, which: number, id: number, infoPtr: number, options: 
     case P_PIDFD: {
       if (id < 0) return -EINVAL;
       const file = t.fds.get(id);
-      const pid = file === null ? -EBADF : pidOfFile(file);
+      if (file === null) return -EBADF;
+      const pid = pidOfFile(file);
       if (pid < 0) return pid;
       target = { kind: 'pid', pid };
       break;
