@@ -202,8 +202,8 @@ function waitById(t: Task, which: number, id: number, infoPtr: number, options: 
       const pid = pidOfFile(file);
       if (pid < 0) return pid;
       target = { kind: 'pid', pid };
-      break;
       patient = (file.flags & O_NONBLOCK) === 0;
+      break;
     }
     default: return -EINVAL;
   }

@@ -150,6 +150,7 @@ export class TaskNodes {
       io: this.file((t) => ioText(t.process), 0o400, true),
       limits: this.file((t) => limitsText(t.process)),
       loginuid: kept('4294967295'),
+      map_files: (fs, owner) => new MapFilesDir(fs, owner, task),
       maps: this.file(this.withMemory(mapsText), 0o444, true),
       mem: (fs, owner) => new MemFile(fs, owner, task),
       mountinfo: this.file(mountinfoText),
@@ -176,7 +177,6 @@ export class TaskNodes {
       uid_map: this.file(() => '         0          0 4294967295\n', 0o644, false, () => -EPERM),
       wchan: this.file((t) => (t.state === 'parked' ? 'do_wait' : '0')),
     };
-      map_files: (fs, owner) => new MapFilesDir(fs, owner, task),
   }
 
   private setOom(text: string, t: Task, scale: number): number {
