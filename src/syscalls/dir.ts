@@ -1,5 +1,5 @@
 import { AT_FDCWD, AT_REMOVEDIR } from '../abi/linux/fcntl.ts';
-import { EACCES, EBADF, EFAULT, EINVAL, ENOENT, ENOTDIR, EOVERFLOW, EPERM, ERANGE } from '../abi/linux/errno.ts';
+import { EBADF, EFAULT, EINVAL, ENOENT, ENOTDIR, EOVERFLOW, EPERM, ERANGE } from '../abi/linux/errno.ts';
 import type { Task } from '../kernel/task/task.ts';
 import { Cap } from '../vfs/cred.ts';
 import type { DirSink, FileDescription } from '../vfs/fileDescription.ts';
@@ -121,7 +121,8 @@ function sysFchdir(t: Task, fd: number): number {
   const file = t.fds.get(fd);
   if (file === null) return -EBADF;
   if (!file.inode.isDirectory) return -ENOTDIR;
-  if (maySearch(file.path, t) < 0) return -EACCES;
+  const allowed = maySearch(file.path, t);
+  if (allowed < 0) return allowed;
   t.fs.cwd = file.path;
   return 0;
 }

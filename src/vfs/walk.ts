@@ -313,5 +313,5 @@ export function walkPath(ctx: PathContext, start: Path | null, name: string, fla
 
 /** -EACCES unless `path` may be searched: chdir's and chroot's test. */
 export function maySearch(path: Path, ctx: PathContext): number {
-  return inodePermission(path.inode, MAY_EXEC, ctx.cred) < 0 ? -EACCES : 0;
+  return inodePermission(path.inode, MAY_EXEC, ctx.cred);
 }

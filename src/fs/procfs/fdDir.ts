@@ -4,6 +4,7 @@ import { O_CLOEXEC } from '../../abi/linux/openFlags.ts';
 import type { Task } from '../../kernel/task/task.ts';
 import type { FileDescription } from '../../vfs/fileDescription.ts';
 import type { FileSystem } from '../../vfs/fileSystem.ts';
+import type { DirEntry } from '../../vfs/inode.ts';
 import type { Path, PathContext } from '../../vfs/path.ts';
 import { placeName } from './format.ts';
 import { InfoDir, InfoFile, InfoNode, type Owner } from './nodes.ts';
@@ -22,6 +23,9 @@ abstract class DescriptorDir extends InfoDir {
   }
   protected abstract make(fd: number): InfoNode;
 
+  override list(): DirEntry[] | number {
+    return this.task().process.state === 'reaped' ? -ENOENT : super.list();
+  }
   override names(): string[] {
     const t = this.task();
     return t.state === 'dead' ? [] : [...t.fds.entries()].map(([fd]) => String(fd));

@@ -1,4 +1,4 @@
-import { EACCES, EIO } from '../../abi/linux/errno.ts';
+import { EACCES, EIO, ESRCH } from '../../abi/linux/errno.ts';
 import type { Task } from '../../kernel/task/task.ts';
 import { forcedBytes } from '../../kernel/trace/memory.ts';
 import { Access } from '../../machine/exit.ts';
@@ -25,6 +25,7 @@ export class MemFile extends InfoNode {
     const t = this.task();
     const reader = caller as Task;
     if (reader.process !== t.process && reader.cred.fsuid !== t.cred.euid && !reader.cred.has(Cap.SYS_PTRACE)) return -EACCES;
+    if (!hasMemory(t)) return -ESRCH;
     return new MemDescription(t, path, flags, caller);
   }
 }

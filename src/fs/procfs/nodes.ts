@@ -147,9 +147,12 @@ export class InfoFile extends InfoNode {
   readonly store: Store | null;
   /** Whether `cred` may open it although the mode bits say so: 0 or -errno. */
   readonly guard: ((t: Task) => number) | null;
+  /** Whether its end can be sought: it is at 0. */
+  readonly seeksEnd: boolean;
 
-  constructor(fs: FileSystem, permissions: number, owner: Owner, show: Show | null, store: Store | null = null, guard: ((t: Task) => number) | null = null) {
+  constructor(fs: FileSystem, permissions: number, owner: Owner, show: Show | null, store: Store | null = null, guard: ((t: Task) => number) | null = null, seeksEnd = false) {
     super(fs, S_IFREG | permissions, owner);
+    this.seeksEnd = seeksEnd;
     this.show = show;
     this.store = store;
     this.guard = guard;
@@ -190,8 +193,8 @@ class InfoDescription extends PositionedFile {
   }
 
   override seek(offset: number, whence: number): number {
-    const base = whence === SEEK_SET ? 0 : whence === SEEK_CUR ? this.pos : -1;
-    if (whence === SEEK_END || base < 0) return -EINVAL;
+    const base = whence === SEEK_SET || (whence === SEEK_END && this.file.seeksEnd) ? 0 : whence === SEEK_CUR ? this.pos : -1;
+    if (base < 0) return -EINVAL;
     const pos = base + offset;
     if (pos < 0 || pos > MAX_FILE_SIZE) return -EINVAL;
     this.pos = pos;

@@ -1,4 +1,4 @@
-import { EINVAL } from '../../abi/linux/errno.ts';
+import { EINVAL, ESRCH } from '../../abi/linux/errno.ts';
 import { putU32 } from '../../abi/layout.ts';
 import { S_IFREG } from '../../abi/linux/fileMode.ts';
 import { Page } from '../../kernel/mm/page.ts';
@@ -27,14 +27,15 @@ export class PagemapFile extends InfoNode {
   }
   override open(flags: number, path: Path, caller: FileCaller): FileDescription | number {
     const refused = this.guard(caller as Task);
+    if (refused >= 0 && !hasMemory(this.task())) return -ESRCH;
     return refused < 0 ? refused : new PagemapDescription(this.task(), path, flags, caller);
   }
 }
 
 class PagemapDescription extends MemoryView {
   override pread(buf: Uint8Array, offset: number): number {
-    if (buf.length % ENTRY !== 0 || offset % ENTRY !== 0) return -EINVAL;
     if (!hasMemory(this.target)) return 0;
+    if (buf.length % ENTRY !== 0 || offset % ENTRY !== 0) return -EINVAL;
     const { mm } = this.target;
     const first = offset / ENTRY, last = Math.min(first + buf.length / ENTRY, GUEST_END / PAGE_SIZE);
     for (let page = first, at = 0; page < last; page++, at += ENTRY) {

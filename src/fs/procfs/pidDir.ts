@@ -1,16 +1,15 @@
 import { EACCES, EINVAL, ENOENT, EPERM, ESRCH } from '../../abi/linux/errno.ts';
-import type { Kernel } from '../../kernel/kernel.ts';
 import type { Process } from '../../kernel/task/process.ts';
 import type { Task } from '../../kernel/task/task.ts';
 import { GUEST_END } from '../../machine/memoryLayout.ts';
 import { Cap, type Cred } from '../../vfs/cred.ts';
-import type { Inode } from '../../vfs/inode.ts';
+import type { DirEntry, Inode } from '../../vfs/inode.ts';
 import type { FileSystem } from '../../vfs/fileSystem.ts';
 import type { Path } from '../../vfs/path.ts';
-import { Gpr } from '../../machine/cpuState.ts';
 import { FdDir, FdInfoDir } from './fdDir.ts';
-import { MapFilesDir } from './mapFilesDir.ts';
+import { Gpr } from '../../machine/cpuState.ts';
 import { hex, placeName } from './format.ts';
+import { MapFilesDir } from './mapFilesDir.ts';
 import { MemFile } from './memFile.ts';
 import { PagemapFile } from './pagemapFile.ts';
 import { mapsText, smapsRollupText, smapsText } from './pidMaps.ts';
@@ -27,6 +26,7 @@ export function mayInspect(reader: Task, target: Task): number {
   const same = r.fsuid === c.uid && r.fsuid === c.euid && r.fsuid === c.suid && r.fsgid === c.gid && r.fsgid === c.egid && r.fsgid === c.sgid;
   return (same && target.mm.dumpable === 1) || r.has(Cap.SYS_PTRACE) ? 0 : -EACCES;
 }
+
 /** What a thread is in: its call with six arguments, stack pointer and where it goes on; -1 when it stands still outside of one. */
 function syscallText(t: Task): string {
   if (t.state === 'running') return 'running\n';
@@ -35,7 +35,6 @@ function syscallText(t: Task): string {
   if (t.syscallNumber < 0) return `-1 ${place}`;
   return `${t.syscallNumber} ${t.arch.argumentRegisters.map((n) => `0x${hex(regs.gpr(n), 0)} `).join('')}${place}`;
 }
-
 
 /** Bytes [start, end) of the target's memory, as far as they can be read. */
 function memoryText(t: Task, start: number, end: number): string {
@@ -79,6 +78,22 @@ function schedText(t: Task): string {
     line('policy', t.schedPolicy) + line('prio', 120 + t.nice);
 }
 
+/** Whether a task has been waited for, or was a thread that has ended. */
+const isGone = (t: Task): boolean => t.process.state === 'reaped' || (t.state === 'dead' && t !== t.process.leader);
+
+interface FileRule {
+  /** It shows what an open file keeps alive (the memory's description, the mounts), not the task. */
+  readonly outlives?: boolean;
+  /** What open(2) answers when the task has no memory any more. */
+  readonly withoutMemory?: number;
+  /** SEEK_END is 0, rather than refused. */
+  readonly seeksEnd?: boolean;
+}
+/** Of memory that is opened with the file. */
+const MEMORY: FileRule = { outlives: true, withoutMemory: -ESRCH, seeksEnd: true };
+const MOUNTS: FileRule = { outlives: true, withoutMemory: -EINVAL };
+const SEEKS_END: FileRule = { seeksEnd: true };
+
 /** Of a pair of tables, one for /proc/PID, one for /proc/PID/task/TID. */
 export class TaskNodes {
   private readonly task: () => Task;
@@ -87,11 +102,22 @@ export class TaskNodes {
     this.task = task;
   }
 
-  /** A file about the task; `secret` ones only for who may trace it. */
-  private file(show: (t: Task, reader: Task) => string | number, permissions = 0o444, secret = false, store: ((text: string, t: Task, writer: Task) => number) | null = null): MakeNode {
-    const guard = secret ? (reader: Task): number => mayInspect(reader, this.task()) : null;
-    const put = (text: string, writer: Task): number => (store === null ? -EINVAL : store(text, this.task(), writer));
-    return (fs, owner) => new InfoFile(fs, permissions, owner, (reader) => show(this.task(), reader), put, guard);
+  /** A file about the task; `secret` ones only for who may trace it. Who has it open when the task is gone is told so. */
+  private file(show: (t: Task, reader: Task) => string | number, permissions = 0o444, secret = false, store: ((text: string, t: Task, writer: Task) => number) | null = null, rule: FileRule = {}): MakeNode {
+    const guard = (reader: Task): number => {
+      const t = this.task();
+      const refused = secret ? mayInspect(reader, t) : 0;
+      return refused < 0 || rule.withoutMemory === undefined || hasMemory(t) ? refused : rule.withoutMemory;
+    };
+    const put = (text: string, writer: Task): number => {
+      const t = this.task();
+      return isGone(t) ? -ESRCH : store === null ? -EINVAL : store(text, t, writer);
+    };
+    const get = (reader: Task): string | number => {
+      const t = this.task();
+      return isGone(t) && rule.outlives !== true ? -ESRCH : show(t, reader);
+    };
+    return (fs, owner) => new InfoFile(fs, permissions, owner, get, put, guard, rule.seeksEnd);
   }
 
   /** A link to a place the task has open. */
@@ -116,8 +142,8 @@ export class TaskNodes {
   /** As without a security module: there, and nothing in them. */
   private securityAttributes(): Record<string, MakeNode> {
     const names = ['current', 'exec', 'fscreate', 'keycreate', 'sockcreate'];
-    const file = this.file(() => -EINVAL, 0o666, false, () => -EINVAL);
-    return { prev: this.file(() => -EINVAL), ...Object.fromEntries(names.map((name) => [name, file])) };
+    const file = this.file(() => -EINVAL, 0o666, false, () => -EINVAL, SEEKS_END);
+    return { prev: this.file(() => -EINVAL, 0o444, false, null, SEEKS_END), ...Object.fromEntries(names.map((name) => [name, file])) };
   }
 
   common(): Record<string, MakeNode> {
@@ -127,14 +153,14 @@ export class TaskNodes {
       return this.file(() => value, 0o644, false, (text) => {
         value = text.endsWith('\n') ? text : `${text}\n`;
         return text.length;
-      });
+      }, SEEKS_END);
     };
     return {
       attr: (fs, owner) => new TableDir(fs, this.securityAttributes(), owner),
-      auxv: this.file(auxv, 0o400, true),
+      auxv: this.file(auxv, 0o400, true, null, MEMORY),
       cgroup: this.file(() => '0::/\n'),
       clear_refs: this.file(() => -EINVAL, 0o200, false, (text) => (/^\s*[1-5]\s*$/.test(text) ? text.length : -EINVAL)),
-      cmdline: this.file(cmdline),
+      cmdline: this.file(cmdline, 0o444, false, null, SEEKS_END),
       comm: this.file((t) => `${t.comm}\n`, 0o644, false, (text, t, writer) => {
         if (writer.process !== t.process) return -EINVAL;
         t.comm = text.slice(0, 15).replace(/\0.*$/s, '');
@@ -142,7 +168,7 @@ export class TaskNodes {
       }),
       cpuset: this.file(() => '/\n'),
       cwd: this.link((t) => t.fs.cwd),
-      environ: this.file((t) => memoryText(t, t.mm.layout.envStart, t.mm.layout.envEnd), 0o400, true),
+      environ: this.file((t) => memoryText(t, t.mm.layout.envStart, t.mm.layout.envEnd), 0o400, true, null, MEMORY),
       exe: this.link((t) => t.mm.exe?.path ?? null),
       fd: (fs, owner) => new FdDir(fs, owner, task),
       fdinfo: (fs, owner) => new FdInfoDir(fs, owner, task),
@@ -153,20 +179,20 @@ export class TaskNodes {
       map_files: (fs, owner) => new MapFilesDir(fs, owner, task),
       maps: this.file(this.withMemory(mapsText), 0o444, true),
       mem: (fs, owner) => new MemFile(fs, owner, task),
-      mountinfo: this.file(mountinfoText),
-      mounts: this.file(mountsText),
+      mountinfo: this.file(mountinfoText, 0o444, false, null, MOUNTS),
+      mounts: this.file(mountsText, 0o444, false, null, MOUNTS),
       net: (fs, owner) => new TableDir(fs, netTable(), owner),
-      ns: (fs, owner) => new TableDir(fs, namespaces(), owner, 0o511),
-      oom_adj: this.file((t) => `${Math.trunc((t.process.oomScoreAdj * 17) / 1000)}\n`, 0o644, false, (text, t) => this.setOom(text, t, 1000 / 17)),
+      ns: (fs, owner) => new OneTaskDir(fs, task, namespaces(), owner, 0o511),
+      oom_adj: this.file((t) => `${Math.trunc((t.process.oomScoreAdj * 17) / 1000)}\n`, 0o644, false, (text, t) => this.setOom(text, t, 1000 / 17), SEEKS_END),
       oom_score: this.file((t) => `${Math.max(0, 666 + Math.trunc((t.process.oomScoreAdj * 2) / 3))}\n`),
-      oom_score_adj: this.file((t) => `${t.process.oomScoreAdj}\n`, 0o644, false, (text, t) => this.setOom(text, t, 1)),
+      oom_score_adj: this.file((t) => `${t.process.oomScoreAdj}\n`, 0o644, false, (text, t) => this.setOom(text, t, 1), SEEKS_END),
       pagemap: (fs, owner) => new PagemapFile(fs, owner, task, (reader) => mayInspect(reader, task())),
       personality: this.file((t) => `${hex(t.personality, 8)}\n`, 0o400, true),
       projid_map: this.file(() => '         0          0 4294967295\n', 0o644, false, () => -EPERM),
       root: this.link((t) => t.fs.root),
       sched: this.file(schedText, 0o644),
       schedstat: this.file((t) => `${t.kernel.cpuClock.userNs(t) + t.usage.systemNs} 0 ${t.usage.voluntarySwitches}\n`),
-      sessionid: this.file(() => '4294967295'),
+      sessionid: this.file(() => '4294967295', 0o444, false, null, SEEKS_END),
       setgroups: this.file(() => 'allow\n', 0o644),
       smaps: this.file(this.withMemory(smapsText), 0o444, true),
       smaps_rollup: this.file(this.withMemory(smapsRollupText), 0o444, true),
@@ -191,12 +217,12 @@ export class TaskNodes {
   processOnly(process: Process): Record<string, MakeNode> {
     return {
       autogroup: this.file((t) => `/autogroup-${t.process.sid} nice ${t.nice}\n`, 0o644),
-      coredump_filter: this.file((t) => `${t.process.coredumpFilter.toString(16).padStart(8, '0')}\n`, 0o644, false, (text, t) => {
+      coredump_filter: this.file((t) => !hasMemory(t) ? '' : `${t.process.coredumpFilter.toString(16).padStart(8, '0')}\n`, 0o644, false, (text, t) => {
         if (!/^\s*(0x[0-9a-f]+|\d+)\s*$/i.test(text)) return -EINVAL;
         t.process.coredumpFilter = Number(text) & 0x1ff;
         return text.length;
-      }),
-      mountstats: this.file(mountstatsText, 0o400),
+      }, SEEKS_END),
+      mountstats: this.file(mountstatsText, 0o400, false, null, MOUNTS),
       stat: this.file((t) => statText(t, true)),
       task: (fs, owner) => new TaskDir(fs, process, owner),
       timers: this.file(() => ''),
@@ -239,22 +265,36 @@ function ownerOf(task: () => Task): Owner {
   };
 }
 
-/** Directories whose table is sorted by name, as Linux lists them nearly. */
-export function processDir(fs: FileSystem, _kernel: Kernel, process: Process): InfoNode {
-  const nodes = new TaskNodes(() => process.leader);
-  return new ProcessDir(fs, process, { ...nodes.common(), ...nodes.processOnly(process) }, ownerOf(() => process.leader));
+/** Directories whose table is sorted by name, as Linux lists them nearly. `task`: a thread that is not the leader, whose id was named. */
+export function processDir(fs: FileSystem, process: Process, task: Task | null): InfoNode {
+  const which = task === null ? (): Task => process.leader : (): Task => task;
+  const nodes = new TaskNodes(which);
+  return new ProcessDir(fs, which, { ...nodes.common(), ...nodes.processOnly(process) }, ownerOf(which));
 }
 
-/** Whoever still has the directory of a process open that was reaped is told so. */
-export class ProcessDir extends TableDir {
-  readonly process: Process;
+/** Nothing is in the directory of a task that is gone. */
+class OneTaskDir extends TableDir {
+  protected readonly task: () => Task;
 
-  constructor(fs: FileSystem, process: Process, table: Readonly<Record<string, MakeNode>>, owner: Owner) {
-    super(fs, table, owner);
-    this.process = process;
+  constructor(fs: FileSystem, task: () => Task, table: Readonly<Record<string, MakeNode>>, owner: Owner, permissions = 0o555) {
+    super(fs, table, owner, permissions);
+    this.task = task;
   }
   override lookup(name: string, cred: Cred): Inode | number {
-    return this.process.state === 'reaped' ? -ESRCH : super.lookup(name, cred);
+    return isGone(this.task()) ? -ENOENT : super.lookup(name, cred);
+  }
+  override list(): DirEntry[] | number {
+    return isGone(this.task()) ? -ENOENT : super.list();
+  }
+}
+
+/** /proc/PID: it can stand for the process, as a pidfd does. Whoever still has it open when the process is gone is told so. */
+export class ProcessDir extends OneTaskDir {
+  get process(): Process {
+    return this.task().process;
+  }
+  override permission(mask: number, cred: Cred): number | null {
+    return isGone(this.task()) ? -ESRCH : super.permission(mask, cred);
   }
 }
 
@@ -270,6 +310,9 @@ class TaskDir extends InfoDir {
     const all = [...this.process.tasks];
     return all.length > 0 ? all : [this.process.leader];
   }
+  override list(): DirEntry[] | number {
+    return this.process.state === 'reaped' ? -ENOENT : super.list();
+  }
   override names(): string[] {
     return this.tasks().map((t) => t.tid).sort((a, b) => a - b).map(String);
   }
@@ -279,7 +322,7 @@ class TaskDir extends InfoDir {
     let node = this.nodes.get(task);
     if (node === undefined) {
       const nodes = new TaskNodes(() => task);
-      node = new TableDir(this.fs, { ...nodes.common(), ...nodes.taskOnly() }, ownerOf(() => task));
+      node = new OneTaskDir(this.fs, () => task, { ...nodes.common(), ...nodes.taskOnly() }, ownerOf(() => task));
       this.nodes.set(task, node);
     }
     return node;

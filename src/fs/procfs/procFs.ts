@@ -1,6 +1,7 @@
 import { PROC_SUPER_MAGIC } from '../../abi/linux/fs.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
 import type { Process } from '../../kernel/task/process.ts';
+import type { Task } from '../../kernel/task/task.ts';
 import { Dentry } from '../../vfs/dentry.ts';
 import { FileSystem } from '../../vfs/fileSystem.ts';
 import type { FsEnv } from '../../vfs/fsEnv.ts';
@@ -27,7 +28,7 @@ export class ProcFs extends FileSystem {
 
 class ProcRoot extends TableDir {
   private readonly kernel: Kernel;
-  private readonly processes = new WeakMap<Process, InfoNode>();
+  private readonly processes = new WeakMap<Process | Task, InfoNode>();
   private readonly self: InfoNode;
   private readonly threadSelf: InfoNode;
 
@@ -51,11 +52,13 @@ class ProcRoot extends TableDir {
   }
 
   private process(id: number): InfoNode | null {
+    const process = this.kernel.pids.processes.get(id);
     // A thread's id is a name too, though not a listed one.
-    const process = this.kernel.pids.processes.get(id) ?? this.kernel.pids.tasks.get(id)?.process;
-    if (process === undefined) return null;
-    let node = this.processes.get(process);
-    if (node === undefined) this.processes.set(process, (node = processDir(this.fs, this.kernel, process)));
+    const thread = process === undefined ? this.kernel.pids.tasks.get(id) : undefined;
+    const who = process ?? thread;
+    if (who === undefined) return null;
+    let node = this.processes.get(who);
+    if (node === undefined) this.processes.set(who, (node = processDir(this.fs, process ?? thread!.process, thread ?? null)));
     return node;
   }
 
