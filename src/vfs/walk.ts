@@ -1,4 +1,4 @@
-import { EACCES, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, EXDEV } from '../abi/linux/errno.ts';
+import { ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, EXDEV } from '../abi/linux/errno.ts';
 import { S_IFDIR, S_IFLNK, S_IFMT } from '../abi/linux/fileMode.ts';
 import { type Dentry, pruneDentries } from './dentry.ts';
 import type { FileSystem } from './fileSystem.ts';
