@@ -16,17 +16,18 @@ const PROMPT = /[>#]$/;
 const files = 'mkdir -p /tmp/w; cd /tmp/w; seq 1 200 > numbers; printf "one\\ntwo\\nthree\\n" > text; touch -d @1700000000 numbers text; export PS1="> "';
 
 /**
- * `steps`: keys, then what of the screen is looked at: all lines, or those that `only` selects; `wait`: text that has to be there first.
+ * `steps`: keys, then what of the screen is looked at: all lines, or those that `only` selects; `wait`: text that has to be there first;
+ * `size`: the window's columns and rows from then on.
  * The first step has no keys: the start.
  */
 export const screens = [
   {
     name: 'bash', package: 'bash', has: 'bash', argv: ['bash', '--norc', '-i'], edit: (line) => line.replace(/^(\[\d\]) \d+$/, '$1 pid'),
-    steps: ['', { keys: 'sleep 100\r', pause: 500 }, { keys: ctrl('Z'), wait: 'Stopped' }, 'jobs\r', 'bg; jobs\r', { keys: 'fg\r', pause: 300 }, { keys: ctrl('C'), wait: PROMPT }, 'cat\r', 'echo\r', ctrl('D'), 'stty -a | head -1; echo $COLUMNS $LINES\r', 'sleep 50 & sleep 60 & jobs | cut -c1-20\r', 'kill %1 %2; wait 2> /tmp/e; echo waited\r', 'trap "echo window" WINCH\r', 'ech\tx\r'],
+    steps: ['', { keys: 'sleep 100\r', pause: 500 }, { keys: ctrl('Z'), wait: 'Stopped' }, 'jobs\r', 'bg; jobs\r', { keys: 'fg\r', pause: 300 }, { keys: ctrl('C'), wait: PROMPT }, 'cat\r', 'echo\r', ctrl('D'), 'stty -a | head -1; echo $COLUMNS $LINES\r', 'sleep 50 & sleep 60 & jobs | cut -c1-20\r', 'kill %1 %2; wait 2> /tmp/e; echo waited\r', 'trap "echo window $COLUMNS" WINCH\r', { keys: '', size: [60, 20] }, { keys: 'stty size; echo $COLUMNS $LINES\r' }, 'ech\tx\r'],
   },
-  { name: 'vim', package: 'vim', has: 'vim', argv: ['vim', '-u', 'NONE', '-N', '-i', 'NONE', 'text'], edit: (line) => line.replace(/\d+ seconds? ago */, 'then'), steps: ['', 'ofour\x1b', ':set number ruler\r', 'ggdw', 'u', '/th\r', ':%s/o/0/g\r', ':split numbers\r', '50%', ':vsplit\r', ':qa!\r'] },
-  { name: 'nano', package: 'nano', has: 'nano', argv: ['nano', '-I', 'text'], steps: ['', 'hello ', `${ctrl('W')}three\r`, ctrl('K'), `${ctrl('U')}${ctrl('U')}`, ctrl('G'), ctrl('X'), ctrl('X'), 'n'] },
-  { name: 'less', package: 'less', has: 'less', argv: ['less', '-X', 'numbers'], steps: ['', ' ', 'G', '/77\r', 'g', '50%', '=', '&9$\r', 'h', 'q', 'q'] },
+  { name: 'vim', package: 'vim', has: 'vim', argv: ['vim', '-u', 'NONE', '-N', '-i', 'NONE', 'text'], edit: (line) => line.replace(/\d+ seconds? ago */, 'then'), steps: ['', 'ofour\x1b', ':set number ruler\r', 'ggdw', 'u', '/th\r', ':%s/o/0/g\r', ':split numbers\r', '50%', ':vsplit\r', { keys: '', size: [100, 30] }, { keys: '', size: [50, 15] }, ':qa!\r'] },
+  { name: 'nano', package: 'nano', has: 'nano', argv: ['nano', '-I', 'text'], steps: ['', 'hello ', `${ctrl('W')}three\r`, ctrl('K'), { keys: '', size: [90, 16] }, `${ctrl('U')}${ctrl('U')}`, ctrl('G'), ctrl('X'), ctrl('X'), 'n'] },
+  { name: 'less', package: 'less', has: 'less', argv: ['less', '-X', 'numbers'], steps: ['', ' ', 'G', '/77\r', 'g', '50%', '=', { keys: '', size: [40, 12] }, '&9$\r', 'h', 'q', 'q'] },
   { name: 'top', package: 'procps', has: 'top', argv: ['top', '-d', '60'], only: /^ +PID/, edit: (line) => line.trimStart(), steps: [{ keys: '', wait: 'PID' }, { keys: 'f', wait: 'Fields Management', only: /^Fields|Display/ }, { keys: 'q', wait: 'PID' }] },
   { name: 'htop', package: 'htop', has: 'htop', argv: ['htop', '-d', '100'], only: /F1Help|PID.*USER/, edit: (line) => line.trimStart(), steps: [{ keys: '', wait: 'F1Help' }, { keys: `${ESC}[15~`, wait: 'F1Help' }] },
   { name: 'mc', package: 'mc', has: 'mc', argv: ['mc', '-b', '-u', '/tmp/w', '/tmp/w'], edit: (line) => line.replace(/\d+[KMGT]?\s*\/\s*\d+[KMGT]? \(\d+%\)/g, 'space').replace(/─+( space )?─*/g, '─').replace(/[A-Z][a-z]{2} +\d+ \d\d:\d\d/g, 'date').replace(/Hint:.*/, 'Hint'), steps: [{ keys: '', wait: '10Quit' }, DOWN, `${ESC}[13~`, F10, '\t', `${ESC}OP`, `${ESC}${ESC}`] },
@@ -54,11 +55,16 @@ function open(how, root, test) {
   pty.onExit(() => {
     ended = true;
   });
-  const lines = () => Array.from({ length: ROWS }, (_, row) => terminal.buffer.active.getLine(terminal.buffer.active.baseY + row)?.translateToString(true) ?? '');
+  const lines = () => Array.from({ length: terminal.rows }, (_, row) => terminal.buffer.active.getLine(terminal.buffer.active.baseY + row)?.translateToString(true) ?? '');
   return {
     write: (keys) => {
       last = Date.now();
       if (!ended) pty.write(keys);
+    },
+    resize: (columns, rows) => {
+      last = Date.now();
+      terminal.resize(columns, rows);
+      if (!ended) pty.resize(columns, rows);
     },
     quiet: () => Date.now() - last > QUIET_MS,
     over: () => ended,
@@ -79,6 +85,11 @@ function open(how, root, test) {
   };
 }
 
+function act(view, step) {
+  if (step.size !== undefined) view.resize(...step.size);
+  view.write(step.keys);
+}
+
 const stepOf = (step) => (typeof step === 'string' ? { keys: step } : step);
 
 async function until(holds, ms) {
@@ -90,7 +101,7 @@ async function nativeScreens(root, test) {
   const view = open('native', root, test), seen = [];
   try {
     for (const step of test.steps.map(stepOf)) {
-      view.write(step.keys);
+      act(view, step);
       await pause(step.pause ?? 0);
       if (step.wait !== undefined) await until(() => view.shows(step.wait), STEP_MS);
       await until(view.quiet, STEP_MS);
@@ -108,7 +119,7 @@ export async function checkScreen(test, root) {
   const view = open('tuxlate', root, test);
   try {
     for (const [n, step] of test.steps.map(stepOf).entries()) {
-      view.write(step.keys);
+      act(view, step);
       await pause(step.pause ?? 0);
       if (!(await until(() => view.screen(step) === expected[n] && view.quiet(), STEP_MS))) {
         const actual = view.screen(step).split('\n'), wanted = expected[n].split('\n');
