@@ -1,6 +1,6 @@
 import { EACCES, EAFNOSUPPORT, EINVAL, EPERM, EPROTONOSUPPORT, ESOCKTNOSUPPORT } from '../abi/linux/errno.ts';
 import {
-  AF_INET, AF_INET6, AF_MAX, AF_NETLINK, AF_PACKET, AF_UNIX, IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP, IPPROTO_UDP, NETLINK_ROUTE, SOCK_DGRAM, SOCK_RAW,
+  AF_INET, AF_INET6, AF_MAX, AF_NETLINK, AF_PACKET, AF_UNIX, IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE, NETLINK_ROUTE, SOCK_DGRAM, SOCK_RAW,
   SOCK_SEQPACKET, SOCK_STREAM,
 } from '../abi/linux/socket.ts';
 import { Cap } from '../vfs/cred.ts';
@@ -31,7 +31,8 @@ function inetSocket(t: FileCaller, net: NetStack, family: number, type: number, 
     case SOCK_STREAM: return protocol === 0 || protocol === IPPROTO_TCP ? new TcpSocket(t, net, family, IPPROTO_TCP, flags) : -EPROTONOSUPPORT;
     case SOCK_DGRAM:
       if (protocol === IPPROTO_ICMP || protocol === IPPROTO_ICMPV6) return -EACCES;
-      return protocol === 0 || protocol === IPPROTO_UDP ? new UdpSocket(t, net, family, IPPROTO_UDP, flags) : -EPROTONOSUPPORT;
+      if (protocol !== 0 && protocol !== IPPROTO_UDP && protocol !== IPPROTO_UDPLITE) return -EPROTONOSUPPORT;
+      return new UdpSocket(t, net, family, protocol || IPPROTO_UDP, flags);
     // The hosts' JavaScript has no raw sockets: as without the capability.
     case SOCK_RAW: return protocol === 0 ? -EPROTONOSUPPORT : -EPERM;
     default: return -ESOCKTNOSUPPORT;

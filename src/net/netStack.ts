@@ -32,6 +32,7 @@ export class NetStack {
   readonly hostPorts: HostPorts | null;
   readonly tcp: PortTable<TcpSocket>;
   readonly udp: PortTable<UdpSocket>;
+  readonly udpLite: PortTable<UdpSocket>;
   private readonly abstractNames = new Map<string, UnixSocket>();
   private readonly netlinkPorts = new Set<number>();
   private looking = false;
@@ -51,6 +52,7 @@ export class NetStack {
     };
     this.tcp = new PortTable<TcpSocket>(random);
     this.udp = new PortTable<UdpSocket>(random);
+    this.udpLite = new PortTable<UdpSocket>(random);
   }
 
   interfaces(): readonly NetInterface[] {

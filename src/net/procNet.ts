@@ -7,7 +7,7 @@ import { isAbstract } from './unix/unixAddress.ts';
 import { UnixState } from './unix/unixSocket.ts';
 
 /** The files of /proc/net (proc(5)), as text. */
-export type NetTables = Readonly<Record<'tcp' | 'tcp6' | 'udp' | 'udp6' | 'unix' | 'dev' | 'ifInet6' | 'route', () => string>>;
+export type NetTables = Readonly<Record<'tcp' | 'tcp6' | 'udp' | 'udp6' | 'udpLite' | 'udpLite6' | 'unix' | 'dev' | 'ifInet6' | 'route', () => string>>;
 
 const hex = (n: number, width: number): string => (n >>> 0).toString(16).toUpperCase().padStart(width, '0');
 
@@ -51,11 +51,11 @@ function tcp(net: NetStack, six: boolean): string {
   return text;
 }
 
-function udp(net: NetStack, six: boolean): string {
+function udp(net: NetStack, six: boolean, lite: boolean): string {
   let text = six ? `${HEAD6} ref pointer drops\n` : `${` ${HEAD4} ref pointer drops`.padEnd(127)}\n`;
   let slot = 0;
   for (const s of net.udpSockets) {
-    if (s.isV6 !== six || s.local === null) continue;
+    if (s.isV6 !== six || s.isLite !== lite || s.local === null) continue;
     const row = line(s, String(slot++).padStart(5), s.remote === null ? 7 : 1, '2 0000000000000000 0');
     text += `${six ? row : row.padEnd(127)}\n`;
   }
@@ -113,8 +113,10 @@ export function netTables(net: NetStack): NetTables {
   return {
     tcp: () => tcp(net, false),
     tcp6: () => tcp(net, true),
-    udp: () => udp(net, false),
-    udp6: () => udp(net, true),
+    udp: () => udp(net, false, false),
+    udp6: () => udp(net, true, false),
+    udpLite: () => udp(net, false, true),
+    udpLite6: () => udp(net, true, true),
     unix: () => unix(net),
     dev: () => dev(net),
     ifInet6: () => ifInet6(net),

@@ -6,6 +6,8 @@ export interface NetTables {
   tcp6(): string;
   udp(): string;
   udp6(): string;
+  udpLite(): string;
+  udpLite6(): string;
   unix(): string;
   dev(): string;
   ifInet6(): string;
@@ -41,6 +43,8 @@ export function netTable(): Record<string, MakeNode> {
     tcp6: table('tcp6'),
     udp: table('udp'),
     udp6: table('udp6'),
+    udplite: table('udpLite'),
+    udplite6: table('udpLite6'),
     unix: table('unix'),
   };
 }

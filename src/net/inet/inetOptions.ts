@@ -1,12 +1,12 @@
 import { EINVAL, ENOENT, ENOPROTOOPT, ENOTCONN, EOPNOTSUPP, EPERM } from '../../abi/linux/errno.ts';
 import {
-  AF_INET6, IP_HDRINCL, IP_BIND_ADDRESS_NO_PORT, IP_FREEBIND, IP_MTU, IP_MTU_DISCOVER, IP_MULTICAST_ALL, IP_MULTICAST_LOOP, IP_MULTICAST_TTL, IP_OPTIONS,
+  AF_INET6, IPPROTO_UDPLITE, IP_HDRINCL, IP_BIND_ADDRESS_NO_PORT, IP_FREEBIND, IP_MTU, IP_MTU_DISCOVER, IP_MULTICAST_ALL, IP_MULTICAST_LOOP, IP_MULTICAST_TTL, IP_OPTIONS,
   IP_PASSSEC, IP_PKTINFO, IP_RECVERR, IP_RECVOPTS, IP_RECVORIGDSTADDR, IP_RECVTOS, IP_RECVTTL, IP_RETOPTS, IP_TOS, IP_TRANSPARENT, IP_TTL, IP_MINTTL,
   IPV6_AUTOFLOWLABEL, IPV6_DONTFRAG, IPV6_FREEBIND, IPV6_MTU, IPV6_MTU_DISCOVER, IPV6_MULTICAST_ALL, IPV6_MULTICAST_HOPS, IPV6_MULTICAST_IF, IPV6_MULTICAST_LOOP,
   IPV6_RECVERR, IPV6_RECVHOPLIMIT, IPV6_RECVORIGDSTADDR, IPV6_RECVPKTINFO, IPV6_RECVTCLASS, IPV6_TCLASS, IPV6_TRANSPARENT, IPV6_UNICAST_HOPS, IPV6_V6ONLY, SOCK_STREAM,
-  SOL_IP, SOL_IPV6, SOL_TCP, SOL_UDP, TCP_CONGESTION, TCP_CORK, TCP_DEFER_ACCEPT, TCP_FASTOPEN, TCP_FASTOPEN_CONNECT, TCP_INQ, TCP_KEEPCNT, TCP_KEEPIDLE,
+  SOL_IP, SOL_IPV6, SOL_TCP, SOL_UDP, SOL_UDPLITE, TCP_CONGESTION, TCP_CORK, TCP_DEFER_ACCEPT, TCP_FASTOPEN, TCP_FASTOPEN_CONNECT, TCP_INQ, TCP_KEEPCNT, TCP_KEEPIDLE,
   TCP_KEEPINTVL, TCP_LINGER2, TCP_MAXSEG, TCP_NODELAY, TCP_NOTSENT_LOWAT, TCP_QUICKACK, TCP_SYNCNT, TCP_THIN_DUPACK, TCP_THIN_LINEAR_TIMEOUTS, TCP_USER_TIMEOUT,
-  TCP_WINDOW_CLAMP, UDP_CORK, UDP_GRO, UDP_NO_CHECK6_RX, UDP_NO_CHECK6_TX, UDP_SEGMENT,
+  TCP_WINDOW_CLAMP, UDP_CORK, UDP_GRO, UDP_NO_CHECK6_RX, UDP_NO_CHECK6_TX, UDP_SEGMENT, UDPLITE_RECV_CSCOV, UDPLITE_SEND_CSCOV,
 } from '../../abi/linux/socket.ts';
 import { getI32 } from '../../abi/layout.ts';
 import { latin1 } from '../../machine/guestMemory.ts';
@@ -45,7 +45,7 @@ const ipv6: Readonly<Record<number, IntOption>> = {
 };
 
 const udp: Readonly<Record<number, IntOption>> = {
-  [UDP_CORK]: flag(), [UDP_NO_CHECK6_TX]: flag(), [UDP_NO_CHECK6_RX]: flag(), [UDP_SEGMENT]: range(0, 0, 65535), [UDP_GRO]: flag(),
+  [UDPLITE_SEND_CSCOV]: any(0), [UDPLITE_RECV_CSCOV]: any(0), [UDP_CORK]: flag(), [UDP_NO_CHECK6_TX]: flag(), [UDP_NO_CHECK6_RX]: flag(), [UDP_SEGMENT]: range(0, 0, 65535), [UDP_GRO]: flag(),
 };
 
 const CONGESTION_CONTROLS = ['cubic', 'reno'];
@@ -54,12 +54,16 @@ const PATH_MTU = 65535;
 function tableOf(s: InetSocket, level: number): Readonly<Record<number, IntOption>> | null {
   switch (level) {
     case SOL_TCP: return s.type === SOCK_STREAM ? tcp : null;
-    case SOL_UDP: return s.type === SOCK_STREAM ? null : udp;
+    case SOL_UDP: case SOL_UDPLITE: return s.type === SOCK_STREAM ? null : udp;
     case SOL_IP: return ip;
     case SOL_IPV6: return s.family === AF_INET6 ? ipv6 : null;
     default: return null;
   }
 }
+
+/** UDP-Lite's options, which are UDP's, too. */
+const isCoverage = (level: number, name: number): boolean =>
+  (level === SOL_UDP || level === SOL_UDPLITE) && (name === UDPLITE_SEND_CSCOV || name === UDPLITE_RECV_CSCOV);
 
 const key = (level: number, name: number): number => level * 65536 + name;
 
@@ -90,6 +94,12 @@ export function setInetOption(s: InetSocket, level: number, name: number, value:
   // -1 asks for the default.
   if (n === -1 && ((level === SOL_IP && (name === IP_TTL || name === IP_MULTICAST_TTL)) || (level === SOL_IPV6 && name !== IPV6_MULTICAST_IF))) n = option.initial;
   if (level === SOL_IP && name === IP_TOS) n &= 0xff;
+  if (isCoverage(level, name)) {
+    if (s.protocol !== IPPROTO_UDPLITE) return -ENOPROTOOPT;
+    level = SOL_UDPLITE;
+    // At least the header.
+    n = n === 0 ? 0 : Math.min(Math.max(n, 8), 0xffff);
+  }
   if (option.range === 'flag') n = n === 0 ? 0 : 1;
   else if (n < option.range[0] || n > option.range[1]) return -EINVAL;
   if (level === SOL_TCP && name === TCP_MAXSEG && n !== 0 && n < 88) return -EINVAL;
@@ -117,7 +127,7 @@ export function getInetOption(s: InetSocket, level: number, name: number): Uint8
   if (level === SOL_IP && name === IP_HDRINCL) return intValue(0);
   if (level === SOL_IP && name === IP_MULTICAST_ALL && s.family === AF_INET6 && !s.inetInts.has(key(level, name))) return intValue(0);
   if (table[name] === undefined) return -ENOPROTOOPT;
-  return intValue(inetInt(s, level, name));
+  return intValue(inetInt(s, isCoverage(level, name) ? SOL_UDPLITE : level, name));
 }
 
 /** Whether an IPv6 socket leaves IPv4 alone. */

@@ -39,8 +39,8 @@ export function packetInfo(s: UdpSocket, d: Datagram, t: FileCaller): ControlMes
       abi.inPktinfo.bytes(data, 'ipi_addr').set(ipBytes(d.to));
       out.push({ level: SOL_IP, type: IP_PKTINFO, data });
     }
-    if (ip(IP_RECVTTL)) out.push({ level: SOL_IP, type: IP_TTL, data: intValue(64) });
-    if (ip(IP_RECVTOS)) out.push({ level: SOL_IP, type: IP_TOS, data: Uint8Array.of(0) });
+    if (ip(IP_RECVTTL)) out.push({ level: SOL_IP, type: IP_TTL, data: intValue(d.heading.hops) });
+    if (ip(IP_RECVTOS)) out.push({ level: SOL_IP, type: IP_TOS, data: Uint8Array.of(d.heading.trafficClass) });
     if (ip(IP_RECVORIGDSTADDR)) out.push({ level: SOL_IP, type: IP_ORIGDSTADDR, data: sockaddr(s, d.to, AF_INET) });
   }
   if (!s.isV6) return out;
@@ -54,8 +54,8 @@ export function packetInfo(s: UdpSocket, d: Datagram, t: FileCaller): ControlMes
     putU32(data, 16, index);
     out.push({ level: SOL_IPV6, type: IPV6_PKTINFO, data });
   }
-  if (ipv6(IPV6_RECVHOPLIMIT)) out.push({ level: SOL_IPV6, type: IPV6_HOPLIMIT, data: intValue(64) });
-  if (ipv6(IPV6_RECVTCLASS)) out.push({ level: SOL_IPV6, type: IPV6_TCLASS, data: intValue(0) });
+  if (ipv6(IPV6_RECVHOPLIMIT) && !isV4(d.to)) out.push({ level: SOL_IPV6, type: IPV6_HOPLIMIT, data: intValue(d.heading.hops) });
+  if (ipv6(IPV6_RECVTCLASS) && !isV4(d.to)) out.push({ level: SOL_IPV6, type: IPV6_TCLASS, data: intValue(d.heading.trafficClass) });
   if (ipv6(IPV6_RECVORIGDSTADDR)) out.push({ level: SOL_IPV6, type: IPV6_ORIGDSTADDR, data: sockaddr(s, d.to, AF_INET6) });
   return out;
 }

@@ -7,12 +7,12 @@ import {
   EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP, EPOLLRDNORM, EPOLLWRBAND, EPOLLWRNORM,
 } from '../../abi/linux/poll.ts';
 import {
-  AF_UNSPEC, IP_MULTICAST_LOOP, IP_MULTICAST_TTL, IP_TTL, MSG_DONTWAIT, MSG_ERRQUEUE, MSG_OOB, MSG_PEEK, MSG_TRUNC, SO_BROADCAST, SO_REUSEADDR, SO_REUSEPORT,
-  SOCK_DGRAM, SOL_IP, SOL_SOCKET,
+  AF_UNSPEC, IP_MULTICAST_LOOP, IP_MULTICAST_TTL, IP_TTL, IPPROTO_UDPLITE, MSG_DONTWAIT, MSG_ERRQUEUE, MSG_OOB, MSG_PEEK, MSG_TRUNC, SO_BROADCAST, SO_REUSEADDR, SO_REUSEPORT,
+  SOCK_DGRAM, SOL_IP, SOL_SOCKET, SOL_UDPLITE, UDPLITE_RECV_CSCOV, UDPLITE_SEND_CSCOV,
 } from '../../abi/linux/socket.ts';
 import { getU16 } from '../../abi/layout.ts';
 import type { Abi } from '../../abi/abi.ts';
-import type { DatagramEvents, HostAddress, HostDatagrams } from '../../host/sockets.ts';
+import type { DatagramEvents, HostAddress, HostDatagrams, Sockets } from '../../host/sockets.ts';
 import type { FileCaller } from '../../vfs/fileDescription.ts';
 import type { PathContext } from '../../vfs/path.ts';
 import { copyOf, spread } from '../buffers.ts';
@@ -22,26 +22,31 @@ import type { NetStack } from '../netStack.ts';
 import { PENDING } from '../socket.ts';
 import { datagramPacketSize } from '../unix/packet.ts';
 import { type Endpoint, endpointBytes } from './endpoint.ts';
+import { type Heading, headingOf, PLAIN_HEADING } from './heading.ts';
 import { InetSocket } from './inetSocket.ts';
 import { inetInt, isV6Only } from './inetOptions.ts';
 import { isAny, isMulticast } from './ip.ts';
 import { Memberships } from './memberships.ts';
 import { packetInfo } from './packetInfo.ts';
+import type { PortTable } from './portTable.ts';
 
 export interface Datagram {
   readonly data: Uint8Array;
   readonly from: Endpoint;
   /** The address it was sent to. */
   readonly to: string;
+  readonly heading: Heading;
   readonly at: { readonly sec: number; readonly nsec: number };
 }
 
+const UDP_HEADER = 8;
 const MAX_PAYLOAD = 65507;
 const MAX_PAYLOAD_V6 = 65527;
 const READABLE = EPOLLIN | EPOLLRDNORM;
 const WRITABLE = EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND;
 const ALL = READABLE | WRITABLE | EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 
+/** UDP and UDP-Lite (RFC 3828). */
 export class UdpSocket extends InetSocket implements DatagramEvents {
   private readonly queue = new Fifo<Datagram>();
   private queuedSize = 0;
@@ -54,11 +59,20 @@ export class UdpSocket extends InetSocket implements DatagramEvents {
   private heldPort = 0;
   private gone = false;
   readonly memberships: Memberships;
+  private readonly ports: PortTable<UdpSocket>;
+  /** The way to the host's network; no host's JavaScript has UDP-Lite, whose datagrams stay here. */
+  private readonly outside: Sockets | null;
 
   constructor(t: PathContext, net: NetStack, family: number, protocol: number, flags: number) {
     super(t, net, family, SOCK_DGRAM, protocol, flags);
     this.memberships = new Memberships(this);
+    this.ports = this.isLite ? net.udpLite : net.udp;
+    this.outside = this.isLite ? null : net.host;
     net.udpSockets.add(this);
+  }
+
+  get isLite(): boolean {
+    return this.protocol === IPPROTO_UDPLITE;
   }
 
   override mayShare(other: this): boolean {
@@ -76,20 +90,20 @@ export class UdpSocket extends InetSocket implements DatagramEvents {
     if (typeof wanted === 'number') return wanted;
     this.boundIp = isAny(wanted.ip) ? null : wanted.ip;
     this.portGiven = wanted.port !== 0;
-    const port = wanted.port !== 0 ? wanted.port : this.net.udp.ephemeral();
-    if (port === 0 || !this.net.udp.isFree(this, port)) {
+    const port = wanted.port !== 0 ? wanted.port : this.ports.ephemeral();
+    if (port === 0 || !this.ports.isFree(this, port)) {
       this.boundIp = null;
       return -EADDRINUSE;
     }
     this.hold(port, wanted);
-    if (this.net.host === null) return 0;
+    if (this.outside === null) return 0;
     this.openHost(wanted, port, wanted.port === 0 ? 8 : 0);
     return this.asking ? PENDING : this.bindResult();
   }
 
   private hold(port: number, at: Endpoint): void {
     this.local = { ip: at.ip, port, scopeId: at.scopeId };
-    this.net.udp.add(this, port);
+    this.ports.add(this, port);
     this.heldPort = port;
   }
 
@@ -102,7 +116,7 @@ export class UdpSocket extends InetSocket implements DatagramEvents {
 
   private autobind(): number {
     if (this.local !== null) return 0;
-    const port = this.net.udp.ephemeral();
+    const port = this.ports.ephemeral();
     if (port === 0) return -EAGAIN;
     this.hold(port, { ip: this.wildcard, port, scopeId: 0 });
     return 0;
@@ -112,7 +126,7 @@ export class UdpSocket extends InetSocket implements DatagramEvents {
   private openHost(at: Endpoint, port: number, tries: number): void {
     this.asking = true;
     const options = { v6Only: isV6Only(this), reuseAddr: this.options.flag(SO_REUSEADDR), reusePort: this.options.flag(SO_REUSEPORT) };
-    this.net.host!.datagrams({ ip: this.hostAddress(at).ip, port }, options, (result) => {
+    this.outside!.datagrams({ ip: this.hostAddress(at).ip, port }, options, (result) => {
       this.asking = false;
       if (typeof result === 'number') this.refused(result, at, port, tries);
       else if (this.gone) result.close();
@@ -122,10 +136,10 @@ export class UdpSocket extends InetSocket implements DatagramEvents {
   }
 
   private refused(errno: number, at: Endpoint, port: number, tries: number): void {
-    this.net.udp.remove(this, port);
+    this.ports.remove(this, port);
     this.heldPort = 0;
     if (errno === EADDRINUSE && tries > 0 && !this.gone) {
-      const next = this.net.udp.ephemeral();
+      const next = this.ports.ephemeral();
       this.hold(next, at);
       this.openHost(at, next, tries - 1);
       return;
@@ -166,7 +180,7 @@ export class UdpSocket extends InetSocket implements DatagramEvents {
     const to = this.destination(address);
     if (typeof to === 'number') return to;
     if (to.ip === '255.255.255.255' && !this.options.flag(SO_BROADCAST)) return -EACCES;
-    if (this.net.host === null && !this.net.isLocal(to.ip) && !isMulticast(to.ip)) return -ENETUNREACH;
+    if (this.outside === null && !this.net.isLocal(to.ip) && !isMulticast(to.ip)) return -ENETUNREACH;
     const bound = this.autobind();
     if (bound < 0) return bound;
     if (this.hostConnected) this.host?.disconnect();
@@ -182,7 +196,7 @@ export class UdpSocket extends InetSocket implements DatagramEvents {
   /** The guest socket that a datagram to `to` reaches. */
   private inner(to: Endpoint): UdpSocket | null {
     if (!this.net.isLocal(to.ip)) return null;
-    const found = this.net.udp.matching(to.ip, to.port);
+    const found = this.ports.matching(to.ip, to.port);
     return found.find((s) => s.remote !== null && this.local !== null && s.remote.port === this.local.port && s.remote.ip === this.sourceFor(to.ip))
       ?? found.find((s) => s.remote === null) ?? null;
   }
@@ -200,12 +214,28 @@ export class UdpSocket extends InetSocket implements DatagramEvents {
     if (to.ip === '255.255.255.255' && !this.options.flag(SO_BROADCAST)) return -EACCES;
     if (this.error !== 0) return -this.takeError();
     if ((this.shutdownBits & SEND_SHUTDOWN) !== 0) return -EPIPE;
+    const heading = headingOf(this, to.ip, msg.control?.others ?? []);
+    if (typeof heading === 'number') return heading;
     const inner = this.inner(to);
     if (inner !== null) {
-      inner.arrived(copyOf(msg.bufs, 0, msg.length), { ip: this.sourceFor(to.ip), port: this.local!.port, scopeId: to.scopeId }, to.ip);
+      if (!inner.refuses(this.coverageOf(msg.length))) {
+        inner.arrived(copyOf(msg.bufs, 0, msg.length), { ip: this.sourceFor(to.ip), port: this.local!.port, scopeId: to.scopeId }, to.ip, heading);
+      }
       return msg.length;
     }
-    return this.net.host === null ? this.sendAlone(msg, to) : this.sendOutside(msg, to);
+    return this.outside === null ? this.sendAlone(msg, to) : this.sendOutside(msg, to);
+  }
+
+  /** How much of a datagram with `length` bytes of data the checksum covers (with its header); Infinity: all of it. */
+  private coverageOf(length: number): number {
+    const wanted = this.isLite ? inetInt(this, SOL_UDPLITE, UDPLITE_SEND_CSCOV) : 0;
+    return wanted === 0 || wanted >= length + UDP_HEADER ? Infinity : wanted;
+  }
+  /** UDP-Lite: who has said how much must be covered gets nothing that is covered less; 0: all must be. */
+  private refuses(coverage: number): boolean {
+    if (coverage === Infinity || !this.inetInts.has(SOL_UDPLITE * 65536 + UDPLITE_RECV_CSCOV)) return false;
+    const wanted = inetInt(this, SOL_UDPLITE, UDPLITE_RECV_CSCOV);
+    return wanted === 0 || coverage < wanted;
   }
 
   /** There is no network: groups have members here, everybody else is missing. */
@@ -213,7 +243,7 @@ export class UdpSocket extends InetSocket implements DatagramEvents {
     if (isMulticast(to.ip)) {
       const from = { ip: this.sourceFor('127.0.0.1'), port: this.local!.port, scopeId: 0 };
       for (const s of this.net.udpSockets) {
-        if (s.heldPort === to.port && s.memberships.has(to.ip)) s.arrived(copyOf(msg.bufs, 0, msg.length), from, to.ip);
+        if (s.heldPort === to.port && s.protocol === this.protocol && s.memberships.has(to.ip)) s.arrived(copyOf(msg.bufs, 0, msg.length), from, to.ip);
       }
       return msg.length;
     }
@@ -248,12 +278,12 @@ export class UdpSocket extends InetSocket implements DatagramEvents {
 
   // ---- receiving ----
 
-  arrived(data: Uint8Array, from: Endpoint, to: string): void {
+  arrived(data: Uint8Array, from: Endpoint, to: string, heading = PLAIN_HEADING): void {
     if (this.gone || (this.remote !== null && (this.remote.port !== from.port || this.remote.ip !== from.ip))) return;
     const size = datagramPacketSize(data.length);
     if (this.queuedSize + size > this.options.rcvBuf && this.queue.length > 0) return;
     this.queuedSize += size;
-    this.queue.push({ data, from, to, at: this.net.kernel.realtime() });
+    this.queue.push({ data, from, to, heading, at: this.net.kernel.realtime() });
     this.waitQueue.wake(READABLE);
   }
 
@@ -338,7 +368,7 @@ export class UdpSocket extends InetSocket implements DatagramEvents {
   protected override close(): void {
     this.gone = true;
     this.net.udpSockets.delete(this);
-    if (this.heldPort !== 0) this.net.udp.remove(this, this.heldPort);
+    if (this.heldPort !== 0) this.ports.remove(this, this.heldPort);
     // What is still to be sent goes first.
     this.host?.close();
   }
