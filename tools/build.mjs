@@ -74,6 +74,7 @@ async function command() {
     bundle('src/host-node/guestWorker.start.ts', 'guestWorker.js', { ...script, define, banner: scriptUrl }),
     bundle('src/host-node/translator.start.ts', 'translator.js', { ...script, define, banner: scriptUrl }),
     bundle('src/debug/trace.ts', 'trace.js', { ...script, banner: scriptUrl }),
+    bundle('src/debug/profile.ts', 'profile.js', { ...script, banner: scriptUrl }),
     bundle('src/index.ts', 'index.mjs', { define: { ...common.define, ...runs } }),
   ]);
   chmodSync(join(dist, 'tuxlate.js'), 0o755);

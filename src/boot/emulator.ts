@@ -149,7 +149,7 @@ export class Emulator {
     kernel.hooks.processExit = (process) => this.#ended(process);
     kernel.hooks.processStop = (process) => this.#stopped(process);
     task.process.group.continuedByHost = this.#ports.console.terminal !== null;
-    this.#options.observe?.(kernel, allRows);
+    this.#options.observe?.(kernel, allRows, task.process);
     const busy = await this.#net.openPublished(this.#ports.sockets, this.#options.published);
     if (busy !== null) throw new StartError(125, `${busy.host.ip}:${busy.host.port}: the port cannot be opened`);
     const program = this.#prepare();

@@ -1,3 +1,4 @@
+import type { Process } from '../kernel/task/process.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import type { PublishedPort } from '../net/netStack.ts';
 import type { SyscallRow } from '../syscalls/row.ts';
@@ -34,8 +35,8 @@ export type RunOptions = {
   readonly network: 'host' | 'none';
   /** Ports of the guest's servers to be seen on the host. */
   readonly published: readonly PublishedPort[];
-  /** Hangs observers into the kernel before the first program starts (debug/). */
-  readonly observe: ((kernel: Kernel, rows: readonly SyscallRow[]) => void) | null;
+  /** Hangs observers into the kernel before the first program starts, in `process` (debug/). */
+  readonly observe: ((kernel: Kernel, rows: readonly SyscallRow[], process: Process) => void) | null;
 };
 
 /** How the first process ended. */

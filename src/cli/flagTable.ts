@@ -19,7 +19,8 @@ export const runFlags: readonly FlagRow[] = [
   { name: 'stack', short: 's', kind: 'value', metavar: 'BYTES', help: 'stack limit (K, M suffixes; 8M)' },
   { name: 'trace', kind: 'value', metavar: 'ITEM,...', bare: 'help', help: 'write what happens to stderr; --trace=help lists the items' },
   { name: 'strace', kind: 'switch', help: 'the same as --trace=syscall,signal' },
-  { name: 'trace-file', short: 'o', kind: 'value', metavar: 'FILE', help: 'write the trace to FILE' },
+  { name: 'trace-file', short: 'o', kind: 'value', metavar: 'FILE', help: 'write the trace (and the profile) to FILE' },
+  { name: 'profile', kind: 'switch', help: 'at the end, write to stderr where the time went: functions, system calls;\ntranslations that earlier runs have kept are not used' },
   { name: 'no-cache', kind: 'switch', help: 'neither use nor keep what runs keep for later ones\n(compiled and decoded code, in ~/.cache/tuxlate)' },
   { name: 'version', kind: 'switch', help: 'print the version' },
   { name: 'help', short: 'h', kind: 'switch', help: 'print this help' },
@@ -37,6 +38,7 @@ Examples:
   tuxlate --root ./debian-i386 bash     a shell of another root file system
   tuxlate -v ./src:/src -w /src make    with a directory of the host that can be written
   tuxlate --trace=syscall ls            every system call, in strace's format
+  tuxlate --profile ./slow              where its time went
 
 Exit status: the program's own; a program ended by a signal ends tuxlate by the same signal (128+n on Windows).
 125 wrong flag or another failure of tuxlate, 126 PROGRAM cannot be executed, 127 PROGRAM not found.`;

@@ -40,9 +40,10 @@ async function run(workers: NodeWorkers | null): Promise<void> {
     print(1, `--trace=ITEM,... where an item is one of\n${traceHelp}\n  all       everything but region, wasm and time\n`);
     process.exit(0);
   }
-  const { observe, regions } = await tracing(parsed.flags);
+  const { observe, regions, profile } = await tracing(parsed.flags, () => workers!.translated);
   if (regions !== null) workers!.traceRegions(regions);
-  const useKept = parsed.flags.get('no-cache') !== true && regions === null;
+  if (profile) workers!.profileRegions();
+  const useKept = parsed.flags.get('no-cache') !== true && regions === null && !profile;
   endLike(await runOnNode(workers!, runOptions(parsed.flags, parsed.rest, observe), useKept));
 }
 

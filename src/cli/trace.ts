@@ -1,6 +1,8 @@
 import { openSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type RunOptions, StartError } from '../boot/options.ts';
+import type { Profile } from '../debug/profile.ts';
+import type { TranslatorFigures } from '../debug/profileText.ts';
 import type { Trace } from '../debug/trace.ts';
 import type { RegionTrace } from '../host-node/translator.entry.ts';
 import { parseTraceItems } from '../debug/traceItems.ts';
@@ -12,15 +14,21 @@ export interface Tracing {
   readonly observe: RunOptions['observe'];
   /** What the translator writes about its work, and where. */
   readonly regions: RegionTrace | null;
+  readonly profile: boolean;
 }
 
-/** What --trace asks for. The tracer is a bundle of its own: who does not trace does not load it. */
-export async function tracing(flags: Map<string, FlagValue>): Promise<Tracing> {
+/** A bundle of its own: who does not want it does not load it. */
+function loadBundle<T>(name: string): Promise<T> {
+  return import(fileURLToPath(new URL(`./${name}`, import.meta.url))) as Promise<T>;
+}
+
+/** What --trace and --profile ask for. `translator`: what it has done when the program has ended. */
+export async function tracing(flags: Map<string, FlagValue>, translator: () => TranslatorFigures): Promise<Tracing> {
   const list = [flags.get('trace') ?? '', flags.get('strace') === true ? 'syscall,signal' : ''].join(',');
   const parsed = parseTraceItems(list);
   if ('unknown' in parsed) throw new StartError(125, `unknown trace item "${parsed.unknown}" (--trace=help lists them)`);
-  const { items } = parsed;
-  if (items.size === 0) return { observe: null, regions: null };
+  const { items } = parsed, profile = flags.get('profile') === true;
+  if (items.size === 0 && !profile) return { observe: null, regions: null, profile };
   const file = flags.get('trace-file') as string | undefined;
   let fd = 2;
   try {
@@ -28,10 +36,13 @@ export async function tracing(flags: Map<string, FlagValue>): Promise<Tracing> {
   } catch {
     throw new StartError(125, `${file}: cannot be written`);
   }
+  const write = (text: string): void => writeWhole(fd, text);
   const regions = items.has('region') || items.has('wasm') ? { fd, wasm: items.has('wasm') } : null;
-  const tracer = (await import(fileURLToPath(new URL('./trace.js', import.meta.url)))) as { Trace: typeof Trace };
-  const observe: RunOptions['observe'] = (kernel, rows) => {
-    new tracer.Trace(kernel, rows, items, (text) => writeWhole(fd, text));
+  const tracer = items.size > 0 ? await loadBundle<{ Trace: typeof Trace }>('trace.js') : null;
+  const profiler = profile ? await loadBundle<{ Profile: typeof Profile }>('profile.js') : null;
+  const observe: RunOptions['observe'] = (kernel, rows, process) => {
+    if (tracer !== null) new tracer.Trace(kernel, rows, items, write);
+    if (profiler !== null) new profiler.Profile(kernel, process, write, translator);
   };
-  return { observe, regions };
+  return { observe, regions, profile };
 }

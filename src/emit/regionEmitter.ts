@@ -14,7 +14,7 @@
  */
 import type { Columns } from '../ir/columns.ts';
 import { Field, MemFlag, opId, ops } from '../ir/ops.ts';
-import { Case } from '../machine/codeLayout.ts';
+import { Case, EngineField } from '../machine/codeLayout.ts';
 import { Cpu } from '../machine/cpuState.ts';
 import { BIAS, PERMISSION_TABLE, Perm } from '../machine/memoryLayout.ts';
 import { Code } from '../wasm/code.ts';
@@ -64,6 +64,8 @@ export interface CallImports extends RegionImports {
   callee(address: number): { place: number; record: number };
   /** (cpu, guest address, depth, return address) -> i32: runs the guest from the address until it is at the return address; anything else returned unwinds. */
   readonly enter: number;
+  /** --profile: EngineField.region says which region runs. */
+  readonly profiled: boolean;
 }
 
 /** Iterations of its loops after which a region is left once: optimised code is entered, interrupts are seen. */
@@ -136,6 +138,7 @@ export class RegionEmitter implements StructureSink {
     }, this.hubs);
     this.state.load(this.sync.entryLoads);
     this.state.flagsInMemory();
+    this.note(this.nodes[0]!.start);
     wasm.i32(LOOP_BUDGET);
     wasm.set(this.budget);
     this.outLabel = wasm.block();
@@ -162,8 +165,17 @@ export class RegionEmitter implements StructureSink {
     wasm.end();
     if (this.state.use.flagsWritten) this.state.storeFlags();
     wasm.end();
+    this.note(0);
     wasm.get(exits.pc);
     return wasm.finish();
+  }
+
+  /** For the profiler: what runs from here on. */
+  private note(region: number): void {
+    if (!this.imports.profiled) return;
+    this.wasm.get(CPU);
+    this.wasm.i32(region | 0);
+    this.wasm.mem('i32.store', EngineField.region, 2);
   }
 
   /** Rows of instruction k that are emitted as code; the end of the node stands for the last one. */
@@ -318,8 +330,10 @@ export class RegionEmitter implements StructureSink {
     wasm.i32(MAX_DEPTH);
     wasm.op('i32.ge_u');
     wasm.brIf(this.outLabel);
+    this.note(0);
     if (end.kind === 'call') this.callDirectly(end);
     else this.enter(end.returnTo);
+    this.note(this.nodes[0]!.start);
     this.readAgain(this.sync.reloads[node]!);
   }
 

@@ -222,6 +222,7 @@ export class GuestThread {
         case EngineExit.segments: if (!machine.segmented.one(cpu)) return false; break;
         case EngineExit.fuel:
           words[(cpu + EngineField.fuel) >> 2] = SAMPLE_FUEL;
+          words[(cpu + EngineField.sampled) >> 2] = words[(cpu + Cpu.rip) >> 2]!;
           machine.regions.sample(words[(cpu + Cpu.rip) >> 2]! >>> 0, cpu);
           break;
         default: break;

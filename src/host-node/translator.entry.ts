@@ -5,6 +5,7 @@ import { moduleBytes, serviceHooks, TranslationService } from '../engine/transla
 import type { Translation, TranslationRequest } from '../engine/translate/translation.ts';
 import { compiledCodeFrom } from './compiledCode.ts';
 import { TranslationRecorder } from './translationRecorder.ts';
+import { Shared } from './translatorShared.ts';
 import { writeWhole } from './writeWhole.ts';
 
 /** What is written about each region, and to which of the process's files. */
@@ -13,10 +14,11 @@ export interface RegionTrace {
   readonly wasm: boolean;
 }
 
-/** What the main thread posts: what is to be traced; the other end of a guest worker's channel; at the end, that the answers be written. */
+/** What the main thread posts: what is to be traced; that regions say when they run; the other end of a guest worker's channel; at the end, that the answers be written. */
 export type TranslatorMessage =
   | { readonly type: 'port'; readonly port: MessagePort }
   | ({ readonly type: 'trace' } & RegionTrace)
+  | { readonly type: 'profile' }
   | { readonly type: 'keep'; readonly prefix: string; readonly compiled: Uint8Array | null };
 
 /** What has become hot and is not translated is translated for the next run, for so long; and no longer than this part of the run. */
@@ -24,16 +26,19 @@ const LATE_MS = 100, LATE_PART = 0.2;
 
 const service = new TranslationService(), recorder = new TranslationRecorder();
 let trace: RegionTrace | null = null;
+/** Shared with the main thread. */
+const shared = new Int32Array(workerData as SharedArrayBuffer);
 serviceHooks.made = (_, made, region) => {
+  shared[Shared.regions]!++;
+  for (const block of region.blocks) shared[Shared.instructions]! += block.instructions.length;
   recorder.made(made, region.blocks.flatMap((block) => (block.inside === null ? [block.start] : [])));
   if (trace !== null) writeWhole(trace.fd, regionText(region, moduleBytes.get(made.module!)!, trace.wasm));
 };
-/** Not 0: nobody waits for answers any more. */
-const ended = new Int32Array(workerData as SharedArrayBuffer);
 const ports: MessagePort[] = [], late: TranslationRequest[] = [];
 
 function serve(request: TranslationRequest): Translation {
-  const answer = service.serve(request);
+  const began = performance.now(), answer = service.serve(request);
+  shared[Shared.microseconds]! += Math.round(1000 * (performance.now() - began));
   recorder.note(answer);
   return answer;
 }
@@ -54,6 +59,10 @@ parentPort!.on('message', (message: TranslatorMessage) => {
     parentPort!.postMessage('kept');
     return;
   }
+  if (message.type === 'profile') {
+    service.profiled = true;
+    return;
+  }
   if (message.type === 'trace') {
     trace = message;
     return;
@@ -61,7 +70,7 @@ parentPort!.on('message', (message: TranslatorMessage) => {
   const { port } = message;
   ports.push(port);
   port.on('message', (request: TranslationRequest) => {
-    if (Atomics.load(ended, 0) !== 0) late.push(request);
+    if (Atomics.load(shared, Shared.ended) !== 0) late.push(request);
     else port.postMessage(serve(request));
   });
 });

@@ -1,6 +1,7 @@
 import { MessageChannel, type MessagePort, SHARE_ENV, Worker } from 'node:worker_threads';
 import type { WorkerMessage } from './guestWorker.entry.ts';
 import type { RegionTrace, TranslatorMessage } from './translator.entry.ts';
+import { Shared, SHARED_BYTES } from './translatorShared.ts';
 import type { GuestRun, GuestWorker, Workers } from '../host/workers.ts';
 import type { GuestInit, GuestMessage } from '../boot/guestWorker.ts';
 import { RecentMemories } from '../machine/recentMemories.ts';
@@ -103,13 +104,14 @@ export class NodeWorkers implements Workers {
   #init: GuestInit | null = null;
   #kept: Kept | null = null;
   /** Shared with the translating worker. */
-  readonly #ended = new Int32Array(new SharedArrayBuffer(4));
+  readonly #shared = new Int32Array(new SharedArrayBuffer(SHARED_BYTES));
   readonly #idle: PooledWorker[] = [];
   readonly #all = new Set<PooledWorker>();
   #started = 0;
   #refill: ReturnType<typeof setImmediate> | null = null;
   #closed = false;
   #regionTrace: RegionTrace | null = null;
+  #profiled = false;
 
   constructor(script: URL, translatorScript: URL) {
     this.#script = script;
@@ -129,13 +131,24 @@ export class NodeWorkers implements Workers {
     this.#regionTrace = trace;
   }
 
+  /** Before the program starts: translated code says where it is. */
+  profileRegions(): void {
+    this.#profiled = true;
+  }
+
+  /** What the translator has done so far. */
+  get translated(): { regions: number; instructions: number; ms: number } {
+    const word = (n: number): number => Atomics.load(this.#shared, n);
+    return { regions: word(Shared.regions), instructions: word(Shared.instructions), ms: word(Shared.microseconds) / 1000 };
+  }
+
   #startTranslator(): void {
     if (this.#closed) return;
     this.#translator = new Worker(this.#translatorScript, {
       env: SHARE_ENV,
       execArgv: [],
       trackUnmanagedFds: false,
-      workerData: this.#ended.buffer,
+      workerData: this.#shared.buffer,
       // The control-flow structurer recurses along the dominator tree.
       resourceLimits: { stackSizeMb: STACK_MB },
     });
@@ -144,6 +157,7 @@ export class NodeWorkers implements Workers {
     this.#translator.on('error', (error: Error) => {
       if (!this.#closed) process.stderr.write(`tuxlate: the translator has failed: ${error.message}\n`);
     });
+    if (this.#profiled) this.#translator.postMessage({ type: 'profile' } satisfies TranslatorMessage);
     if (this.#regionTrace !== null) this.#translator.postMessage({ type: 'trace', ...this.#regionTrace } satisfies TranslatorMessage);
     for (const port of this.#ports.splice(0)) this.#hand(port);
   }
@@ -250,7 +264,7 @@ export class NodeWorkers implements Workers {
   }
 
   #keep(translator: Worker, kept: Kept): Promise<void> {
-    Atomics.store(this.#ended, 0, 1);
+    Atomics.store(this.#shared, Shared.ended, 1);
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, KEEP_MS);
       const done = (): void => {

@@ -42,6 +42,8 @@ export interface KernelHooks {
   syscallEnter: ((t: Task, entry: SyscallEntry, args: readonly number[]) => void) | null;
   /** With the result the program sees, or the internal restart code when a signal interrupted it. */
   syscallExit: ((t: Task, entry: SyscallEntry, args: readonly number[], result: number) => void) | null;
+  /** A system call (null: a page fault) has been served and took the kernel's thread so long. */
+  served: ((name: string | null, ns: number) => void) | null;
   /** A call without a row. */
   syscallUnknown: ((t: Task, number: number) => void) | null;
   /** A signal is delivered (or acts by default). */
@@ -63,5 +65,5 @@ export interface KernelHooks {
 }
 
 export const noHooks = (): KernelHooks => ({
-  syscallEnter: null, syscallExit: null, syscallUnknown: null, signal: null, fault: null, exit: null, processExit: null, processStop: null, exec: null, clone: null, workerDied: null, coreDump: null,
+  syscallEnter: null, served: null, syscallExit: null, syscallUnknown: null, signal: null, fault: null, exit: null, processExit: null, processStop: null, exec: null, clone: null, workerDied: null, coreDump: null,
 });

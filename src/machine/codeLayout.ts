@@ -68,6 +68,10 @@ export const EngineField = {
   depth: 0x51c,
   /** Jumps left until the interpreter leaves with EngineExit.fuel; at most 0: at the next jump. */
   fuel: 0x520,
+  /** Where the translated region begins that runs, under --profile only; 0: none. */
+  region: 0x524,
+  /** Where the interpreter was when last looked at. */
+  sampled: 0x528,
   /** 4 records of the segmented processor (engine/segmented). */
   records: 0x580,
 } as const;

@@ -57,13 +57,13 @@ function read(request: TranslationRequest, pages: CodePages, start: number): { r
 }
 
 /** Translates the region that begins at `start`; null when its first instruction cannot be. */
-function make(request: TranslationRequest, pages: CodePages, start: number): Made | null {
+function make(request: TranslationRequest, pages: CodePages, start: number, profiled: boolean): Made | null {
   const found = read(request, pages, start);
   if (found === null) return null;
   const { region, ranges } = found;
   const lifted = liftRegion(region, lifterOf);
   if (lifted.nodes[0]!.addresses.length === 0) return null;
-  const wasm = emitModule(lifted), module = new WebAssembly.Module(wasm);
+  const wasm = emitModule(lifted, profiled), module = new WebAssembly.Module(wasm);
   moduleBytes.set(module, wasm);
   return { region, translation: { entry: request.entry, start, mode: request.mode, module, ranges, callees: calleesOf(lifted.nodes, start), id: ++lastId }, growths: 0 };
 }
@@ -87,6 +87,8 @@ export class TranslationService {
   /** Where indirect jumps lead: nothing but a region of its own helps there. */
   private readonly jumpTargets = new Set<string>();
   private count = 0;
+  /** Regions say when they run. */
+  profiled = false;
 
   serve(request: TranslationRequest): Translation {
     const pages = new CodePages(wholeBuffer(request.memory)), { bytes } = pages;
@@ -143,7 +145,7 @@ export class TranslationService {
   /** What cannot be translated (too large for V8, a fault of ours) stays with the interpreter; the service goes on. */
   private attempt(request: TranslationRequest, pages: CodePages, start: number): Made | null {
     try {
-      const made = make(request, pages, start);
+      const made = make(request, pages, start, this.profiled);
       if (made === null) return null;
       serviceHooks.made?.(request, made.translation, made.region);
       this.keep(request, made);

@@ -108,8 +108,8 @@ function endOf(ir: Columns, from: number, block: Block, isLast: boolean): NodeEn
   }
 }
 
-/** Writes the module of a region. */
-export function emitModule({ region, ir, nodes, successors }: LiftedRegion): Uint8Array {
+/** Writes the module of a region; `profiled`: one that says when it runs. */
+export function emitModule({ region, ir, nodes, successors }: LiftedRegion, profiled = false): Uint8Array {
   const module = new ModuleWriter();
   const I = WasmType.i32;
   module.importMemory('env', 'memory', 1, 65536);
@@ -135,6 +135,7 @@ export function emitModule({ region, ir, nodes, successors }: LiftedRegion): Uin
     itself: body,
     signature,
     callee: (address: number) => callees.get(address)!,
+    profiled,
   };
   module.define(body, new RegionEmitter(ir, nodes, successors, region.mode === 64, imports).emit());
   return module.finish();

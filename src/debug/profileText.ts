@@ -1,0 +1,97 @@
+/** What --profile prints. */
+import type { Inode } from '../vfs/inode.ts';
+import { ElfSymbols } from './elfSymbols.ts';
+
+/** Guest time seen at one place, by what ran there. */
+export interface Place {
+  translatedNs: number;
+  interpretedNs: number;
+}
+
+interface Sum {
+  count: number;
+  ns: number;
+}
+
+export interface Profiled {
+  totalNs: number;
+  /** Time of all guest threads together. */
+  threads: { translated: number; interpreted: number; dispatcher: number; waiting: number };
+  /** By name. */
+  calls: Map<string, Sum>;
+  faults: Sum;
+  /** Mapped files, and places by byte of the file. */
+  files: Map<Inode, { path: string; places: Map<number, Place> }>;
+  /** What is no file, by name. */
+  elsewhere: Map<string, Place>;
+}
+
+export interface TranslatorFigures {
+  regions: number;
+  instructions: number;
+  ms: number;
+}
+
+/** Code without a symbol is told apart in steps of so many bytes. */
+const STEP = 256;
+const MOST_FUNCTIONS = 30, MOST_CALLS = 12;
+
+const ms = (ns: number): string => (ns / 1e6).toFixed(1).padStart(9);
+const share = (part: number, whole: number): string => `${((100 * part) / (whole || 1)).toFixed(1).padStart(5)} %`;
+
+export function profileText(profiled: Profiled, translator: TranslatorFigures): string {
+  const { threads, totalNs } = profiled, whole = threads.translated + threads.interpreted + threads.dispatcher + threads.waiting;
+  const line = (ns: number, what: string): string => `${ms(ns)}  ${share(ns, whole)}  ${what}`;
+  return [
+    `tuxlate: profile of ${(totalNs / 1e6).toFixed(0)} ms, looked at every millisecond`,
+    '',
+    '       ms   share  guest threads were',
+    line(threads.translated, 'in translated code'),
+    line(threads.interpreted, 'in the interpreter'),
+    line(threads.dispatcher, 'in between: decoding, installing translations, on the way to and from calls'),
+    line(threads.waiting, 'waiting: for system calls and page faults, or until something happens'),
+    '',
+    ...functionLines(profiled),
+    '',
+    ...callLines(profiled),
+    '',
+    `translator: ${translator.regions} regions of ${translator.instructions} instructions in ${translator.ms.toFixed(1)} ms`,
+    '',
+  ].join('\n');
+}
+
+function functionLines(profiled: Profiled): string[] {
+  const found = new Map<string, Place>();
+  const add = (name: string, place: Place): void => {
+    const sum = found.get(name) ?? { translatedNs: 0, interpretedNs: 0 };
+    sum.translatedNs += place.translatedNs;
+    sum.interpretedNs += place.interpretedNs;
+    found.set(name, sum);
+  };
+  for (const [inode, { path, places }] of profiled.files) {
+    const symbols = new ElfSymbols((offset, length) => bytesOf(inode, offset, length));
+    for (const [offset, place] of places) {
+      const step = offset - (offset % STEP);
+      add(`${symbols.at(offset) ?? `+0x${step.toString(16)}`}  ${path}`, place);
+    }
+  }
+  for (const [name, place] of profiled.elsewhere) add(name, place);
+  const whole = profiled.threads.translated + profiled.threads.interpreted;
+  const total = (p: Place): number => p.translatedNs + p.interpretedNs;
+  const list = [...found].sort(([, a], [, b]) => total(b) - total(a));
+  const lines = list.slice(0, MOST_FUNCTIONS).map(([name, place]) => `${ms(total(place))}  ${share(total(place), whole)}  ${share(place.translatedNs, total(place))}     ${name}`);
+  if (list.length > MOST_FUNCTIONS) lines.push(`           (and ${list.length - MOST_FUNCTIONS} more)`);
+  return ['       ms   share  translated  function (where no symbol tells: place in the file)', ...lines];
+}
+
+function bytesOf(inode: Inode, offset: number, length: number): Uint8Array {
+  const bytes = new Uint8Array(length), read = inode.readAt(bytes, offset);
+  return bytes.subarray(0, Math.max(read, 0));
+}
+
+function callLines({ calls, faults }: Profiled): string[] {
+  const list = [...calls].sort(([, a], [, b]) => b.ns - a.ns), sum = list.reduce((s, [, c]) => ({ count: s.count + c.count, ns: s.ns + c.ns }), { count: 0, ns: 0 });
+  const line = ({ count, ns }: Sum, what: string): string => `${ms(ns)}  ${String(count).padStart(7)}  ${what}`;
+  const lines = [line(sum, 'system calls'), ...list.slice(0, MOST_CALLS).map(([name, call]) => line(call, `  ${name}`)), line(faults, 'page faults')];
+  return ['       ms    count  the kernel served', ...lines];
+}
