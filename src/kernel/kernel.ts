@@ -244,7 +244,7 @@ export class Kernel implements AddressSpaceHost {
           t.abi = t.arch.abi;
           return this.call(t);
         }
-        raiseFault(t, regs.u64(Cpu.exitAddr), regs.u32(Cpu.exitCode), regs.u32(Cpu.exitAddr + 4));
+        this.pageFault(t);
         break;
       case Exit.trap:
         raiseTrap(t, regs.u32(Cpu.exitCode));
@@ -253,6 +253,12 @@ export class Kernel implements AddressSpaceHost {
         break;
     }
     this.leave(t);
+  }
+
+  private pageFault(t: Task): void {
+    const { regs } = t, { served } = this.hooks, began = served === null ? 0 : this.nowNs();
+    raiseFault(t, regs.u64(Cpu.exitAddr), regs.u32(Cpu.exitCode), regs.u32(Cpu.exitAddr + 4));
+    served?.(null, this.nowNs() - began);
   }
 
   private call(t: Task): void {
@@ -272,7 +278,7 @@ export class Kernel implements AddressSpaceHost {
       this.hooks.syscallUnknown?.(t, number);
       return this.finishCall(t, -ENOSYS);
     }
-    const args = this.args;
+    const args = this.args, { served } = this.hooks, began = served === null ? 0 : this.nowNs();
     t.arch.args(t, entry.kinds, args);
     let result: number;
     if (this.hooks.syscallEnter === null) result = entry.handler(t, args[0]!, args[1]!, args[2]!, args[3]!, args[4]!, args[5]!);
@@ -282,6 +288,7 @@ export class Kernel implements AddressSpaceHost {
       t.tracedArgs = kept;
       result = entry.handler(t, args[0]!, args[1]!, args[2]!, args[3]!, args[4]!, args[5]!);
     }
+    served?.(entry.name, this.nowNs() - began);
     if (result === PARKED) {
       this.contextSwitches++;
       this.parts.mailbox.hold(t.slot);
