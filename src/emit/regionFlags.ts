@@ -324,7 +324,7 @@ export class RegionFlags {
       return;
     }
     if (f.kind < CcOp.add || f.kind > CcOp.sbb) {
-      code.i32(0);
+      code.i32(f.kind === CcOp.shl || f.kind === CcOp.shr ? 1 : 0);
       return;
     }
     this.minuend(f, false); this.raw(f, 'src'); code.op(`${t}.xor`);

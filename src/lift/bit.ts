@@ -59,12 +59,12 @@ function bitAddress(c: Lift, size: number, offset: Value): Value {
 function bitScan(name: 'ctz' | 'clz'): Lifter {
   return (c) => {
     const b = c.b, size = c.opSize(0), src = c.read(1), bits = size === 8 ? 64 : 32;
+    const zeros = c.int(size, name, src), n = name === 'ctz' ? zeros : c.int(size, 'sub', c.constant(size, bits - 1), zeros);
+    const some = size === 8 ? b.op('i64.ne', src, b.i64(0)) : src;
     // a zero source leaves the destination alone
-    b.if(size === 8 ? b.op('i64.ne', src, b.i64(0)) : src, () => {
-      const n = c.int(size, name, src);
-      c.write(0, name === 'ctz' ? n : c.int(size, 'sub', c.constant(size, bits - 1), n));
-    });
-    c.setFlags('logic', size, src);
+    b.if(some, () => c.write(0, n));
+    // The manual defines ZF only; AMD's processors give the parity of the position, and no other flag.
+    c.setFlags('logic', size, b.select(some, c.int(size, 'or', n, c.constant(size, 0x100)), c.constant(size, 0)));
   };
 }
 

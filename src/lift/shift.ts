@@ -106,10 +106,10 @@ function rotateThroughCarry(left: boolean): Lifter {
   };
 }
 
-/** For 16 bits the processor rotates destination, source, destination; counts above 16 are undefined. */
-function triple(c: Lift, dst: Value, src: Value): Value {
-  const b = c.b, d = b.op('i64.extend_i32_u', dst), s = b.op('i64.extend_i32_u', src);
-  return b.op('i64.or', b.op('i64.or', b.op('i64.shl', d, b.i64(32)), b.op('i64.shl', s, b.i64(16))), d);
+/** For 16 bits and counts above 16, which the manual leaves undefined, AMD's processors go on shifting the source in. */
+function triple(c: Lift, high: Value, middle: Value, low: Value): Value {
+  const b = c.b, wide = (v: Value, by: number): Value => b.op('i64.shl', b.op('i64.extend_i32_u', v), b.i64(by));
+  return b.op('i64.or', b.op('i64.or', wide(high, 32), wide(middle, 16)), b.op('i64.extend_i32_u', low));
 }
 
 function pair(c: Lift, high: Value, low: Value): Value {
@@ -131,16 +131,33 @@ function shiftDouble(c: Lift, size: number, dst: Value, src: Value, n: Value, le
     if (left) return b.op('i32.wrap_i64', b.op('i64.shr_u', b.op('i64.shl', pair(c, dst, src), wide), b.i64(32)));
     return b.op('i32.wrap_i64', b.op('i64.shr_u', pair(c, src, dst), wide));
   }
-  const v = triple(c, dst, src);
-  if (left) return c.clean(2, b.op('i32.wrap_i64', b.op('i64.shr_u', b.op('i64.shl', v, wide), b.i64(32))));
-  return c.clean(2, b.op('i32.wrap_i64', b.op('i64.shr_u', v, wide)));
+  if (left) return c.clean(2, b.op('i32.wrap_i64', b.op('i64.shr_u', b.op('i64.shl', triple(c, dst, src, src), wide), b.i64(32))));
+  return c.clean(2, b.op('i32.wrap_i64', b.op('i64.shr_u', triple(c, src, src, dst), wide)));
+}
+
+/**
+ * ccSrc of kind `shr` after a double shift of 16 bits: bit 0 is CF, the last bit out of the destination (0 when all are out); the top bit
+ * differs from the result's when OF is set. OF is CF ^ SF to the left, unless the count is above 16, then 0.
+ */
+function doubleCarry16(c: Lift, old: Value, value: Value, src: Value, n: { count: Value; wide: Value; less: Value }, left: boolean): Value {
+  const b = c.b, top = b.i32(0x8000);
+  if (!left) {
+    const carry = b.op('i32.and', b.op('i32.shr_u', old, n.less), b.i32(1));
+    return b.op('i32.or', b.op('i32.and', shiftDouble(c, 2, old, src, n.less, false), top), carry);
+  }
+  const carry = b.op('i32.and', b.op('i32.shr_u', b.op('i32.shl', old, n.less), b.i32(15)), b.i32(1));
+  const differing = b.select(b.op('i32.gt_u', n.count, b.i32(16)), value, b.op('i32.shl', carry, b.i32(15)));
+  return b.op('i32.or', b.op('i32.and', differing, top), carry);
 }
 
 function doubleShift(left: boolean): Lifter {
   return (c) => {
     const size = c.opSize(0), src = c.read(1), n = counts(c, 2, size);
     const { old, value } = c.modify(0, (x) => shiftDouble(c, size, x, src, n.wide, left));
-    unlessZero(c, n, () => c.setFlags(left ? 'shl' : 'shr', size, value, shiftDouble(c, size, old, src, n.less, left)));
+    unlessZero(c, n, () => {
+      if (size === 2) c.setFlags('shr', 2, value, doubleCarry16(c, old, value, src, n, left));
+      else c.setFlags(left ? 'shl' : 'shr', size, value, shiftDouble(c, size, old, src, n.less, left));
+    });
   };
 }
 

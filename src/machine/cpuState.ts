@@ -113,7 +113,7 @@ export const CcOp = {
   /** ccDst = result, ccSrc = CF before (0 or 1). */
   inc: 6,
   dec: 7,
-  /** ccDst = result, ccSrc = value whose top bit (of size) is CF: a << (count-1). OF = CF ^ SF. */
+  /** ccDst = result, ccSrc = value whose top bit (of size) is CF: a << (count-1). OF = CF ^ SF; AF = 1, as on AMD, for both kinds of shifts. */
   shl: 8,
   /** ccDst = result, ccSrc = value whose bit 0 is CF: a >> (count-1). OF = top bit of (result ^ ccSrc), which is 0 for sar. */
   shr: 9,

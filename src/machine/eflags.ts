@@ -58,10 +58,12 @@ function statusFlags(view: DataView): number {
     case CcOp.shl:
       cf = (b & top) !== 0n;
       of = cf !== ((r & top) !== 0n);
+      af = true;
       break;
     case CcOp.shr:
       cf = (b & 1n) !== 0n;
       of = ((r ^ b) & top) !== 0n;
+      af = true;
       break;
     case CcOp.mul:
       cf = of = src !== 0n;

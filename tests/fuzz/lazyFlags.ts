@@ -31,10 +31,12 @@ export function lazyStatus(view: DataView, cpu: number): number {
     case CcOp.shl:
       cf = top(src);
       of = cf !== top(dst);
+      af = true;
       break;
     case CcOp.shr:
       cf = (src & 1n) === 1n;
       of = top(dst ^ src);
+      af = true;
       break;
     case CcOp.mul:
       cf = of = src !== 0n;

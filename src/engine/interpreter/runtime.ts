@@ -320,6 +320,8 @@ function auxiliaryFlag(b: IrBuilder): void {
   when(b, v, 'inc', () => b.op('i32.eqz', b.op('i32.and', dst(), b.i32(15))));
   when(b, v, 'dec', () => b.op('i32.eq', b.op('i32.and', dst(), b.i32(15)), b.i32(15)));
   when(b, v, 'eflags', () => storedBit(b, Eflags.AF));
+  when(b, v, 'shl', () => b.i32(1));
+  when(b, v, 'shr', () => b.i32(1));
   b.op('return', b.i32(0));
 }
 
