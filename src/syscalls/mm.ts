@@ -11,6 +11,7 @@ import { mapMemory, populate, setBreak, unmapMemory } from '../kernel/mm/mapping
 import { membarrierRegistrations, registerMembarrier } from '../kernel/mm/membarrier.ts';
 import { adviseMemory, lockMemory, protectMemory, remapMemory, residentPages, syncMemory } from '../kernel/mm/protect.ts';
 import type { Task } from '../kernel/task/task.ts';
+import { LocalField } from '../machine/localState.ts';
 import type { Inode } from '../vfs/inode.ts';
 import type { FileDescription } from '../vfs/fileDescription.ts';
 import type { SyscallRow } from './row.ts';
@@ -75,7 +76,21 @@ function sysBrk(t: Task, brk: number): number {
 }
 
 function sysMremap(t: Task, old: number, oldLength: number, newLength: number, flags: number, to: number): number {
-  return remapMemory(t.mm, old, oldLength, newLength, flags, to, t.rlimits);
+  const at = remapMemory(t.mm, old, oldLength, newLength, flags, to, t.rlimits);
+  if (at >= 0 && at !== old && old !== 0 && old === t.mm.layout.vdso) followVdso(t, at - old);
+  return at;
+}
+
+/** The vDSO was moved (Linux's vdso_mremap): calls return where it is now, this one too if it was made there, and signal handlers. */
+function followVdso(t: Task, by: number): void {
+  const { layout } = t.mm;
+  const moved = (address: number): number => (address === 0 ? 0 : address + by);
+  if (t.arch.wordSize === 4 && t.regs.rip === layout.sysenterReturn) t.regs.rip += by;
+  layout.vdso += by;
+  layout.sysenterReturn = moved(layout.sysenterReturn);
+  layout.sigreturn = moved(layout.sigreturn);
+  layout.rtSigreturn = moved(layout.rtSigreturn);
+  for (const task of t.mm.tasks) task.regs.setU32(LocalField.sysenterReturn, layout.sysenterReturn);
 }
 
 function sysMincore(t: Task, addr: number, length: number, vec: number): number {

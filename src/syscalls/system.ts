@@ -119,12 +119,16 @@ export function archPrctl(t: Task, code: number, addr: number, memory: GuestMemo
 }
 
 function sysModifyLdt(t: Task, func: number, ptr: number, size: number): number {
+  return asUnsigned(t, modifyLdt(t, func, ptr, size));
+}
+
+function modifyLdt(t: Task, func: number, ptr: number, size: number): number {
   switch (func) {
     case 0: return readLdt(t, ptr, size);
-    case 1: return asUnsigned(t, writeLdt(t, ptr, size, true));
-    case 0x11: return asUnsigned(t, writeLdt(t, ptr, size, false));
+    case 1: return writeLdt(t, ptr, size, true);
+    case 0x11: return writeLdt(t, ptr, size, false);
     case 2: {
-      const n = Math.min(size, t.arch.wordSize === 8 ? 128 : 128);
+      const n = Math.min(size, 128);
       const buf = t.memory.writable(ptr, n);
       if (buf === null) return -EFAULT;
       buf.fill(0);
@@ -139,12 +143,12 @@ function asUnsigned(t: Task, result: number): number {
   return t.arch.wordSize === 8 ? result >>> 0 : result;
 }
 
-/** The table as the processor has it: 8 bytes an entry. */
+/** The table as the processor has it, 8 bytes an entry; behind the last entry zeros, and they count. */
 function readLdt(t: Task, ptr: number, size: number): number {
   const { ldt } = t.mm;
   if (ldt === null) return 0;
-  const bytes = Math.min(size, ldt.length * 8, LDT_ENTRIES * 8);
-  const out = new Uint8Array(ldt.length * 8);
+  const bytes = Math.min(size, LDT_ENTRIES * 8);
+  const out = new Uint8Array(LDT_ENTRIES * 8);
   ldt.forEach((d, i) => {
     if (d === undefined) return;
     const f = d.flags;

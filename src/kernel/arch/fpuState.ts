@@ -108,14 +108,24 @@ export function saveFrameFpu(regs: Registers, buf: Uint8Array, long: boolean, fr
 }
 
 /**
+ * What xrstor asks of the header (standard form): only components of XCR0, and zeros in the 16 bytes behind them. Of an i386 frame Linux looks
+ * at the header itself, and wants the rest of it to be zero too (validate_user_xstate_header).
+ */
+function isHeaderValid(buf: Uint8Array, long: boolean): boolean {
+  if ((getU32(buf, FXSAVE_BYTES) & ~3) !== 0) return false;
+  return buf.subarray(FXSAVE_BYTES + 4, long ? FXSAVE_BYTES + 24 : XSAVE_BYTES).every((byte) => byte === 0);
+}
+
+/**
  * Restores from a frame. `buf` is the fxsave area and what follows as far as it is readable. With intact magic words the header's
- * xfeatures say which parts are there; the others get their initial state. False: MXCSR has reserved bits set.
+ * xfeatures say which parts are there; the others get their initial state. False: MXCSR has reserved bits set, or xrstor refuses the header.
  */
 export function restoreFrameFpu(regs: Registers, buf: Uint8Array, long: boolean): boolean {
   if ((getU32(buf, 24) & ~MXCSR_MASK) !== 0) return false;
   let features = 3;
   if (buf.length >= FRAME_FPU_BYTES && getU32(buf, SW_RESERVED) === FP_XSTATE_MAGIC1 && getU32(buf, SW_RESERVED + 16) === XSAVE_BYTES &&
     getU32(buf, XSAVE_BYTES) === FP_XSTATE_MAGIC2) {
+    if (!isHeaderValid(buf, long)) return false;
     features = getU32(buf, FXSAVE_BYTES) & getU32(buf, SW_RESERVED + 8);
   }
   const high = long ? null : regs.bytes.slice(Cpu.xmm + 128, Cpu.xmm + 256);
