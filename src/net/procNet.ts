@@ -2,6 +2,7 @@ import type { Endpoint } from './inet/endpoint.ts';
 import { ipBytes, isV4 } from './inet/ip.ts';
 import type { InetSocket } from './inet/inetSocket.ts';
 import { maskBytes, networkBytes, scopeOf } from './netInterface.ts';
+import { stateNumber } from './inet/tcpInfo.ts';
 import type { NetStack } from './netStack.ts';
 import { isAbstract } from './unix/unixAddress.ts';
 import { UnixState } from './unix/unixSocket.ts';
@@ -44,8 +45,8 @@ function tcp(net: NetStack, six: boolean): string {
   let text = six ? `${HEAD6}\n` : `${HEAD4.padEnd(149)}\n`;
   let slot = 0;
   for (const s of net.tcpSockets) {
-    if (s.isV6 !== six || s.stateNumber() === 7) continue;
-    const row = line(s, String(slot++).padStart(4), s.stateNumber(), '1 0000000000000000 100 0 0 10 0');
+    if (s.isV6 !== six || stateNumber(s) === 7) continue;
+    const row = line(s, String(slot++).padStart(4), stateNumber(s), '1 0000000000000000 100 0 0 10 0');
     text += `${six ? row : row.padEnd(149)}\n`;
   }
   return text;

@@ -7,8 +7,8 @@ export interface TcpLink {
   room(): number;
   /** What poll says: a third of the room is free. */
   writable(): boolean;
-  /** Takes the chunk over; at most room() bytes. */
-  write(chunk: Uint8Array): void;
+  /** Takes the chunk over; at most room() bytes. The last of them is urgent, or not. */
+  write(chunk: Uint8Array, urgent: boolean): void;
   /** Bytes not yet with the other side (SIOCOUTQ). */
   pending(): number;
   /** The program has read; `left` bytes wait. */
@@ -43,8 +43,8 @@ export class InnerLink implements TcpLink {
   writable(): boolean {
     return (this.limit - this.peer.incoming.length) * 3 >= this.limit;
   }
-  write(chunk: Uint8Array): void {
-    if (!this.peer.arrived(chunk)) this.self.brokenPipe();
+  write(chunk: Uint8Array, urgent: boolean): void {
+    if (!this.peer.arrived(chunk, urgent)) this.self.brokenPipe();
   }
   pending(): number {
     return 0;

@@ -1,31 +1,36 @@
 import {
-  EADDRINUSE, EAGAIN, EALREADY, ECONNABORTED, ECONNREFUSED, ECONNRESET, EFAULT, EINPROGRESS, EINVAL, EISCONN, ENETUNREACH, ENOPROTOOPT,
+  EADDRINUSE, EAGAIN, EALREADY, ECONNABORTED, ECONNREFUSED, ECONNRESET, EINPROGRESS, EINVAL, EISCONN, ENETUNREACH, ENOPROTOOPT,
   ENOTCONN, EOPNOTSUPP, EPIPE,
 } from '../../abi/linux/errno.ts';
-import { SIOCINQ, SIOCOUTQ } from '../../abi/linux/ioctl.ts';
 import { O_NONBLOCK } from '../../abi/linux/openFlags.ts';
-import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP, EPOLLRDNORM, EPOLLWRNORM } from '../../abi/linux/poll.ts';
+import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP, EPOLLRDNORM, EPOLLWRNORM } from '../../abi/linux/poll.ts';
 import {
-  AF_UNSPEC, MSG_ERRQUEUE, MSG_OOB, MSG_PEEK, MSG_TRUNC, SIOCATMARK, SO_KEEPALIVE, SO_RCVBUF, SO_REUSEADDR, SO_REUSEPORT, SO_SNDBUF, SOCK_STREAM, SOL_TCP,
+  AF_UNSPEC, MSG_ERRQUEUE, MSG_OOB, MSG_PEEK, MSG_TRUNC, SO_KEEPALIVE, SO_RCVBUF, SO_REUSEADDR, SO_REUSEPORT, SO_SNDBUF, SOCK_STREAM, SOL_SOCKET, SOL_TCP,
   TCP_INFO, TCP_KEEPIDLE, TCP_NODELAY,
 } from '../../abi/linux/socket.ts';
+import { SIGURG } from '../../abi/linux/signal.ts';
 import { getU16 } from '../../abi/layout.ts';
 import type { Abi } from '../../abi/abi.ts';
-import type { HostStream, StreamEvents } from '../../host/sockets.ts';
+import type { HostStream } from '../../host/sockets.ts';
 import type { FileCaller } from '../../vfs/fileDescription.ts';
 import type { PathContext } from '../../vfs/path.ts';
+import { signalOwner } from '../../kernel/signal/fileOwner.ts';
+import { kernelSignal } from '../../kernel/signal/send.ts';
 import { ByteQueue } from '../byteQueue.ts';
 import { copyOf } from '../buffers.ts';
-import { Fifo } from '../fifo.ts';
 import { type Incoming, type Outgoing, RCV_SHUTDOWN, SEND_SHUTDOWN, SHUTDOWN_MASK } from '../message.ts';
 import type { NetStack } from '../netStack.ts';
-import { PENDING, type Socket } from '../socket.ts';
-import type { HostPort } from './hostPorts.ts';
+import type { Socket } from '../socket.ts';
 import { InetSocket } from './inetSocket.ts';
-import { inetInt, isV6Only } from './inetOptions.ts';
+import { inetInt } from './inetOptions.ts';
 import { isMulticast } from './ip.ts';
 import type { Endpoint } from './endpoint.ts';
+import { TcpArrivals } from './tcpArrivals.ts';
+import { TcpHostEvents } from './tcpHostEvents.ts';
+import { tcpInfo, tcpRequest } from './tcpInfo.ts';
 import { HostLink, InnerLink, type TcpLink } from './tcpLink.ts';
+import { UrgentData } from './urgentData.ts';
+import { TcpPort } from './tcpPort.ts';
 
 /**
  *   close --(listen)--> listening
@@ -40,21 +45,14 @@ const READABLE = EPOLLIN | EPOLLRDNORM;
 const WRITABLE = EPOLLOUT | EPOLLWRNORM;
 const ALL = READABLE | WRITABLE | EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 
-export class TcpSocket extends InetSocket implements StreamEvents {
+export class TcpSocket extends InetSocket {
   state: TcpStateName = TcpState.close;
   link: TcpLink | null = null;
   readonly incoming = new ByteQueue();
-  /** Connections that nobody has accepted, and clients that wait until there is room for them. */
-  private readonly arrivals = new Fifo<TcpSocket>();
-  private readonly waiting = new Fifo<TcpSocket>();
-  private backlog = 0;
-  /** The port on the host. */
-  private hostPort: HostPort | null = null;
-  private asking = false;
-  private hostError = 0;
+  private readonly urgent = new UrgentData();
+  private readonly arrivals = new TcpArrivals();
+  private readonly port = new TcpPort(this);
   private stream: HostStream | null = null;
-  /** The port it has in the table. */
-  private heldPort = 0;
   private connectReported = true;
   private connectFailed = false;
   private gone = false;
@@ -90,67 +88,24 @@ export class TcpSocket extends InetSocket implements StreamEvents {
     if (typeof wanted === 'number') return wanted;
     this.boundIp = wanted.ip === '0.0.0.0' || wanted.ip === '::' ? null : wanted.ip;
     this.portGiven = true;
-    return this.hold(wanted);
+    return this.take(wanted);
   }
 
-  /** Takes the port, here and on the host. 0, -errno or PENDING. */
-  private hold(wanted: Endpoint): number {
-    const port = wanted.port !== 0 ? wanted.port : this.net.tcp.ephemeral();
-    if (port === 0 || !this.net.tcp.isFree(this, port)) {
-      this.boundIp = null;
-      this.portGiven = false;
-      return -EADDRINUSE;
-    }
-    this.local = { ip: wanted.ip, port, scopeId: wanted.scopeId };
-    this.net.tcp.add(this, port);
-    this.heldPort = port;
-    const ports = this.net.hostPorts;
-    if (ports === null) return 0;
-    this.asking = true;
-    const { ip } = this.hostAddress(wanted);
-    ports.acquire(ip, port, isV6Only(this), (result) => this.hostAnswered(wanted, result));
-    return this.asking ? PENDING : this.bindResult();
-  }
-
-  private hostAnswered(wanted: Endpoint, result: HostPort | number): void {
-    this.asking = false;
-    if (typeof result !== 'number') {
-      if (this.gone) {
-        result.release();
-        return;
-      }
-      this.hostPort = result;
-    } else {
-      this.unhold();
-      this.local = null;
-      // Somebody on the host has the port that we chose: another one.
-      if (result === EADDRINUSE && wanted.port === 0 && !this.gone && this.hold(wanted) === PENDING) return;
-      this.hostError = result;
-      this.boundIp = null;
-    }
-    this.net.soon(() => this.waitQueue.wake(0));
+  /** Takes the port. 0, -errno or PENDING. */
+  private take(wanted: Endpoint): number {
+    return this.port.take(wanted, this.hostAddress(wanted).ip);
   }
 
   override bindResult(): number {
-    if (this.asking) return PENDING;
-    const error = this.hostError;
-    this.hostError = 0;
-    return -error;
-  }
-
-  private unhold(): void {
-    if (this.heldPort !== 0) this.net.tcp.remove(this, this.heldPort);
-    this.heldPort = 0;
-    this.hostPort?.release();
-    this.hostPort = null;
+    return this.port.result();
   }
 
   override listen(backlog: number): number {
     if (this.state !== TcpState.close && this.state !== TcpState.listening) return -EINVAL;
-    this.backlog = backlog < 0 || backlog > 4096 ? 4096 : backlog;
+    this.arrivals.setBacklog(backlog);
     if (this.state === TcpState.listening) return 0;
     if (this.local === null) {
-      const result = this.hold({ ip: this.wildcard, port: 0, scopeId: 0 });
+      const result = this.take({ ip: this.wildcard, port: 0, scopeId: 0 });
       if (result !== 0) return result;
     }
     return this.listenResult();
@@ -170,10 +125,6 @@ export class TcpSocket extends InetSocket implements StreamEvents {
 
   // ---- accept ----
 
-  get hasRoom(): boolean {
-    return this.arrivals.length <= this.backlog;
-  }
-
   private serverSide(local: Endpoint, remote: Endpoint): TcpSocket {
     const server = new TcpSocket(this.maker, this.net, this.family, this.protocol, 0);
     server.options.inherit(this.options);
@@ -190,13 +141,13 @@ export class TcpSocket extends InetSocket implements StreamEvents {
   admitHost(stream: HostStream): void {
     const local = stream.local();
     const remote = stream.remote();
-    if (local === null || remote === null || this.arrivals.length > 4096) {
+    if (local === null || remote === null || this.arrivals.flooded) {
       stream.reset();
       return;
     }
     const server = this.serverSide({ ip: local.ip, port: this.local!.port, scopeId: 0 }, { ...remote, scopeId: 0 });
     server.attach(stream);
-    this.arrivals.push(server);
+    this.arrivals.add(server);
     this.waitQueue.wake(READABLE);
   }
 
@@ -205,26 +156,21 @@ export class TcpSocket extends InetSocket implements StreamEvents {
     server.link = new InnerLink(server, client);
     client.link = new InnerLink(client, server);
     client.state = TcpState.established;
-    this.arrivals.push(server);
+    this.arrivals.add(server);
     this.waitQueue.wake(READABLE);
     client.waitQueue.wake(WRITABLE);
   }
 
   override accept(_t: FileCaller, flags: number): TcpSocket | number {
     if (this.state !== TcpState.listening) return -EINVAL;
-    const server = this.arrivals.shift();
+    const server = this.arrivals.take((client) => this.admitInner(client));
     if (server === undefined) return -EAGAIN;
     server.flags |= flags;
-    while (this.hasRoom) {
-      const next = this.waiting.shift();
-      if (next === undefined) break;
-      this.admitInner(next);
-    }
     return server;
   }
 
   override putBack(accepted: Socket): void {
-    this.arrivals.unshift(accepted as TcpSocket);
+    this.arrivals.putBack(accepted as TcpSocket);
   }
 
   // ---- connect ----
@@ -266,25 +212,18 @@ export class TcpSocket extends InetSocket implements StreamEvents {
   }
 
   private beginInner(listener: TcpSocket, to: Endpoint): void {
-    let port = this.local?.port ?? 0;
-    if (port === 0) {
-      port = this.net.tcp.ephemeral();
-      this.net.tcp.add(this, port);
-      this.heldPort = port;
-    }
+    const port = (this.local?.port ?? 0) || this.port.takeInner();
     this.local = { ip: this.sourceFor(to.ip), port, scopeId: to.scopeId };
-    if (listener.hasRoom) listener.admitInner(this);
-    else listener.waiting.push(this);
+    if (listener.arrivals.hasRoom) listener.admitInner(this);
+    else listener.arrivals.wait(this);
   }
 
   private beginOutside(to: Endpoint): void {
-    // The host's port is needed for the connection itself.
-    this.hostPort?.release();
-    this.hostPort = null;
+    this.port.giveHost();
     const from = this.portGiven ? { ip: this.bindIp, port: this.local!.port } : null;
     if (this.local === null) this.local = { ip: this.sourceFor(to.ip), port: 0, scopeId: to.scopeId };
     this.stream = this.net.host!.connect(this.hostAddress(to), from);
-    this.stream.events = this;
+    this.stream.events = new TcpHostEvents(this, this.stream);
   }
 
   override connectResult(): number {
@@ -307,7 +246,7 @@ export class TcpSocket extends InetSocket implements StreamEvents {
     this.remote = null;
     this.stream = null;
     if (!this.portGiven) {
-      this.unhold();
+      this.port.give();
       this.local = null;
     }
     this.waitQueue.wake(ALL);
@@ -323,7 +262,7 @@ export class TcpSocket extends InetSocket implements StreamEvents {
     this.connectFailed = false;
     this.shutdownBits = 0;
     if (!this.portGiven) {
-      this.unhold();
+      this.port.give();
       this.local = null;
     }
     this.waitQueue.wake(ALL);
@@ -335,51 +274,39 @@ export class TcpSocket extends InetSocket implements StreamEvents {
   /** A connection of the host becomes this socket's. */
   private attach(stream: HostStream): void {
     this.stream = stream;
-    stream.events = this;
-    this.applyOptions(stream);
-    this.link = new HostLink(stream);
-  }
-  private applyOptions(stream: HostStream): void {
+    stream.events = new TcpHostEvents(this, stream);
     if (inetInt(this, SOL_TCP, TCP_NODELAY) !== 0) stream.setNoDelay(true);
     if (this.options.flag(SO_KEEPALIVE)) stream.setKeepAlive(true, inetInt(this, SOL_TCP, TCP_KEEPIDLE));
+    this.link = new HostLink(stream);
   }
 
-  onConnect(): void {
-    this.net.soon(() => {
-      const stream = this.stream;
-      if (stream === null || this.state !== TcpState.connecting) return;
-      const local = stream.local();
-      if (local !== null) this.local = { ...local, scopeId: this.local?.scopeId ?? 0 };
-      this.state = TcpState.established;
-      this.attach(stream);
-      this.waitQueue.wake(WRITABLE);
-    });
+  connectedTo(stream: HostStream): void {
+    if (this.stream !== stream || this.state !== TcpState.connecting) return;
+    const local = stream.local();
+    if (local !== null) this.local = { ...local, scopeId: this.local?.scopeId ?? 0 };
+    this.state = TcpState.established;
+    this.attach(stream);
+    this.waitQueue.wake(WRITABLE);
   }
-  onData(chunk: Uint8Array): void {
-    this.net.soon(() => {
-      this.arrived(chunk);
-      (this.link as HostLink | null)?.arrived(this.incoming.length);
-    });
-  }
-  onEnd(): void {
-    this.net.soon(() => this.peerEnded());
-  }
-  onError(errno: number): void {
-    this.net.soon(() => {
-      if (this.state === TcpState.connecting) this.failed(errno);
-      else this.broken(errno);
-    });
-  }
-  onDrain(): void {
-    this.net.soon(() => this.wakeWriters());
+  hostFailed(errno: number): void {
+    if (this.state === TcpState.connecting) this.failed(errno);
+    else this.broken(errno);
   }
 
-  /** Bytes from the other side; false: this one is closed and takes none. */
-  arrived(chunk: Uint8Array): boolean {
+  private get isInline(): boolean {
+    return this.options.flag(SO_OOBINLINE);
+  }
+
+  /** Bytes from the other side, the last one urgent or not; false: this one is closed and takes none. */
+  arrived(chunk: Uint8Array, urgent = false): boolean {
     if (this.gone) return false;
     if ((this.shutdownBits & RCV_SHUTDOWN) !== 0) return true;
+    if (urgent) {
+      this.urgent.arrived(chunk, this.incoming, this.isInline);
+      signalOwner(this.net.kernel, this, kernelSignal(SIGURG));
+    }
     this.incoming.push(chunk);
-    this.waitQueue.wake(READABLE);
+    this.waitQueue.wake(urgent ? READABLE | EPOLLPRI : READABLE);
     return true;
   }
   peerEnded(): void {
@@ -414,18 +341,21 @@ export class TcpSocket extends InetSocket implements StreamEvents {
     if (this.state === TcpState.connecting) return -EAGAIN;
     const { link } = this;
     if (this.state !== TcpState.established || link === null || (this.shutdownBits & SEND_SHUTDOWN) !== 0) return -EPIPE;
+    const urgent = (msg.flags & MSG_OOB) !== 0;
+    // Hosts have no way to say it.
+    if (urgent && link instanceof HostLink) return -EOPNOTSUPP;
     const n = Math.min(msg.length, link.room());
     if (n === 0) return msg.length === 0 ? 0 : -EAGAIN;
-    link.write(copyOf(msg.bufs, 0, n));
+    link.write(copyOf(msg.bufs, 0, n), urgent && n === msg.length);
     return n;
   }
 
   override receive(msg: Incoming): number {
     if (this.state === TcpState.listening) return -ENOTCONN;
     if ((msg.flags & MSG_ERRQUEUE) !== 0) return -EAGAIN;
-    if ((msg.flags & MSG_OOB) !== 0) return -EINVAL;
+    if ((msg.flags & MSG_OOB) !== 0) return this.urgent.receive(msg, this.isInline);
     const peek = (msg.flags & MSG_PEEK) !== 0;
-    const n = (msg.flags & MSG_TRUNC) !== 0 && !peek ? this.incoming.drop(msg.length) : this.incoming.take(msg.bufs, msg.length, peek);
+    const n = this.urgent.read(this.incoming, msg, this.isInline);
     if (n > 0) {
       if (!peek) this.link?.consumed(this.incoming.length);
       return n;
@@ -463,13 +393,14 @@ export class TcpSocket extends InetSocket implements StreamEvents {
   }
 
   override poll(): number {
-    if (this.state === TcpState.listening) return this.arrivals.length > 0 ? READABLE : 0;
+    if (this.state === TcpState.listening) return this.arrivals.any ? READABLE : 0;
     let mask = 0;
     if (this.error !== 0) mask |= EPOLLERR;
     if (this.state === TcpState.connecting) return mask;
     if (this.shutdownBits === SHUTDOWN_MASK || this.state === TcpState.close) mask |= EPOLLHUP;
     if ((this.shutdownBits & RCV_SHUTDOWN) !== 0) mask |= READABLE | EPOLLRDHUP;
-    if (this.incoming.length >= Math.max(1, Math.min(this.options.rcvLowat, 65536))) mask |= READABLE;
+    if (this.urgent.pending) mask |= EPOLLPRI;
+    if (this.incoming.length - this.urgent.hidden(this.isInline) >= Math.max(1, Math.min(this.options.rcvLowat, 65536))) mask |= READABLE;
     if ((this.shutdownBits & SEND_SHUTDOWN) !== 0 || this.link === null || this.link.writable()) mask |= WRITABLE;
     return mask;
   }
@@ -485,52 +416,26 @@ export class TcpSocket extends InetSocket implements StreamEvents {
   }
 
   override getFamilyOption(level: number, name: number, abi: Abi): Uint8Array | number {
-    if (level !== SOL_TCP || name !== TCP_INFO) return level === 1 ? -ENOPROTOOPT : super.getFamilyOption(level, name, abi);
-    const out = new Uint8Array(abi.tcpInfo.size);
-    abi.tcpInfo.write(out, {
-      tcpi_state: this.stateNumber(), tcpi_rto: 204000, tcpi_ato: 40000, tcpi_snd_mss: 32741, tcpi_rcv_mss: 536, tcpi_pmtu: 65535, tcpi_rtt: 100,
-      tcpi_rttvar: 50, tcpi_snd_ssthresh: 0x7fffffff, tcpi_snd_cwnd: 10, tcpi_advmss: 65483, tcpi_rcv_space: 65495,
-    });
-    return out;
-  }
-
-  /** TCP_ESTABLISHED ... of the kernel, for TCP_INFO and /proc/net/tcp. */
-  stateNumber(): number {
-    switch (this.state) {
-      case TcpState.listening: return 10;
-      case TcpState.connecting: return 2;
-      case TcpState.close: return 7;
-      default: {
-        const { shutdownBits } = this;
-        if (shutdownBits === 0) return 1;
-        return shutdownBits === RCV_SHUTDOWN ? 8 : shutdownBits === SEND_SHUTDOWN ? 5 : 6;
-      }
-    }
+    if (level === SOL_TCP && name === TCP_INFO) return tcpInfo(this, abi);
+    return level === SOL_SOCKET ? -ENOPROTOOPT : super.getFamilyOption(level, name, abi);
   }
 
   override familyIoctl(t: FileCaller, cmd: number, arg: number): number | null {
-    switch (cmd) {
-      case SIOCINQ:
-        if (this.listening) return -EINVAL;
-        return t.memory.setU32(arg, this.incoming.length) ? 0 : -EFAULT;
-      case SIOCOUTQ:
-        if (this.listening) return -EINVAL;
-        return t.memory.setU32(arg, this.link?.pending() ?? 0) ? 0 : -EFAULT;
-      case SIOCATMARK: return t.memory.setU32(arg, 0) ? 0 : -EFAULT;
-      default: return null;
-    }
+    return tcpRequest(this, t, cmd, arg);
   }
 
   // ---- the end ----
 
   private stopListening(): void {
-    this.unhold();
-    for (let server = this.arrivals.shift(); server !== undefined; server = this.arrivals.shift()) {
-      server.link?.close(true);
-      server.link = server.stream = null;
-      server.release();
-    }
-    for (let client = this.waiting.shift(); client !== undefined; client = this.waiting.shift()) client.failed(ECONNREFUSED);
+    this.port.give();
+    this.arrivals.clear(
+      (server) => {
+        server.link?.close(true);
+        server.link = server.stream = null;
+        server.release();
+      },
+      (client) => client.failed(ECONNREFUSED),
+    );
   }
 
   protected override close(): void {
@@ -541,6 +446,6 @@ export class TcpSocket extends InetSocket implements StreamEvents {
       const { linger } = this.options;
       this.link.close(this.incoming.length > 0 || (linger.on && linger.seconds === 0));
     } else this.stream?.reset();
-    this.unhold();
+    this.port.close();
   }
 }

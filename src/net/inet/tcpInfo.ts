@@ -1,0 +1,40 @@
+import { EFAULT, EINVAL } from '../../abi/linux/errno.ts';
+import { SIOCINQ, SIOCOUTQ } from '../../abi/linux/ioctl.ts';
+import { SIOCATMARK } from '../../abi/linux/socket.ts';
+import type { Abi } from '../../abi/abi.ts';
+import type { FileCaller } from '../../vfs/fileDescription.ts';
+import { RCV_SHUTDOWN, SEND_SHUTDOWN } from '../message.ts';
+import { type TcpSocket, TcpState } from './tcpSocket.ts';
+
+/** TCP_ESTABLISHED ... of the kernel, for TCP_INFO and /proc/net/tcp. */
+export function stateNumber({ state, shutdownBits }: TcpSocket): number {
+  switch (state) {
+    case TcpState.listening: return 10;
+    case TcpState.connecting: return 2;
+    case TcpState.close: return 7;
+    default:
+      if (shutdownBits === 0) return 1;
+      return shutdownBits === RCV_SHUTDOWN ? 8 : shutdownBits === SEND_SHUTDOWN ? 5 : 6;
+  }
+}
+
+/** struct tcp_info: the state; what the host does not tell is as on a fresh connection over loopback. */
+export function tcpInfo(s: TcpSocket, abi: Abi): Uint8Array {
+  const out = new Uint8Array(abi.tcpInfo.size);
+  abi.tcpInfo.write(out, {
+    tcpi_state: stateNumber(s), tcpi_rto: 204000, tcpi_ato: 40000, tcpi_snd_mss: 32741, tcpi_rcv_mss: 536, tcpi_pmtu: 65535, tcpi_rtt: 100,
+    tcpi_rttvar: 50, tcpi_snd_ssthresh: 0x7fffffff, tcpi_snd_cwnd: 10, tcpi_advmss: 65483, tcpi_rcv_space: 65495,
+  });
+  return out;
+}
+
+/** ioctl(2) of TCP sockets; null: not one of theirs. */
+export function tcpRequest(s: TcpSocket, t: FileCaller, cmd: number, arg: number): number | null {
+  const answer = (n: number): number => (t.memory.setU32(arg, n) ? 0 : -EFAULT);
+  switch (cmd) {
+    case SIOCINQ: return s.listening ? -EINVAL : answer(s.incoming.length);
+    case SIOCOUTQ: return s.listening ? -EINVAL : answer(s.link?.pending() ?? 0);
+    case SIOCATMARK: return answer(0);
+    default: return null;
+  }
+}
