@@ -1,4 +1,5 @@
 import { EFAULT, EINVAL, ENOSPC, ENOTTY, EPERM } from '../../abi/linux/errno.ts';
+import { EPOLLIN, EPOLLRDNORM } from '../../abi/linux/poll.ts';
 import type { Random } from '../../host/random.ts';
 import type { Cred } from '../../vfs/cred.ts';
 import { type FileCaller, FileDescription } from '../../vfs/fileDescription.ts';
@@ -6,6 +7,7 @@ import type { DeviceTable } from '../../vfs/fsEnv.ts';
 import { IN_CLOSE_NOWRITE, IN_CLOSE_WRITE, notifyDentry } from '../../vfs/notify.ts';
 import type { Path } from '../../vfs/path.ts';
 import { Cap } from '../../vfs/cred.ts';
+import { WaitQueue } from '../../vfs/waitQueue.ts';
 
 const MEMORY_MAJOR = 1;
 const RNDGETENTCNT = 0x80045200;
@@ -68,8 +70,8 @@ export class ZeroFile extends MemoryDevice {
 
 class FullFile extends ZeroFile {
   override readonly isZero = false;
-  override write(buf: Uint8Array): number {
-    return buf.length === 0 ? 0 : -ENOSPC;
+  override write(): number {
+    return -ENOSPC;
   }
 }
 
@@ -97,6 +99,14 @@ class RandomFile extends MemoryDevice {
   }
 }
 
+/** /dev/random can be waited for: it can be read, and asks for no entropy. (urandom has no poll, so it is ready for everything.) */
+class WaitingRandomFile extends RandomFile {
+  override readonly waitQueue = new WaitQueue();
+  override poll(): number {
+    return EPOLLIN | EPOLLRDNORM;
+  }
+}
+
 /** The kernel's log: takes lines, has none to give. */
 class KernelLogFile extends MemoryDevice {
   override read(): number {
@@ -111,7 +121,7 @@ export function registerMemoryDevices(devices: DeviceTable, random: Random): voi
   add(3, (path, flags, t) => new NullFile(path, flags, t.cred));
   add(5, (path, flags, t) => new ZeroFile(path, flags, t.cred));
   add(7, (path, flags, t) => new FullFile(path, flags, t.cred));
-  add(8, (path, flags, t) => new RandomFile(path, flags, t.cred, random));
+  add(8, (path, flags, t) => new WaitingRandomFile(path, flags, t.cred, random));
   add(9, (path, flags, t) => new RandomFile(path, flags, t.cred, random));
   add(11, (path, flags, t) => new KernelLogFile(path, flags, t.cred));
 }
