@@ -3,7 +3,8 @@ import { O_ASYNC } from '../abi/linux/openFlags.ts';
 import { EPOLLIN, EPOLLOUT, EPOLLRDNORM, EPOLLWRBAND, EPOLLWRNORM } from '../abi/linux/poll.ts';
 import { SIGIO } from '../abi/linux/signal.ts';
 import type { Kernel } from '../kernel/kernel.ts';
-import { kernelSignal, sendToGroup, sendToProcess, sendToTask } from '../kernel/signal/send.ts';
+import { signalOwner } from '../kernel/signal/fileOwner.ts';
+import { kernelSignal } from '../kernel/signal/send.ts';
 import { siginfo } from '../kernel/signal/siginfo.ts';
 import type { Task } from '../kernel/task/task.ts';
 import type { FileDescription } from '../vfs/fileDescription.ts';
@@ -49,17 +50,7 @@ export function tellOwner(kernel: Kernel, file: FileDescription, fd: number, cod
   const { owner, signal } = file;
   if (owner.id === 0) return;
   const info = signal === 0 ? kernelSignal(SIGIO) : siginfo(signal, code, { band, fd });
-  const { pids } = kernel;
-  if (owner.type === OWNER_GROUP) {
-    const group = pids.groups.get(owner.id);
-    if (group !== undefined) sendToGroup(group, info);
-  } else if (owner.type === OWNER_PROCESS) {
-    const process = pids.processes.get(owner.id);
-    if (process !== undefined) sendToProcess(process, info);
-  } else {
-    const task = pids.tasks.get(owner.id);
-    if (task !== undefined) sendToTask(task, info);
-  }
+  signalOwner(kernel, file, info);
 }
 
 const notifiers = new WeakMap<FileDescription, AsyncNotifier>();

@@ -6,7 +6,8 @@ import type { Task } from '../kernel/task/task.ts';
 import type { FileDescription } from '../vfs/fileDescription.ts';
 import type { InodeWatch } from '../vfs/inode.ts';
 import { IN_ACCESS, IN_ATTRIB, IN_CREATE, IN_DELETE, IN_MODIFY, IN_MOVED_FROM, IN_MOVED_TO } from '../vfs/notify.ts';
-import { OWNER_PROCESS, tellOwner } from './asyncIo.ts';
+import { OWNER_PROCESS } from '../kernel/signal/fileOwner.ts';
+import { tellOwner } from './asyncIo.ts';
 
 const POLL_MSG = 3;
 const BAND = EPOLLIN | EPOLLRDNORM | EPOLLMSG;

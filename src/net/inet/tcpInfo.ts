@@ -32,9 +32,9 @@ export function tcpInfo(s: TcpSocket, abi: Abi): Uint8Array {
 export function tcpRequest(s: TcpSocket, t: FileCaller, cmd: number, arg: number): number | null {
   const answer = (n: number): number => (t.memory.setU32(arg, n) ? 0 : -EFAULT);
   switch (cmd) {
-    case SIOCINQ: return s.listening ? -EINVAL : answer(s.incoming.length);
+    case SIOCINQ: return s.listening ? -EINVAL : answer(s.urgent.unread(s.incoming, s.isInline));
     case SIOCOUTQ: return s.listening ? -EINVAL : answer(s.link?.pending() ?? 0);
-    case SIOCATMARK: return answer(0);
+    case SIOCATMARK: return answer(s.urgent.atMark ? 1 : 0);
     default: return null;
   }
 }

@@ -5,7 +5,7 @@ import {
 import { O_NONBLOCK } from '../../abi/linux/openFlags.ts';
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP, EPOLLRDNORM, EPOLLWRNORM } from '../../abi/linux/poll.ts';
 import {
-  AF_UNSPEC, MSG_ERRQUEUE, MSG_OOB, MSG_PEEK, MSG_TRUNC, SO_KEEPALIVE, SO_RCVBUF, SO_REUSEADDR, SO_REUSEPORT, SO_SNDBUF, SOCK_STREAM, SOL_SOCKET, SOL_TCP,
+  AF_UNSPEC, MSG_ERRQUEUE, MSG_OOB, MSG_PEEK, SO_KEEPALIVE, SO_OOBINLINE, SO_RCVBUF, SO_REUSEADDR, SO_REUSEPORT, SO_SNDBUF, SOCK_STREAM, SOL_SOCKET, SOL_TCP,
   TCP_INFO, TCP_KEEPIDLE, TCP_NODELAY,
 } from '../../abi/linux/socket.ts';
 import { SIGURG } from '../../abi/linux/signal.ts';
@@ -49,7 +49,7 @@ export class TcpSocket extends InetSocket {
   state: TcpStateName = TcpState.close;
   link: TcpLink | null = null;
   readonly incoming = new ByteQueue();
-  private readonly urgent = new UrgentData();
+  readonly urgent = new UrgentData();
   private readonly arrivals = new TcpArrivals();
   private readonly port = new TcpPort(this);
   private stream: HostStream | null = null;
@@ -293,7 +293,7 @@ export class TcpSocket extends InetSocket {
     else this.broken(errno);
   }
 
-  private get isInline(): boolean {
+  get isInline(): boolean {
     return this.options.flag(SO_OOBINLINE);
   }
 
