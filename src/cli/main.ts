@@ -43,8 +43,8 @@ async function run(workers: NodeWorkers | null): Promise<void> {
   const { observe, regions, profile } = await tracing(parsed.flags, () => workers!.translated);
   if (regions !== null) workers!.traceRegions(regions);
   if (profile) workers!.profileRegions();
-  const useKept = parsed.flags.get('no-cache') !== true && regions === null && !profile;
-  endLike(await runOnNode(workers!, runOptions(parsed.flags, parsed.rest, observe), useKept));
+  const useKept = parsed.flags.get('no-cache') !== true, useTranslations = useKept && regions === null && !profile;
+  endLike(await runOnNode(workers!, runOptions(parsed.flags, parsed.rest, observe), useKept, useTranslations));
 }
 
 /** `workers` is null when the command line asks for no program. */

@@ -4,7 +4,7 @@ export const traceItems = {
   signal: 'signals delivered, and how processes end',
   exec: 'programs started: path, kind, interpreter',
   fault: 'page faults that end in a signal, with registers',
-  region: 'guest code that is translated, as instructions; nothing kept of earlier runs is used',
+  region: 'guest code that is translated, as instructions; translations that earlier runs have kept are not used',
   wasm: 'the same, and the WebAssembly made of it',
   time: 'with the other items: seconds since the start before each line',
 } as const;

@@ -45,12 +45,12 @@ function keep(interpreter: KeptInterpreter, runs: KeptRuns): void {
   if (grown || !interpreter.found) interpreter.keep(runs.cases());
 }
 
-/** `useKept`: with what earlier runs have kept, and keeping for later ones. */
-export async function runOnNode(workers: NodeWorkers, options: RunOptions, useKept = true): Promise<RunResult> {
+/** `useKept`: with what earlier runs have kept, and keeping for later ones; `useTranslations`: translations of guest code, too. */
+export async function runOnNode(workers: NodeWorkers, options: RunOptions, useKept = true, useTranslations = useKept): Promise<RunResult> {
   const mailbox = new SharedArrayBuffer(MAILBOX_BYTES);
   const interpreter = new KeptInterpreter(useKept), runs = new KeptRuns(useKept, `${options.root} ${options.program}`);
   const offset = wallOffsetNs();
-  const kept = useKept ? { prefix: translations, compiled: compiledCodeData() } : null;
+  const kept = useTranslations ? { prefix: translations, compiled: compiledCodeData() } : null;
   workers.init({ interpreter: interpreter.module, helpers: moduleOf('./helpers.wasm'), mailbox, wallOffsetNs: offset, decodedRuns: runs.buffer }, kept);
   const terminal = new NodeConsole();
   const sockets = new NodeSockets();

@@ -10,9 +10,9 @@
  *   0x02f0000  the process's local descriptor table (machine/descriptors.ts)
  *   0x0300000  per-page table of decoded code (u32 per guest page)
  *   0x0700000  decoded records
- *   0x2000000  guest address 0
+ *   0x4000000  guest address 0
  */
-export const BIAS = 0x2000000;
+export const BIAS = 0x4000000;
 export const PAGE_SIZE = 0x1000;
 export const PAGE_SHIFT = 12;
 /** Pages a permission byte exists for. */

@@ -19,7 +19,7 @@ export class TestGuest {
 
   constructor(mode: 32 | 64, helpers: Uint8Array<ArrayBuffer>) {
     modules ??= { interpreter: new WebAssembly.Module(generateInterpreter()), helpers: new WebAssembly.Module(helpers) };
-    this.memory = new WebAssembly.Memory({ initial: 1024, maximum: 65536, shared: true });
+    this.memory = new WebAssembly.Memory({ initial: (BIAS >>> 16) + 512, maximum: 65536, shared: true });
     this.bytes = new Uint8Array(this.memory.buffer);
     this.view = new DataView(this.memory.buffer);
     this.thread = this.worker();

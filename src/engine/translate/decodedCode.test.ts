@@ -8,7 +8,7 @@ import type { CodeRange } from './translation.ts';
 const CODE = 0x10000;
 
 test('a copy that was taken after the guest had changed the code does not pass for what was decoded', () => {
-  const memory = new WebAssembly.Memory({ initial: 1024, maximum: 65536, shared: true }), pages = new CodePages(memory.buffer);
+  const memory = new WebAssembly.Memory({ initial: (BIAS >>> 16) + 512, maximum: 65536, shared: true }), pages = new CodePages(memory.buffer);
   pages.bytes[PERMISSION_TABLE + (CODE >>> 12)] = Perm.R | Perm.W | Perm.X;
   // mov eax,1; ret
   pages.bytes.set([0xb8, 1, 0, 0, 0, 0xc3], BIAS + CODE);

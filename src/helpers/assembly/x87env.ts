@@ -139,7 +139,7 @@ export function x87Restore(cpu: usize, at: usize, narrow: i32): void {
 }
 
 /** The guest's memory and the permissions of its pages (src/machine/memoryLayout.ts). */
-const GUEST: usize = 0x2000000;
+const GUEST: usize = 0x4000000;
 const PERMISSIONS: usize = 0x100000;
 const EXECUTABLE: u32 = 4;
 
