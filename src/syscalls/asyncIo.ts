@@ -10,10 +10,6 @@ import type { Task } from '../kernel/task/task.ts';
 import type { FileDescription } from '../vfs/fileDescription.ts';
 import type { Waiter } from '../vfs/waitQueue.ts';
 
-/** Owner kinds of F_SETOWN_EX. */
-export const OWNER_TASK = 0;
-export const OWNER_PROCESS = 1;
-export const OWNER_GROUP = 2;
 const POLL_IN = 1;
 const POLL_OUT = 2;
 

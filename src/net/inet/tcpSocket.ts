@@ -336,7 +336,6 @@ export class TcpSocket extends InetSocket {
   // ---- data ----
 
   override send(msg: Outgoing): number {
-    if ((msg.flags & MSG_OOB) !== 0) return -EOPNOTSUPP;
     if (this.error !== 0) return -this.takeError();
     if (this.state === TcpState.connecting) return -EAGAIN;
     const { link } = this;

@@ -6,6 +6,7 @@
 #include <linux/sched.h>
 #include <mqueue.h>
 #include <netinet/in.h>
+#include <linux/sockios.h>
 #include <sys/prctl.h>
 #include <sys/shm.h>
 #include <sys/socket.h>
@@ -243,6 +244,77 @@ static void datagrams(void) {
   say("%d %d\n", (int)n, cookie != 0);
 }
 
+static volatile int urged;
+static void on_urgent(int s) { urged++; }
+static void urgent_state(int s) {
+  int mark = 9, left = 9;
+  struct pollfd p = { s, POLLIN | POLLPRI };
+  ioctl(s, SIOCATMARK, &mark);
+  ioctl(s, FIONREAD, &left);
+  poll(&p, 1, 0);
+  say("  mark %d, unread %d, events %x\n", mark, left, p.revents);
+}
+static void urgent_read(int s, int length, int flags) {
+  char b[50] = "";
+  ssize_t n = recv(s, b, length, flags | MSG_DONTWAIT);
+  say("recv(%d, %x) = %d %s [%s]\n", length, flags, (int)n, n < 0 ? ename(errno) : "", b);
+  urgent_state(s);
+}
+static void urgent(void) {
+  say("-- urgent data\n");
+  struct sockaddr_in a;
+  socklen_t n = sizeof a;
+  int l = server(AF_INET, SOCK_STREAM, "127.0.0.1", 0, 0), on = 1;
+  getsockname(l, (void *)&a, &n);
+  int c = socket(AF_INET, SOCK_STREAM, 0);
+  connect(c, (void *)&a, sizeof a);
+  int s = accept(l, NULL, NULL);
+  signal(SIGURG, on_urgent);
+  fcntl(s, F_SETOWN, getpid());
+  urgent_read(s, 1, MSG_OOB);
+  R(send(c, "hello", 5, MSG_OOB));
+  struct pollfd p = { s, POLLPRI };
+  R(poll(&p, 1, 2000));
+  say("signals %d\n", urged);
+  fd_set ex;
+  FD_ZERO(&ex);
+  FD_SET(s, &ex);
+  struct timeval none = { 0, 0 };
+  R(select(s + 1, NULL, NULL, &ex, &none));
+  urgent_state(s);
+  urgent_read(s, 20, MSG_PEEK);
+  urgent_read(s, 1, MSG_OOB | MSG_PEEK);
+  urgent_read(s, 2, 0);
+  urgent_read(s, 20, 0);
+  R(send(c, "more", 4, 0));
+  msleep(20);
+  urgent_state(s);
+  urgent_read(s, 1, MSG_OOB);
+  urgent_read(s, 1, MSG_OOB);
+  urgent_read(s, 20, MSG_PEEK);
+  urgent_read(s, 20, 0);
+  urgent_read(s, 20, 0);
+  /* one that nobody fetches, and a second one */
+  R(send(c, "ab", 2, MSG_OOB));
+  R(send(c, "cd", 2, MSG_OOB));
+  msleep(20);
+  urgent_state(s);
+  urgent_read(s, 20, 0);
+  urgent_read(s, 1, MSG_OOB);
+  urgent_read(s, 20, 0);
+  R(setsockopt(s, SOL_SOCKET, SO_OOBINLINE, &on, sizeof on));
+  R(send(c, "xyz", 3, MSG_OOB));
+  msleep(20);
+  urgent_state(s);
+  urgent_read(s, 1, MSG_OOB);
+  urgent_read(s, 20, 0);
+  urgent_read(s, 20, 0);
+  urgent_read(s, 20, 0);
+  say("signals %d\n", urged);
+  R(send(c, "", 0, MSG_OOB));
+  close(c), close(s), close(l);
+}
+
 static void access_times(void) {
   say("-- access times\n");
   struct timespec old[2] = { { 1000, 0 }, { 2000, 0 } };
@@ -276,6 +348,7 @@ int main(void) {
   access_times();
   sharing();
   datagrams();
+  urgent();
   leave_tmp();
   tmp_dir[0] = 0;
   undumpable();
