@@ -27,7 +27,7 @@ function initProcess(kernel: Kernel, mm: AddressSpace, root: Path): void {
   const t = new Task(kernel, pid, { process, mm: mm.share(), fds: new FdTable(), fs: new FsContext(root, root), cred: Cred.user(0, 0), handlers, arch, abi: arch.abi });
   t.comm = 'init';
   t.state = 'parked';
-  kernel.attachCpu(t, (memory, cpu) => new Registers(memory, cpu));
+  kernel.guests.attachCpu(t, (memory, cpu) => new Registers(memory, cpu));
   process.leader = t;
   process.tasks.add(t);
   group.members.add(process);

@@ -316,7 +316,7 @@ function interrupt(target: Task): number {
   }
   if (trace.stop !== null) return 0;
   trace.trapWanted = true;
-  if (target.state === 'running') target.kernel.interrupt(target);
+  if (target.state === 'running') target.kernel.guests.interrupt(target);
   else if (target.state === 'parked') target.parked!.queue();
   else if (target.state === 'stopped') {
     target.state = 'served';

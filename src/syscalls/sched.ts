@@ -235,7 +235,7 @@ function sysSetaffinity(t: Task, pid: number, size: number, ptr: number): number
   const usable = (mask & cpuMask(t)) >>> 0;
   if (usable === 0) return -EINVAL;
   other.affinity = usable;
-  t.kernel.placeOnCpu(other);
+  t.kernel.guests.placeOnCpu(other);
   return 0;
 }
 

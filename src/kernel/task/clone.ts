@@ -75,7 +75,7 @@ export function cloneTask(t: Task, args: CloneArgs): number {
   const process = thread ? t.process : newProcess(t, tid, args);
   const child = new Task(kernel, tid, partsOf(t, process, flags, args.clearSighand));
   inherit(t, child, flags);
-  if (!kernel.attachCpu(child, (memory, cpu) => new Registers(memory, cpu))) {
+  if (!kernel.guests.attachCpu(child, (memory, cpu) => new Registers(memory, cpu))) {
     abandon(child);
     return -EAGAIN;
   }
@@ -86,8 +86,8 @@ export function cloneTask(t: Task, args: CloneArgs): number {
   if ((flags & CLONE_SETTLS) !== 0) {
     const result = t.arch.setTls(child, child.regs, args.tls);
     if (result < 0) {
-      kernel.detachCpu(child);
-      kernel.dropSlot(child.slot);
+      kernel.guests.detachCpu(child);
+      kernel.guests.dropSlot(child.slot);
       abandon(child);
       return result;
     }
@@ -95,8 +95,8 @@ export function cloneTask(t: Task, args: CloneArgs): number {
   if ((flags & CLONE_PIDFD) !== 0) {
     pidfd = kernel.openPidfd?.(t, process, thread ? child : null, false) ?? -EINVAL;
     if (pidfd < 0) {
-      kernel.detachCpu(child);
-      kernel.dropSlot(child.slot);
+      kernel.guests.detachCpu(child);
+      kernel.guests.dropSlot(child.slot);
       abandon(child);
       return pidfd;
     }
@@ -112,7 +112,7 @@ export function cloneTask(t: Task, args: CloneArgs): number {
   kernel.hooks.clone?.(t, child);
   const event = cloneEvent(t, flags, args.exitSignal);
   inheritTrace(t, child, event, flags);
-  kernel.start(child);
+  kernel.guests.start(child);
   const vfork = (flags & CLONE_VFORK) !== 0;
   if (vfork) watchForVfork(child);
   const goOn = (): void => {

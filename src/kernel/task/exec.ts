@@ -263,7 +263,7 @@ function becomeOnlyThread(t: Task): void {
   if (t.trace !== null) t.trace.execedFrom = t.tid;
   endStep(t);
   if (process.tasks.size > 1) {
-    kernel.quiesce(t.mm);
+    kernel.guests.quiesce(t.mm);
     for (const other of [...process.tasks]) {
       if (other === t) continue;
       // Nobody hears of the old leader's end: its id lives on.
@@ -291,8 +291,8 @@ export function becomeProgram(t: Task, program: Program): void {
   t.clearChildTid = 0;
   t.robustList = 0;
   if (!first) {
-    kernel.dismiss(t.slot);
-    kernel.detachCpu(t);
+    kernel.guests.dismiss(t.slot);
+    kernel.guests.detachCpu(t);
   }
   program.mm.inherit(t.mm);
   t.mm.release();
@@ -322,11 +322,11 @@ export function becomeProgram(t: Task, program: Program): void {
   process.execed = true;
   t.arch = program.image.arch;
   t.abi = t.arch.abi;
-  kernel.attachCpu(t, (memory, cpu) => new Registers(memory, cpu));
+  kernel.guests.attachCpu(t, (memory, cpu) => new Registers(memory, cpu));
   t.arch.start(t.regs, program.entry, program.sp);
   kernel.hooks.exec?.(t, pathName(program.path, t.fs.root));
   t.syscallNumber = -1;
-  if (first) kernel.start(t);
-  else kernel.restart(t);
+  if (first) kernel.guests.start(t);
+  else kernel.guests.restart(t);
 }
 

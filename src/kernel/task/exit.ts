@@ -46,7 +46,7 @@ export function exitTask(t: Task, status: number, workerGone = false): void {
   t.fds.release();
   t.handlers.release();
   addUsage(process.ownUsage, t.usage);
-  kernel.detachCpu(t);
+  kernel.guests.detachCpu(t);
   const mm = t.mm;
   process.ownUsage.maxRssPages = Math.max(process.ownUsage.maxRssPages, mm.totalPages);
   process.ownUsage.minorFaults += last ? mm.minorFaults : 0;
@@ -55,9 +55,9 @@ export function exitTask(t: Task, status: number, workerGone = false): void {
   tracerEnds(t, last);
   kernel.pids.tasks.delete(t.tid);
   process.tasks.delete(t);
-  if (workerGone) kernel.dropSlot(t.slot);
+  if (workerGone) kernel.guests.dropSlot(t.slot);
   else {
-    kernel.dismiss(t.slot);
+    kernel.guests.dismiss(t.slot);
     t.worker?.free();
   }
   t.worker = null;

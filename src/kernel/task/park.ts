@@ -34,7 +34,7 @@ export class Parked implements Waiter {
   queue(): void {
     if (this.queued) return;
     this.queued = true;
-    this.task.kernel.ready.push(this);
+    this.task.kernel.look(this);
   }
 }
 
@@ -105,6 +105,6 @@ export function signalWakeUp(t: Task): void {
   if (t.state === 'parked') {
     const parked = t.parked!;
     if (interrupts(t, parked.spec)) parked.queue();
-  } else if (t.state === 'running') t.kernel.interrupt(t);
+  } else if (t.state === 'running') t.kernel.guests.interrupt(t);
   else if (t.state === 'stopped') t.kernel.wakeStopped(t);
 }

@@ -51,7 +51,7 @@ export function attach(tracer: Task, target: Task, options: number, seize: boole
   if (!seize) sendToTask(target, siginfo(SIGSTOP, 0));
   // A thread that is stopped already tells so (JOBCTL_TRAPPING).
   if (target.state === 'stopped') target.kernel.wakeStopped(target);
-  else if (target.state === 'running') target.kernel.interrupt(target);
+  else if (target.state === 'running') target.kernel.guests.interrupt(target);
   return 0;
 }
 
@@ -72,7 +72,7 @@ export function forgetTrace(t: Task): void {
   if (t.state === 'dead') return;
   if (t.seccomp === null && t.kernel.hooks.syscallEnter === null) t.regs.setU32(LocalField.flags, t.regs.u32(LocalField.flags) & ~LocalFlag.off);
   // Its group may be stopped: it is no exception any more.
-  if (t.process.stopSignal !== 0 && t.state === 'running') t.kernel.interrupt(t);
+  if (t.process.stopSignal !== 0 && t.state === 'running') t.kernel.guests.interrupt(t);
 }
 
 /** The event of a clone, 0: none that the tracer wants. */

@@ -42,7 +42,7 @@ export function notifyContinued(t: Task): void {
   if (!trace.seized) return;
   trace.trapWanted = true;
   if (trace.listening) trapAgain(t);
-  else if (t.state === 'running') t.kernel.interrupt(t);
+  else if (t.state === 'running') t.kernel.guests.interrupt(t);
   else if (t.state === 'parked') t.parked!.queue();
 }
 

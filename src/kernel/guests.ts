@@ -1,0 +1,184 @@
+import { SIGKILL } from '../abi/linux/signal.ts';
+import type { GuestRun } from '../host/workers.ts';
+import { CodePages } from '../machine/codePages.ts';
+import { Cpu } from '../machine/cpuState.ts';
+import { LocalField, LocalFlag } from '../machine/localState.ts';
+import { MAILBOX_SLOTS, Reply } from '../machine/mailbox.ts';
+import type { Registers } from './arch/registers.ts';
+import type { Kernel } from './kernel.ts';
+import type { AddressSpace } from './mm/addressSpace.ts';
+import { exitGroup } from './task/exit.ts';
+import type { Task } from './task/task.ts';
+
+/** Looks at the mailbox's bell between two looks at the clock. */
+export const SPIN_ROUNDS = 200;
+/** How long a thread that is wanted out of its code is looked for before the kernel stands still in between. */
+const QUIESCE_SPIN_NS = 50_000;
+/** A thread that has not come by then is stuck (a bug of ours). A longer gap between two looks is not its fault, and counts as LONGEST_LOOK_NS. */
+const STUCK_NS = 10e9;
+const LONGEST_LOOK_NS = 10e6;
+
+/** The guests of tasks: their mailbox slots, CPU states and workers, and getting them out of their code. */
+export class Guests {
+  private readonly kernel: Kernel;
+  /** Tasks by mailbox slot. */
+  private readonly slots: (Task | null)[] = [];
+  /** Slots of workers that were given up: they may still be written to. */
+  private readonly stuckSlots = new Set<number>();
+  /** How many run (or are about to, in a worker that starts). */
+  running = 0;
+
+  constructor(kernel: Kernel) {
+    this.kernel = kernel;
+  }
+
+  // ---- slots and CPU states ----
+
+  /** Gives `t` a mailbox slot and a CPU state in its memory. False: too many threads. */
+  attachCpu(t: Task, registers: (memory: WebAssembly.Memory, cpu: number) => Registers): boolean {
+    const cpu = t.mm.allocateCpu();
+    if (cpu < 0) return false;
+    t.cpu = cpu;
+    t.regs = registers(t.memory.memory, cpu);
+    t.mm.tasks.add(t);
+    t.slot = this.allocateSlot(t);
+    if (t.slot < 0) {
+      this.detachCpu(t);
+      return false;
+    }
+    t.regs.setU32(Cpu.mailboxSlot, t.slot);
+    this.placeOnCpu(t);
+    t.regs.setU32(LocalField.tid, t.tid);
+    t.regs.setU32(LocalField.tgid, t.tgid);
+    t.regs.setU32(LocalField.sysenterReturn, t.mm.layout.sysenterReturn);
+    t.regs.setU32(LocalField.flags, (this.kernel.hooks.syscallEnter !== null || t.trace !== null || t.seccomp !== null ? LocalFlag.off : 0) | (this.kernel.realtimeOffsetNs !== 0 ? LocalFlag.wallClockSet : 0));
+    return true;
+  }
+
+  /** The processor that a thread is told it runs on: always the same, one that sched_setaffinity leaves it. */
+  placeOnCpu(t: Task): void {
+    const allowed = Array.from({ length: this.kernel.parts.cpus }, (_, i) => i).filter((i) => i < 32 && ((t.affinity >>> i) & 1) !== 0);
+    t.regs.setU32(Cpu.cpuNumber, allowed[t.tid % allowed.length] ?? 0);
+  }
+
+  private allocateSlot(t: Task): number {
+    for (let slot = 0; slot < MAILBOX_SLOTS; slot++) {
+      if (this.slots[slot] || this.stuckSlots.has(slot) || this.kernel.parts.mailbox.isLeaving(slot)) continue;
+      this.slots[slot] = t;
+      return slot;
+    }
+    return -1;
+  }
+
+  detachCpu(t: Task): void {
+    t.mm.tasks.delete(t);
+    t.mm.freeCpu(t.cpu);
+  }
+
+  /** The task whose guest has posted `slot`, which is the kernel's from now on; null when it has been ended meanwhile, and its slot perhaps given to another. */
+  takePosted(slot: number): Task | null {
+    const t = this.slots[slot] ?? null;
+    if (t === null || t.state !== 'running' || !this.kernel.parts.mailbox.isPosted(slot)) return null;
+    // The engine has bits of its own in the word.
+    Atomics.and(t.regs.words, Cpu.interrupt >>> 2, ~1);
+    this.kernel.cpuClock.left(t);
+    t.state = 'served';
+    this.running--;
+    return t;
+  }
+
+  // ---- workers ----
+
+  /** Starts the task's guest in a worker. Its registers are ready. */
+  start(t: Task): void {
+    this.kernel.parts.mailbox.prepare(t.slot);
+    t.worker = this.kernel.parts.workers.start(jobOf(t), (reason) => this.workerDied(t, reason));
+    this.enter(t);
+  }
+
+  /** The task's worker leaves its present guest, whose slot and registers are free afterwards (see attachCpu). */
+  dismiss(slot: number): void {
+    this.slots[slot] = null;
+    this.kernel.parts.mailbox.reply(slot, Reply.leave);
+  }
+
+  /** A slot whose worker never began or is gone. */
+  dropSlot(slot: number): void {
+    this.slots[slot] = null;
+  }
+
+  /** The task's worker, dismissed before, gets its new program (execve). */
+  restart(t: Task): void {
+    this.kernel.parts.mailbox.prepare(t.slot);
+    t.worker = t.worker!.run(jobOf(t));
+    this.enter(t);
+  }
+
+  /** The guest goes on where it stopped. */
+  resume(t: Task): void {
+    this.enter(t);
+    this.kernel.parts.mailbox.reply(t.slot, Reply.resume);
+  }
+
+  private enter(t: Task): void {
+    t.state = 'running';
+    this.running++;
+    this.kernel.cpuClock.entered(t);
+  }
+
+  /** The thread's guest will not come back: its process is killed, the others go on. */
+  private workerDied(t: Task, reason: string): void {
+    this.kernel.hooks.workerDied?.(t, reason);
+    t.worker = null;
+    if (t.state === 'dead') return;
+    // The other threads must come out of their code, to be killed.
+    new CodePages(t.regs.words.buffer as SharedArrayBuffer).abandon(t.cpu);
+    t.mm.spoiled = true;
+    this.kernel.parts.warn(`process ${t.tgid} (${t.comm}) is killed, the worker of its thread ${t.tid} has failed: ${reason}`);
+    this.kernel.defer(() => {
+      if (t.state === 'dead') return;
+      if (t.state === 'running') this.running--;
+      exitGroup(t, SIGKILL, true);
+    });
+  }
+
+  // ---- out of their code ----
+
+  /** Asks a running guest to leave its code at the next poll. */
+  interrupt(t: Task): void {
+    Atomics.or(t.regs.words, Cpu.interrupt >>> 2, 1);
+  }
+
+  /** See AddressSpaceHost: the threads post their slots; the loop serves them when the current call is over. */
+  quiesce(mm: AddressSpace): void {
+    const { mailbox } = this.kernel.parts;
+    for (const t of mm.tasks) {
+      if (t.state !== 'running' || !mailbox.isRunning(t.slot)) continue;
+      this.interrupt(t);
+    }
+    for (const t of mm.tasks) {
+      if (t.state === 'running' && mailbox.isRunning(t.slot)) this.awaitPost(t);
+    }
+  }
+
+  /** Microseconds: the guest polls its interrupt word at every taken jump. One that never comes is given up, and its process. */
+  private awaitPost(t: Task): void {
+    const { mailbox, clock, blockMs } = this.kernel.parts;
+    let waited = 0, last = clock.monotonicNs();
+    for (;;) {
+      const bell = mailbox.bell();
+      if (!mailbox.isRunning(t.slot)) return;
+      const now = clock.monotonicNs();
+      waited += Math.min(now - last, LONGEST_LOOK_NS);
+      last = now;
+      if (waited > STUCK_NS) break;
+      if (waited < QUIESCE_SPIN_NS) mailbox.spin(bell, SPIN_ROUNDS);
+      else mailbox.block(bell, blockMs);
+    }
+    this.stuckSlots.add(t.slot);
+    t.worker?.terminate();
+    this.workerDied(t, 'stuck');
+  }
+}
+
+const jobOf = (t: Task): GuestRun => ({ memory: t.memory.memory, memoryId: t.mm.memoryId, cpu: t.cpu, slot: t.slot });
