@@ -167,6 +167,10 @@ export abstract class Inode {
   fsync(_dataOnly: boolean): number {
     return 0;
   }
+  /** Nobody may begin to write: a seal of a memfd. Mappings that could be written before may still be (writeAt does not ask). */
+  get writesSealed(): boolean {
+    return false;
+  }
   /** Data was read: atime, relative to the last change (relatime), or `always`. */
   touchAtime(_always: boolean): void {}
 

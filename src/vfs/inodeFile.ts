@@ -117,7 +117,7 @@ export class RegularFile extends InodeFile {
     if (buf.length === 0) return 0;
     const { inode } = this;
     if (offset + buf.length > MAX_FILE_SIZE) return -EFBIG;
-    if ((inode.flags & FS_IMMUTABLE) !== 0) return -EPERM;
+    if ((inode.flags & FS_IMMUTABLE) !== 0 || inode.writesSealed) return -EPERM;
     inode.mappings?.beforeRead(offset, buf.length);
     const n = inode.writeAt(buf, offset);
     if (n > 0) {
@@ -157,8 +157,8 @@ export class RegularFile extends InodeFile {
     return 0;
   }
 
-  override mmap(_writable: boolean): Inode | number {
-    return this.inode;
+  override mmap(writable: boolean): Inode | number {
+    return writable && this.inode.writesSealed ? -EPERM : this.inode;
   }
 }
 

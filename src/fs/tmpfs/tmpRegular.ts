@@ -30,6 +30,10 @@ export class TmpRegular extends TmpInode {
     this.chunks = new Chunks((pages) => fs.takePages(pages));
   }
 
+  override get writesSealed(): boolean {
+    return (this.seals & (SEAL_WRITE | SEAL_FUTURE_WRITE)) !== 0;
+  }
+
   /** The contents are those of `lower` until they are written (overlay's copy-up). */
   setBacking(lower: Backing, size: number): void {
     this.chunks.setBacking(lower, size);
@@ -50,7 +54,6 @@ export class TmpRegular extends TmpInode {
 
   override writeAt(buf: Uint8Array, offset: number): number {
     const { attr } = this;
-    if ((this.seals & (SEAL_WRITE | SEAL_FUTURE_WRITE)) !== 0) return -EPERM;
     if ((this.seals & SEAL_GROW) !== 0 && offset + buf.length > attr.size) return -EPERM;
     const n = this.chunks.write(buf, offset);
     if (n === 0) return buf.length === 0 ? 0 : -ENOSPC;
@@ -81,7 +84,7 @@ export class TmpRegular extends TmpInode {
     switch (mode & ~FALLOC_KEEP_SIZE) {
       case FALLOC_PUNCH_HOLE:
         if ((mode & FALLOC_KEEP_SIZE) === 0) return -EOPNOTSUPP;
-        if ((this.seals & (SEAL_WRITE | SEAL_FUTURE_WRITE)) !== 0) return -EPERM;
+        if (this.writesSealed) return -EPERM;
         this.chunks.punch(offset, Math.min(end, Math.max(attr.size, offset)));
         break;
       case 0:

@@ -76,7 +76,7 @@ export function mapMemory(mm: AddressSpace, request: MapRequest, limits: Rlimits
     vma.copied = SharedObject.ofInode(inode);
     vma.copied.addCopy(vma);
   }
-  vma.mayWrite = !shared || file === null || file.writable;
+  vma.mayWrite = !shared || file === null || (file.writable && inode?.writesSealed !== true);
   vma.mayExec = file === null || (file.path.mount.flags & MS_NOEXEC) === 0;
   vma.growsDown = (flags & MAP_GROWSDOWN) !== 0;
   vma.noReserve = (flags & MAP_NORESERVE) !== 0;

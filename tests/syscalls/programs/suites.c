@@ -244,6 +244,34 @@ static void datagrams(void) {
   say("%d %d\n", (int)n, cookie != 0);
 }
 
+static void seals(void) {
+  say("-- sealed memory\n");
+  const int kinds[] = { F_SEAL_WRITE, 0x10, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW };
+  for (int k = 0; k < 3; k++) {
+    int fd = memfd_create("sealed", MFD_ALLOW_SEALING);
+    ftruncate(fd, 8192);
+    char *early = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    R(fcntl(fd, F_ADD_SEALS, kinds[k]));
+    if (kinds[k] != 0x10) munmap(early, 4096), R(fcntl(fd, F_ADD_SEALS, kinds[k]));
+    else strcpy(early, "still");
+    OK((long)mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
+    OK((long)mmap(NULL, 4096, PROT_WRITE, MAP_SHARED, fd, 0));
+    OK((long)mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0));
+    char *p = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+    okay("to be read", (long)p);
+    if (p != MAP_FAILED) {
+      R(mprotect(p, 4096, PROT_READ | PROT_WRITE));
+      say("[%s]\n", p);
+    }
+    R(write(fd, "x", 1));
+    R(pwrite(fd, "x", 1, 8192));
+    R(ftruncate(fd, 4096));
+    R(fallocate(fd, 3, 0, 4096));
+    R(fcntl(fd, F_GET_SEALS));
+    close(fd);
+  }
+}
+
 static volatile int urged;
 static void on_urgent(int s) { urged++; }
 static void urgent_state(int s) {
@@ -349,6 +377,7 @@ int main(void) {
   sharing();
   datagrams();
   urgent();
+  seals();
   leave_tmp();
   tmp_dir[0] = 0;
   undumpable();
