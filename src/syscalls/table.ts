@@ -1,4 +1,5 @@
 /** All system calls. */
+import { adjtimeRows } from './adjtime.ts';
 import { adminRows } from './admin.ts';
 import { aioRows } from './aio.ts';
 import { credRows } from './cred.ts';
@@ -43,5 +44,5 @@ import { xattrRows } from './xattr.ts';
 
 export const allRows: readonly SyscallRow[] = [
   ...readWriteRows, ...openRows, ...statRows, ...pathRows, ...dirRows, ...lockRows, ...syncRows, ...xattrRows, ...socketRows, ...socketCallRows, ...mountRows, ...spliceRows, ...mmRows,
-  ...processRows, ...resourceRows, ...futexRows, ...futex2Rows, ...pollRows, ...epollRows, ...eventfdRows, ...timerfdRows, ...signalRows, ...signalfdRows, ...inotifyRows, ...ioctlRows, ...timeRows, ...credRows, ...schedRows, ...systemRows, ...prctlRows, ...sysvIpcRows, ...mqueueRows, ...processMemoryRows, ...ptraceRows, ...seccompRows, ...aioRows, ...memoryPolicyRows, ...keyRows, ...adminRows, ...fileHandleRows,
+  ...processRows, ...resourceRows, ...futexRows, ...futex2Rows, ...pollRows, ...epollRows, ...eventfdRows, ...timerfdRows, ...signalRows, ...signalfdRows, ...inotifyRows, ...ioctlRows, ...timeRows, ...credRows, ...schedRows, ...systemRows, ...prctlRows, ...sysvIpcRows, ...mqueueRows, ...processMemoryRows, ...ptraceRows, ...seccompRows, ...aioRows, ...memoryPolicyRows, ...keyRows, ...adjtimeRows, ...adminRows, ...fileHandleRows,
 ];

@@ -11,6 +11,7 @@ import { IntervalTimer, type TimerEvent } from '../kernel/time/processTimers.ts'
 import { Cap } from '../vfs/cred.ts';
 import type { Timespec } from '../vfs/stat.ts';
 import { WaitQueue } from '../vfs/waitQueue.ts';
+import { setWallClock } from './adjtime.ts';
 import type { SyscallRow } from './row.ts';
 
 type Time = Layout<'tv_sec' | 'tv_nsec'>;
@@ -53,13 +54,6 @@ const clockSettime = (layout: TimeOf) => (t: Task, clock: number, ptr: number): 
   return setWallClock(t, ns);
 };
 
-function setWallClock(t: Task, ns: number): number {
-  if (!t.cred.has(Cap.SYS_TIME)) return -EPERM;
-  const host = t.kernel.parts.clock.realtime();
-  t.kernel.setRealtimeOffset(ns - (host.sec * 1e9 + host.nsec));
-  return 0;
-}
-
 function sysGettimeofday(t: Task, ptr: number, zonePtr: number): number {
   const now = t.kernel.realtime();
   if (ptr !== 0) {
@@ -95,22 +89,6 @@ function sysStime(t: Task, ptr: number): number {
   const sec = t.memory.i32(ptr);
   return sec === null ? -EFAULT : setWallClock(t, sec * 1e9);
 }
-
-const adjtimex = (layoutName: 'timex' | 'timex64', clockArg: boolean) => (t: Task, a: number, b: number): number => {
-  const ptr = clockArg ? b : a;
-  if (clockArg && a !== T.CLOCK_REALTIME) return -EOPNOTSUPP;
-  const layout = t.abi[layoutName];
-  const buf = t.memory.writable(ptr, layout.size);
-  if (buf === null) return -EFAULT;
-  const modes = layout.get(buf, 'modes');
-  if (modes !== 0 && modes !== T.ADJ_OFFSET_SS_READ && !t.cred.has(Cap.SYS_TIME)) return -EPERM;
-  const now = t.kernel.realtime();
-  layout.write(buf, {
-    status: T.STA_UNSYNC, maxerror: 16000000, esterror: 16000000, constant: 2, precision: 1, tolerance: 32768000, time_sec: now.sec,
-    time_usec: Math.floor(now.nsec / 1000), tick: 10000, tai: 0,
-  });
-  return T.TIME_ERROR;
-};
 
 const CLOCKFD = 3;
 
@@ -380,9 +358,6 @@ export const timeRows: readonly SyscallRow[] = [
   { name: 'settimeofday', x86_64: 164, i386: 79, args: ['ptr', 'ptr'], ret: 'int', handler: sysSettimeofday },
   { name: 'time', x86_64: 201, i386: 13, args: ['ptr'], ret: 'off', handler: sysTime },
   { name: 'stime', x86_64: -1, i386: 25, args: ['ptr'], ret: 'int', handler: sysStime },
-  { name: 'adjtimex', x86_64: 159, i386: 124, args: ['ptr'], ret: 'int', handler: adjtimex('timex', false), note: 'reports an unsynchronised clock; adjusts nothing' },
-  { name: 'clock_adjtime', x86_64: 305, i386: 343, args: ['clockid', 'ptr'], ret: 'int', handler: adjtimex('timex', true), note: 'reports an unsynchronised clock; adjusts nothing' },
-  { name: 'clock_adjtime64', x86_64: -1, i386: 405, args: ['clockid', 'ptr'], ret: 'int', handler: adjtimex('timex64', true), note: 'reports an unsynchronised clock; adjusts nothing' },
   { name: 'getitimer', x86_64: 36, i386: 105, args: ['int', 'ptr'], ret: 'int', handler: sysGetitimer },
   { name: 'setitimer', x86_64: 38, i386: 104, args: ['int', 'ptr', 'ptr'], ret: 'int', handler: sysSetitimer },
   { name: 'alarm', x86_64: 37, i386: 27, args: ['uint'], ret: 'int', handler: sysAlarm },

@@ -10,6 +10,7 @@
 #include <sys/prctl.h>
 #include <sys/shm.h>
 #include <sys/socket.h>
+#include <sys/timex.h>
 
 #ifndef P_PIDFD
 #define P_PIDFD 3
@@ -244,6 +245,42 @@ static void datagrams(void) {
   say("%d %d\n", (int)n, cookie != 0);
 }
 
+/* Only what fails, or only looks: the host's clock is nobody's to play with. */
+static long adjust(int clock, unsigned modes, long tick, long usec) {
+  struct timex t = { .modes = modes, .tick = tick };
+  t.time.tv_usec = usec;
+  return clock < 0 ? syscall(SYS_adjtimex, &t) : syscall(SYS_clock_adjtime, clock, &t);
+}
+static void adjusting(void) {
+  say("-- adjusting the clock\n");
+  struct timex t = { 0 };
+  R(adjtimex(&t) >= 0);
+  say("%ld %ld %d %d\n", (long)t.precision, (long)t.tolerance, t.tick >= 9000, t.time.tv_sec > 1700000000);
+  t.modes = ADJ_OFFSET_SS_READ;
+  R(adjtimex(&t) >= 0);
+  R(syscall(SYS_clock_adjtime, CLOCK_REALTIME, &t) >= 0);
+  R(adjust(-1, ADJ_TICK, 8999, 0));
+  R(adjust(-1, ADJ_TICK, 11001, 0));
+  R(adjust(-1, ADJ_SETOFFSET, 0, -1));
+  R(adjust(-1, ADJ_SETOFFSET, 0, 1000000));
+  R(adjust(-1, ADJ_SETOFFSET | ADJ_NANO, 0, 1000000000));
+  R(adjust(CLOCK_MONOTONIC, 0, 0, 0));
+  R(adjust(CLOCK_BOOTTIME, 0, 0, 0));
+  R(adjust(CLOCK_PROCESS_CPUTIME_ID, 0, 0, 0));
+  R(adjust(99, 0, 0, 0));
+  R(syscall(SYS_adjtimex, (void *)8));
+  R(syscall(SYS_clock_adjtime, 99, (void *)8));
+  CHILD("as a user", {
+    setresuid(1000, 1000, 1000);
+    R(adjust(-1, 0, 0, 0) >= 0);
+    R(adjust(-1, ADJ_TICK, 8999, 0));
+    R(adjust(-1, ADJ_MAXERROR, 0, 0));
+    R(adjust(-1, ADJ_OFFSET_SINGLESHOT, 0, 0));
+    R(adjust(-1, ADJ_OFFSET_SS_READ, 0, 0) >= 0);
+    R(adjust(-1, ADJ_SETOFFSET, 0, -1));
+  });
+}
+
 static void seals(void) {
   say("-- sealed memory\n");
   const int kinds[] = { F_SEAL_WRITE, 0x10, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW };
@@ -378,6 +415,7 @@ int main(void) {
   datagrams();
   urgent();
   seals();
+  adjusting();
   leave_tmp();
   tmp_dir[0] = 0;
   undumpable();
