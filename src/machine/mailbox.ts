@@ -39,16 +39,20 @@ export const Reply = {
 export type ReplyCode = (typeof Reply)[keyof typeof Reply];
 
 /**
- * How often a worker looks for the answer before it sleeps: more after one that came in time, less after one that did not. Once both
- * sides sleep every answer comes late, so now and then it looks as long as it may.
+ * How long a worker looks for the answer before it sleeps, in milliseconds: longer after one that came in time, shorter after one that did
+ * not. It is time and not a number of looks, which are a hundred times as fast when the loop has been optimised; and at the most about
+ * what going to sleep and being woken costs both sides. Once both sides sleep every answer comes late, so now and then it looks as long
+ * as it may.
  */
-const MOST_LOOKS = 2000;
-const FEWEST_LOOKS = 100;
+const MOST_MS = 0.05;
+const LEAST_MS = 0.002;
 const PATIENT_EVERY = 64;
+/** Looks before the clock is asked for the first time, and between two times. */
+const LOOKS = 100;
 
 export class MailboxGuest {
   readonly words: Int32Array;
-  private looks = MOST_LOOKS;
+  private patienceMs = MOST_MS;
   private calls = 0;
   constructor(buffer: SharedArrayBuffer) {
     this.words = new Int32Array(buffer);
@@ -78,16 +82,30 @@ export class MailboxGuest {
     Atomics.or(words, BITMAP + (slot >>> 5), 1 << (slot & 31));
     Atomics.add(words, BELL, 1);
     if (Atomics.load(words, KERNEL_SLEEPS) !== 0) Atomics.notify(words, BELL);
-    let value: number = SlotState.posted;
-    if (++this.calls % PATIENT_EVERY === 0) this.looks = MOST_LOOKS;
-    for (let i = this.looks; i > 0 && value === SlotState.posted; i--) value = Atomics.load(words, state);
-    if (value >= Reply.resume) this.looks = Math.min(this.looks * 2, MOST_LOOKS);
+    if (++this.calls % PATIENT_EVERY === 0) this.patienceMs = MOST_MS;
+    let value = this.look(state);
+    if (value >= Reply.resume) this.patienceMs = Math.min(this.patienceMs * 2, MOST_MS);
     else {
-      if (value === SlotState.posted) this.looks = Math.max(this.looks >> 2, FEWEST_LOOKS);
+      if (value === SlotState.posted) this.patienceMs = Math.max(this.patienceMs / 4, LEAST_MS);
       value = this.sleep(state);
     }
     Atomics.store(words, state, SlotState.running);
     return value as ReplyCode;
+  }
+
+  /** Looks for the answer for as long as it may; what the slot's state is then. */
+  private look(state: number): number {
+    const words = this.words;
+    let until = 0;
+    for (;;) {
+      for (let i = LOOKS; i > 0; i--) {
+        const value = Atomics.load(words, state);
+        if (value !== SlotState.posted) return value;
+      }
+      const now = performance.now();
+      if (until === 0) until = now + this.patienceMs;
+      else if (now >= until) return SlotState.posted;
+    }
   }
 
   /** Until the answer is there. */
