@@ -45,6 +45,8 @@ export function run(options: ProgramOptions): Promise<RunResult> {
     hostname: 'tuxlate',
     release: '6.1.0-tuxlate',
     stackLimit: 8 << 20,
+    umask: 0o022,
+    nice: 0,
     network: options.network ?? 'host',
     published: [],
     observe: null,

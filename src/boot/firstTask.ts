@@ -53,12 +53,13 @@ export function firstTask(kernel: Kernel, root: Path, options: RunOptions): Task
     process,
     mm,
     fds: new FdTable(),
-    fs: new FsContext(root, root),
+    fs: new FsContext(root, root, options.umask),
     cred: Cred.user(options.uid, options.gid, options.groups),
     handlers: new SignalHandlers(),
     arch,
     abi: arch.abi,
   });
+  t.nice = options.nice;
   process.leader = t;
   process.tasks.add(t);
   group.members.add(process);

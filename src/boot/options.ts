@@ -31,6 +31,9 @@ export type RunOptions = {
   readonly release: string;
   /** RLIMIT_STACK in bytes. */
   readonly stackLimit: number;
+  /** What a process inherits: the mask of new files' permissions, and its niceness. */
+  readonly umask: number;
+  readonly nice: number;
   /** `host`: the host's network; `none`: the loopback only. */
   readonly network: 'host' | 'none';
   /** Ports of the guest's servers to be seen on the host. */

@@ -1,6 +1,6 @@
 /** From flags (bytes, host-node/ownWords.ts) and the host's surroundings to what boot needs. */
 import { existsSync, mkdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
-import { hostname, release } from 'node:os';
+import { getPriority, hostname, release } from 'node:os';
 import { isAbsolute, relative, resolve, sep } from 'node:path';
 import { type MountOption, type RunOptions, StartError } from '../boot/options.ts';
 import { bytesOf, ownDirectory, ownEnvironment, ownGroups, textOf } from '../host-node/ownWords.ts';
@@ -223,6 +223,9 @@ export function runOptions(values: Map<string, FlagValue>, rest: readonly string
     hostname: flags.bytes('hostname') ?? bytesOf(hostname()),
     release: flags.text('uname') ?? (LINUX ? release() : '6.1.0-tuxlate'),
     stackLimit: parseSize(flags.text('stack'), 8 << 20),
+    // Windows has neither.
+    umask: WINDOWS ? 0o022 : process.umask(),
+    nice: WINDOWS ? 0 : getPriority(),
     network: networkOf(flags.text('network')),
     published: flags.list('publish').map(parsePublish),
     observe,

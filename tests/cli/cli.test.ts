@@ -110,6 +110,13 @@ describe.runIf(process.platform === 'linux')('tuxlate', () => {
       .toBe('name\n/made/here\n1234\n9.8.7\nbox\n');
   });
 
+  test('the mask of permissions and the niceness are inherited', () => {
+    const under = (script: string): string =>
+      spawnSync('/bin/sh', ['-c', `umask 027; nice -n 5 ${script}`], { encoding: 'latin1', cwd: dir }).stdout;
+    const inner = '/bin/sh -c "umask; nice; cut -d\  -f19 /proc/self/stat; touch here; stat -c %a here"';
+    expect(under(`'${process.execPath}' '${command}' ${inner}`)).toBe(under(inner));
+  });
+
   test('streams are binary-safe, separate and end', () => {
     const bytes = Buffer.from(Array.from({ length: 200_000 }, (_, i) => (i * 7919) >> 3));
     const file = join(dir, 'bytes');
