@@ -113,7 +113,7 @@ describe.runIf(process.platform === 'linux')('tuxlate', () => {
   test('the mask of permissions and the niceness are inherited', () => {
     const under = (script: string): string =>
       spawnSync('/bin/sh', ['-c', `umask 027; nice -n 5 ${script}`], { encoding: 'latin1', cwd: dir }).stdout;
-    const inner = '/bin/sh -c "umask; nice; cut -d\  -f19 /proc/self/stat; touch here; stat -c %a here"';
+    const inner = '/bin/sh -c "umask; nice; cut -d\\  -f19 /proc/self/stat; touch here; stat -c %a here"';
     expect(under(`'${process.execPath}' '${command}' ${inner}`)).toBe(under(inner));
   });
 
