@@ -94,7 +94,8 @@ function followVdso(t: Task, by: number): void {
 }
 
 function sysMincore(t: Task, addr: number, length: number, vec: number): number {
-  if (addr % 4096 !== 0) return -EINVAL;
+  // The highest addresses are rounded up to 2^64: they are no page's beginning.
+  if (addr % 4096 !== 0 || addr >= 2 ** 64) return -EINVAL;
   // The first page is told before the next is looked at.
   if (length > 0 && t.mm.areas.find(addr) !== null && t.memory.writable(vec, 1) === null) return -EFAULT;
   const pages = residentPages(t.mm, addr, length);

@@ -154,6 +154,10 @@ static void about_memory(void) {
   R((char *)mremap(both + 20480, 20480, 20480, MREMAP_FIXED | MREMAP_MAYMOVE, both) == both);
   say("%c\n", both[20479]);
   R(madvise(both + 20480, 4096, MADV_NORMAL));
+  unsigned char vec[4];
+  R(mincore((void *)-1, 0, vec));
+  R(mincore((void *)-4096, 4096, vec));
+  R(mincore((void *)4096, 0, vec));
   double up[2] = { 0, 0 };
   int back = 0;
   for (int k = 0; k < 200; k++) {
