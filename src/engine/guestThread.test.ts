@@ -64,6 +64,24 @@ describe('guest thread', () => {
     }
   });
 
+  test('a loop of a few jumps is seen to be hot at each of them', () => {
+    for (const jumps of [2, 4, 5, 8, 10, 16]) {
+      // a: sub ecx,1; jz end; jmp [rdi]; end: hlt. Then jumps from place to place, back to a.
+      const g = guest(64, '83e901 7402 ff27 f4'), places = [CODE], asked = new Set<number>();
+      for (let k = 1; k < jumps; k++) {
+        const at = CODE + 0x100 * k;
+        g.code(at, `ff67${(8 * k).toString(16).padStart(2, '0')}`);
+        places.push(at);
+      }
+      places.forEach((_, k) => g.view.setBigUint64(BIAS + DATA + 8 * k, BigInt(places[(k + 1) % jumps]!), true));
+      g.setGpr(RDI, DATA);
+      g.setGpr(RCX, 1_000_000);
+      g.changeWorker(g.worker({ request: ({ entry }) => asked.add(entry), take: () => null }));
+      g.run();
+      expect([g.u32(Cpu.exitReason), g.gpr(RCX), asked]).toEqual([Exit.trap, 0n, new Set(places)]);
+    }
+  });
+
   test('a fault changes nothing', () => {
     // add [rdi],eax at an unmapped place; the instruction before sets flags
     const g = guest(64, '31c0 0107');

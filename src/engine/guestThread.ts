@@ -34,6 +34,11 @@ interface InterpreterExports extends RegionHost {
 
 /** Jumps between two samples of what is hot. */
 const SAMPLE_FUEL = 4000;
+/**
+ * The number varies by a half around it: with the same each time, a loop whose round has a divisor of it as its jumps was seen at one
+ * place only, and its other places were never translated (a loop of Lua's took up to three times as long, in every other run).
+ */
+const FUEL_SPREAD = 4096;
 /** Thrown through nested activations when the thread ends. */
 const LEAVE = { reason: 'the thread leaves' };
 
@@ -76,6 +81,8 @@ export class GuestThread {
   private machine: Machine | null = null;
   private readonly recent = new RecentMemories<Machine>();
   private slot = 0;
+  /** State of nextFuel(). */
+  private random = 1;
   /** Regions were dropped below a nested dispatcher: whatever was called by regions before gives up as well (see nested). */
   private unwinding = false;
 
@@ -113,12 +120,18 @@ export class GuestThread {
     machine.restart();
     const words = machine.code.current().words;
     words[(cpu + EngineField.depth) >> 2] = 0;
-    words[(cpu + EngineField.fuel) >> 2] = SAMPLE_FUEL;
+    words[(cpu + EngineField.fuel) >> 2] = this.nextFuel();
     try {
       this.activation(machine, cpu, -1, 0);
     } catch (error) {
       if (error !== LEAVE) throw error;
     }
+  }
+
+  /** A linear congruential generator (Numerical Recipes), whose high bits are good enough. */
+  private nextFuel(): number {
+    this.random = (Math.imul(this.random, 1664525) + 1013904223) >>> 0;
+    return SAMPLE_FUEL - FUEL_SPREAD / 2 + Math.floor((this.random / 2 ** 32) * FUEL_SPREAD);
   }
 
   /** Runs the guest until it is at `stop` with its stack above `stopSp`; -1: never. */
@@ -221,7 +234,7 @@ export class GuestThread {
         case EngineExit.codeWrite: if (this.writeOverCode(machine, cpu)) return false; break;
         case EngineExit.segments: if (!machine.segmented.one(cpu)) return false; break;
         case EngineExit.fuel:
-          words[(cpu + EngineField.fuel) >> 2] = SAMPLE_FUEL;
+          words[(cpu + EngineField.fuel) >> 2] = this.nextFuel();
           words[(cpu + EngineField.sampled) >> 2] = words[(cpu + Cpu.rip) >> 2]!;
           machine.regions.sample(words[(cpu + Cpu.rip) >> 2]! >>> 0, cpu);
           break;

@@ -4,6 +4,7 @@ import { Reply } from '../../machine/mailbox.ts';
 import { BIAS, CPU_AREA, PERMISSION_TABLE, Perm } from '../../machine/memoryLayout.ts';
 import { GuestThread } from '../guestThread.ts';
 import { OwnTranslator } from '../translate/service.ts';
+import type { Translator } from '../translate/translation.ts';
 import { generateInterpreter } from '../interpreter/generate.ts';
 
 let modules: { interpreter: WebAssembly.Module; helpers: WebAssembly.Module } | null = null;
@@ -32,11 +33,12 @@ export class TestGuest {
     view.setUint32(cpu + Cpu.x87Control, 0x37f, true);
   }
 
-  private worker(): GuestThread {
+  /** Another worker of the process; what is hot in it is asked of `translator`. */
+  worker(translator: Translator = new OwnTranslator()): GuestThread {
     const { interpreter, helpers } = modules!;
     return new GuestThread({
       interpreterModule: interpreter, helpersModule: helpers, mailbox: { call: () => (this.kernel() ? Reply.resume : Reply.leave) },
-      translator: new OwnTranslator(),
+      translator,
     });
   }
 
