@@ -1,4 +1,7 @@
-/** Decimal adjustment (Intel SDM vol. 2); 32-bit mode only. */
+/**
+ * Decimal adjustment (Intel SDM vol. 2); 32-bit mode only. The flags that the manual leaves undefined are those of the one addition or
+ * subtraction that adjusts, as AMD's processors have them.
+ */
 import type { Value } from '../ir/builder.ts';
 import { Eflags, Gpr } from '../machine/cpuState.ts';
 import { Vector } from '../machine/exit.ts';
@@ -13,41 +16,44 @@ function byteFlags(c: Lift, v: Value): Value {
   return b.op('i32.or', b.op('i32.or', zf, sf), b.op('i32.shl', even, b.i32(2)));
 }
 
-function status(c: Lift, result: Value, af: Value, cf: Value): void {
+/** The flags of `old` plus or minus `by`, but AF and CF as they are given. */
+function status(c: Lift, op: 'i32.add' | 'i32.sub', size: number, result: Value, by: Value, af: Value, cf: Value): void {
   const b = c.b;
-  c.putStatusFlags(b.op('i32.or', byteFlags(c, result), b.op('i32.or', b.op('i32.shl', af, b.i32(4)), cf)));
+  c.setFlags(op === 'i32.add' ? 'add' : 'sub', size, result, by);
+  const others = b.op('i32.and', c.statusFlags(), b.i32(~(Eflags.AF | Eflags.CF)));
+  c.putStatusFlags(b.op('i32.or', others, b.op('i32.or', b.op('i32.shl', af, b.i32(4)), cf)));
 }
 
 function decimalAdjust(op: 'i32.add' | 'i32.sub'): Lifter {
   return (c) => {
-    const b = c.b, old = b.var('i32', c.gpr(Gpr.rax, 1)), al = b.var('i32', b.getVar(old));
-    const oldCf = b.var('i32', c.flag('CF')), af = b.var('i32', c.flag('AF')), cf = b.var('i32', b.i32(0));
+    const b = c.b, old = b.var('i32', c.gpr(Gpr.rax, 1)), oldCf = b.var('i32', c.flag('CF')), cf = b.var('i32', b.i32(0));
     const lowOver = b.op('i32.gt_u', b.op('i32.and', b.getVar(old), b.i32(15)), b.i32(9));
-    b.setVar(af, b.op('i32.or', b.getVar(af), lowOver));
+    const af = b.var('i32', b.op('i32.or', c.flag('AF'), lowOver)), by = b.var('i32', b.i32(0));
     b.if(b.getVar(af), () => {
-      b.setVar(al, b.op(op, b.getVar(al), b.i32(6)));
+      b.setVar(by, b.i32(6));
       // carry or borrow out of the byte
-      b.setVar(cf, b.op('i32.or', b.getVar(oldCf), b.op('i32.gt_u', b.getVar(al), b.i32(0xff))));
-      b.setVar(al, b.op('i32.and', b.getVar(al), b.i32(0xff)));
+      b.setVar(cf, b.op('i32.or', b.getVar(oldCf), b.op('i32.gt_u', b.op(op, b.getVar(old), b.i32(6)), b.i32(0xff))));
     });
     const high = b.op('i32.or', b.op('i32.gt_u', b.getVar(old), b.i32(0x99)), b.getVar(oldCf));
     b.if(high, () => {
-      b.setVar(al, b.op('i32.and', b.op(op, b.getVar(al), b.i32(0x60)), b.i32(0xff)));
+      b.setVar(by, b.op('i32.add', b.getVar(by), b.i32(0x60)));
       b.setVar(cf, b.i32(1));
     });
+    const al = b.var('i32', b.op('i32.and', b.op(op, b.getVar(old), b.getVar(by)), b.i32(0xff)));
     c.setGpr(Gpr.rax, 1, b.getVar(al));
-    status(c, b.getVar(al), b.getVar(af), b.getVar(cf));
+    status(c, op, 1, b.getVar(al), b.getVar(by), b.getVar(af), b.getVar(cf));
   };
 }
 
-/** aaa, aas: CF = AF; the other flags are undefined. */
+/** aaa, aas: AX plus or minus 0x106, of which the digit stays. */
 function asciiAdjust(op: 'i32.add' | 'i32.sub'): Lifter {
   return (c) => {
     const b = c.b, ax = b.var('i32', c.gpr(Gpr.rax, 2));
     const adjust = b.var('i32', b.op('i32.or', c.flag('AF'), b.op('i32.gt_u', b.op('i32.and', b.getVar(ax), b.i32(15)), b.i32(9))));
-    b.if(b.getVar(adjust), () => b.setVar(ax, b.op(op, b.getVar(ax), b.i32(0x106))));
-    c.setGpr(Gpr.rax, 2, b.op('i32.and', b.getVar(ax), b.i32(0xff0f)));
-    status(c, b.op('i32.and', b.getVar(ax), b.i32(15)), b.getVar(adjust), b.getVar(adjust));
+    const by = b.var('i32', b.op('i32.mul', b.getVar(adjust), b.i32(0x106)));
+    const sum = b.var('i32', b.op('i32.and', b.op(op, b.getVar(ax), b.getVar(by)), b.i32(0xffff)));
+    c.setGpr(Gpr.rax, 2, b.op('i32.and', b.getVar(sum), b.i32(0xff0f)));
+    status(c, op, 2, b.getVar(sum), b.getVar(by), b.getVar(adjust), b.getVar(adjust));
   };
 }
 
@@ -65,7 +71,7 @@ function liftAad(c: Lift): void {
   const high = b.op('i32.mul', b.op('i32.shr_u', b.getVar(ax), b.i32(8)), c.imm(0));
   const al = b.var('i32', b.op('i32.and', b.op('i32.add', b.getVar(ax), high), b.i32(0xff)));
   c.setGpr(Gpr.rax, 2, b.getVar(al));
-  c.putStatusFlags(byteFlags(c, b.getVar(al)));
+  c.setFlags('add', 1, b.getVar(al), b.op('i32.and', b.getVar(ax), b.i32(0xff)));
 }
 
 export const bcdLifters = {

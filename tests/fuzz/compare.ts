@@ -31,7 +31,7 @@ export function undefinedFlags(i: Instruction, rowUndefined: number, mnemonic: s
       const carry = (mnemonic === 'shl' || mnemonic === 'shr' || mnemonic === 'shld' || mnemonic === 'shrd') && count > bits ? 1 : 0;
       return rowUndefined | (count === 1 ? 0 : 0x800) | carry;
     }
-    case 'bsf': case 'bsr': return AMD ? 0 : rowUndefined;
+    case 'bsf': case 'bsr': case 'aaa': case 'aas': case 'aad': case 'daa': case 'das': return AMD ? 0 : rowUndefined;
     default: return rowUndefined;
   }
 }
