@@ -1,4 +1,5 @@
 #include "test.h"
+#include <sys/sysmacros.h>
 /* timeout: 90 */
 /* Random arguments, good and bad, from a fixed seed; only which error (or "ok") is compared. */
 static uint32_t seed = 12345; static uint32_t rnd(void) { seed ^= seed << 13; seed ^= seed >> 17; seed ^= seed << 5; return seed; }
@@ -26,11 +27,18 @@ static long arg(char k) { long v;
   case 'Q': { static const long q[] = { TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIOCLEX, FIONCLEX, 0x1234, 0x5421, FIOASYNC, 0x660b, TIOCGPGRP, TCSBRK, 0, -1 }; v = q[rnd() % 14]; sprintf(desc + strlen(desc), " %#lx", v); return v; } case 'R': { static const long q[] = { F_GETFD, F_GETFL, F_GETOWN, F_GETSIG, F_GETLEASE, F_GETPIPE_SZ, F_GET_SEALS, F_SETFD, 500, -1, F_GETLK, F_OFD_GETLK, F_GETOWN_EX }; v = q[rnd() % 13]; sprintf(desc + strlen(desc), " %ld", v); return v; }
   case 'T': { static const long q[] = { 1, 2, 3, 7, 8, 15, 16, 23, 29, 30, 36, 37, 38, 39, 40, 41, 42, 59, 999, -1 }; v = q[rnd() % 19]; sprintf(desc + strlen(desc), " %ld", v); return v; } case 'q': return 0xffffffff; case 'W': v = 1 | (rnd() % 2 ? 4 : 0) | (rnd() % 4 == 0 ? 0x100000 : 0) | (rnd() % 3 ? 0 : 2); sprintf(desc + strlen(desc), " %#lx", v); return v; case 'U': { static const long q[] = { 1, 129, 3, 4, 5, 10, 99, 0x1000 }; v = q[rnd() % 8]; sprintf(desc + strlen(desc), " %ld", v); return v; } case 'K': { static const long q[] = { 999999, -999999, 0x7fffffff }; v = q[rnd() % 3]; return v; } case 'L': return 999999; case 'b': return rnd() % 2 ? 8 : 0; case 'J': return 0; case '9': return 999; case 'V': { static const long q[] = { 0, -1, 999999, 0x7fffffff }; v = q[rnd() % 4]; sprintf(desc + strlen(desc), " %ld", v); return v; } case 'N': v = pick_int() | 4; return v; }
   return 0; }
+/* As root, fchmod and fchown change what they are given: never the machine's /dev/null. */
+static int own_null(void) {
+  int fd = mknod("null", S_IFCHR | 0666, makedev(1, 3)) == 0 ? open("null", O_RDWR) : -1;
+  unlink("null");
+  if (fd < 0 && geteuid() == 0) { puts("no device of our own: needs a /tmp without nodev"); exit(2); }
+  return fd < 0 ? open("/dev/null", O_RDWR) : fd;
+}
 int main(void) {
   enter_tmp(); sigset_t all; sigfillset(&all); for (int s = 1; s < 32; s++) if (s != SIGSEGV && s != SIGBUS) signal(s, SIG_IGN); signal(SIGCHLD, SIG_DFL);
   rw = mmap((void *)0x40000000, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0); ro = mmap((void *)0x41000000, 1 << 16, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0); none = mmap((void *)0x42000000, 1 << 16, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
   struct rlimit rl = { 2000, 2000 }; setrlimit(RLIMIT_NOFILE, &rl); for (int i = 3; i < 100; i++) close(i);
-  int p[2]; pipe(p); mkdir("dir", 0755); dup2(open("file", O_RDWR | O_CREAT, 0644), 100); dup2(open("dir", O_RDONLY), 101); dup2(p[0], 102); dup2(p[1], 103); dup2(open("/dev/null", O_RDWR), 104); dup2(open("file", O_RDONLY), 105); dup2(open("file", O_PATH), 106); dup2(syscall(SYS_eventfd2, 0, O_NONBLOCK), 107);
+  int p[2]; pipe(p); mkdir("dir", 0755); dup2(open("file", O_RDWR | O_CREAT, 0644), 100); dup2(open("dir", O_RDONLY), 101); dup2(p[0], 102); dup2(p[1], 103); dup2(own_null(), 104); dup2(open("file", O_RDONLY), 105); dup2(open("file", O_PATH), 106); dup2(syscall(SYS_eventfd2, 0, O_NONBLOCK), 107);
   int count = sizeof calls / sizeof *calls, rounds = 40; char cwd[100]; strcpy(cwd, tmp_dir);
   for (int c = 0; c < count; c++) for (int r = 0; r < rounds; r++) {
     setup(); desc[0] = 0; long a[6] = { 0 }; int n = strlen(calls[c].kinds); for (int i = 0; i < n; i++) a[i] = arg(calls[c].kinds[i]);

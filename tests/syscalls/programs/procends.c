@@ -95,7 +95,7 @@ int main(void) {
   int open1 = open(p, O_RDONLY);
   snprintf(p, sizeof p, "/proc/self/task/%ld", tid);
   int open2 = open(p, O_RDONLY);
-  snprintf(p, sizeof p, "/proc/%ld/task", tid); { int f = open(p, O_RDONLY); char b[4096]; say("task of it %d\n", syscall(SYS_getdents64, f, b, 4096) > 96); close(f); }
+  snprintf(p, sizeof p, "/proc/%ld/task", tid); { int f = open(p, O_RDONLY); char b[4096]; say("task of it %d\n", syscall(SYS_getdents64, f, b, 4096) >= 96); close(f); }
   write(ends[1], "x", 1);
   pthread_join(t, NULL);
   // The join ends before the thread does.
