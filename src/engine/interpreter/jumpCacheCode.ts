@@ -2,6 +2,7 @@
 import { JUMP_CACHE_FACTOR, JUMP_CACHE_SHIFT } from '../../machine/codeLayout.ts';
 import { JUMP_CACHE } from '../../machine/memoryLayout.ts';
 import type { Code } from '../../wasm/code.ts';
+import { WasmType } from '../../wasm/opcodes.ts';
 
 /** Pushes where the pair of entries of the address in local `address` begins, from JUMP_CACHE on. */
 export function pairOf(code: Code, address: number): void {
@@ -30,4 +31,16 @@ export function recordOf(code: Code, entry: number): void {
   code.i64(32, 0);
   code.op('i64.shr_u');
   code.op('i32.wrap_i64');
+}
+
+/** Pushes the record of the address in local `address`, 0 = none: the first entry is looked at here, the second by `lookup`. */
+export function findRecord(code: Code, address: number, entry: number, lookup: number): void {
+  pairOf(code, address);
+  isEntryOf(code, 0, address, entry);
+  code.if(WasmType.i32);
+  recordOf(code, entry);
+  code.else();
+  code.get(address);
+  code.call(lookup);
+  code.end();
 }

@@ -12,7 +12,7 @@ import { Code } from '../../wasm/code.ts';
 import type { ModuleWriter } from '../../wasm/module.ts';
 import { WasmType } from '../../wasm/opcodes.ts';
 import type { RuntimeFunctions } from './caseCode.ts';
-import { isEntryOf, pairOf, recordOf } from './jumpCacheCode.ts';
+import { findRecord, isEntryOf, pairOf, recordOf } from './jumpCacheCode.ts';
 import { InterpreterTarget } from './target.ts';
 
 const I = WasmType.i32, L = WasmType.i64;
@@ -48,17 +48,9 @@ export function addEnter(module: ModuleWriter, run: RuntimeFunctions, miss: numb
   const cpu = 0, pc = 1, depth = 2, returnTo = 3;
   const again = code.loop();
   const missing = code.block();
-  // The first place of lookup(); -1 is no address of an entry that has a record.
-  pairOf(code, pc);
-  isEntryOf(code, 0, pc, entry);
-  code.if();
-  recordOf(code, entry);
+  findRecord(code, pc, entry, run.lookup);
   code.set(record);
-  code.else();
-  code.get(pc);
-  code.call(run.lookup);
-  code.set(record);
-  code.end();
+  // -1 is no address of an entry that has a record.
   code.get(pc);
   code.i32(-1);
   code.op('i32.eq');

@@ -7,6 +7,7 @@ import { Access, Exit } from '../../machine/exit.ts';
 import type { Code } from '../../wasm/code.ts';
 import { WasmType } from '../../wasm/opcodes.ts';
 import { type CaseCode, CPU, RECORD } from './caseCode.ts';
+import { findRecord } from './jumpCacheCode.ts';
 
 /** A run of records without a jump out of it counts as that many jumps: it is as long as the code between so many. */
 const FOLLOW_FUEL = 10;
@@ -167,8 +168,9 @@ export function enterRegion(t: CaseCode, e: BodyEmitter): void {
   code.end();
   code.else();
   poll(t, code, () => code.get(a));
-  code.get(a);
-  code.call(t.run.lookup);
+  const entry = e.borrow(WasmType.i64);
+  findRecord(code, a, entry, t.run.lookup);
+  e.giveBack(WasmType.i64, entry);
   code.set(link);
   code.end();
   goRecord(t, code, link, a);
