@@ -1,5 +1,6 @@
 /** Sending and receiving as operations that can be tried again while the task is parked. */
 import { EAGAIN, EFAULT, EINTR, EPIPE, ERESTARTSYS } from '../abi/linux/errno.ts';
+import { EPOLLERR, EPOLLHUP, EPOLLIN } from '../abi/linux/poll.ts';
 import { O_NONBLOCK } from '../abi/linux/openFlags.ts';
 import { AF_UNIX, SOCK_DGRAM, MSG_DONTWAIT, MSG_NOSIGNAL, MSG_PEEK, MSG_WAITALL } from '../abi/linux/socket.ts';
 import { SIGPIPE } from '../abi/linux/signal.ts';
@@ -135,7 +136,11 @@ export class ReceiveOperation implements Operation {
     const all = (flags & MSG_WAITALL) !== 0 && socket.isStream && (flags & MSG_PEEK) === 0;
     for (;;) {
       const views = vectorViews(t, this.vector, this.done, length - this.done, true);
-      if (views === null && length > 0) return this.done > 0 ? this.done : -EFAULT;
+      if (views === null && length > 0) {
+        // A bad buffer is only found out when there is something to put in it.
+        if (this.done > 0) return this.done;
+        return (socket.poll(t) & (EPOLLIN | EPOLLERR | EPOLLHUP)) !== 0 ? -EFAULT : -EAGAIN;
+      }
       const msg = new Incoming(views ?? [], views === null ? 0 : totalLength(views), this.waits ? flags : flags | MSG_DONTWAIT);
       const n = socket.receive(msg, t);
       if (n === -EAGAIN && this.waits) return -EAGAIN;
