@@ -44,7 +44,7 @@ export type ReplyCode = (typeof Reply)[keyof typeof Reply];
  * what going to sleep and being woken costs both sides. Once both sides sleep every answer comes late, so now and then it looks as long
  * as it may.
  */
-const MOST_MS = 0.1;
+const MOST_MS = 0.01;
 const LEAST_MS = 0.002;
 const PATIENT_EVERY = 64;
 /** Looks before the clock is asked for the first time, and between two times. */
