@@ -6,6 +6,8 @@ import { Access, Exit, Vector } from '../machine/exit.ts';
 import { BIAS, Perm, RECORD_ARENA_END } from '../machine/memoryLayout.ts';
 import { instantiateHelpers } from '../helpers/testing/instance.ts';
 import { MAX_REGIONS } from './regions.ts';
+import { OwnTranslator } from './translate/service.ts';
+import type { TranslationRequest } from './translate/translation.ts';
 import { TestGuest } from './testing/testGuest.ts';
 
 let helpers: Uint8Array<ArrayBuffer>;
@@ -80,6 +82,24 @@ describe('guest thread', () => {
       g.run();
       expect([g.u32(Cpu.exitReason), g.gpr(RCX), asked]).toEqual([Exit.trap, 0n, new Set(places)]);
     }
+  });
+
+  test('a recursive function whose translation comes after that of its second half is found and entered', () => {
+    // mov edi,24; call fib; hlt. fib (at 0x20): its calls of itself return to 0x2e and 0x38.
+    const fib = CODE + 0x20, g = guest(64, 'bf18000000e816000000f466662e0f1f840000000000662e0f1f84000000000083ff027c175783ef01e8f2ffffff5f5083ef02e8e8ffffff5a01d0c3b801000000c3'), own = new OwnTranslator();
+    let late: TranslationRequest | null = null, looks = 0, halves = 0;
+    g.changeWorker(g.worker({
+      request: (r) => { if (r.entry === fib) late = r; else own.request(r); },
+      take: () => {
+        if (late !== null && halves > 0 && ++looks === 10) own.request(late);
+        const made = own.take();
+        if (made !== null && made.start !== fib) halves++;
+        return made;
+      },
+    }));
+    g.run();
+    expect([g.u32(Cpu.exitReason), g.gpr(RAX)]).toEqual([Exit.trap, 75025n]);
+    expect(looks).toBeGreaterThanOrEqual(10);
   });
 
   test('a fault changes nothing', () => {

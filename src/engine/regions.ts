@@ -15,6 +15,8 @@ import { Cpu } from '../machine/cpuState.ts';
 const HOT = 160;
 /** Heat of one sample of the interpreter's jumps. */
 const SAMPLE_HEAT = 8;
+/** What has become hot so often while it was waited for is worth the start of the translator. */
+const URGENT = 3;
 /** Regions of one generation of a process's code; with more, everything is dropped and the next begins. */
 export const MAX_REGIONS = 16_384;
 /** With so many dropped, instances of this worker's that nothing leads to are let go. */
@@ -46,8 +48,8 @@ export class Regions {
   private readonly helpers: Record<string, WebAssembly.ImportValue>;
   private readonly translator: Translator | null;
   private readonly heats: Heats;
-  /** Asked for and not yet answered. */
-  private readonly waiting = new Set<number>();
+  /** Asked for and not yet answered; how often it has become hot again since. */
+  private readonly waiting = new Map<number, number>();
   /** Addresses that have been answered with nothing. */
   private readonly hopeless = new Set<number>();
   /** By entry. */
@@ -149,14 +151,23 @@ export class Regions {
       this.hopeless.clear();
       this.dropped = dropped;
     }
-    if (this.waiting.has(entry) || this.hopeless.has(entry)) return;
+    if (this.waiting.has(entry)) return this.urge(entry, cpu);
+    if (this.hopeless.has(entry)) return;
     if (this.code.current().words[Globals.regions >> 2]! >= MAX_REGIONS) this.code.dropAll(cpu);
     const slot = this.code.regionSlot(entry);
     if (slot >= 0 && this.installed.get(entry)?.slot === slot) return;
     if (this.translator === null) return;
     const mode = this.mode(cpu);
-    this.waiting.add(entry);
+    this.waiting.set(entry, 0);
     this.translator.request({ memory: this.memory, entry, mode });
+    this.collect(cpu);
+  }
+
+  /** Hot again, and not there yet: the answer may have come, or the translator may not have started. */
+  private urge(entry: number, cpu: number): void {
+    const times = this.waiting.get(entry)! + 1;
+    this.waiting.set(entry, times);
+    if (times === URGENT) this.translator?.hurry?.();
     this.collect(cpu);
   }
 

@@ -44,12 +44,17 @@ export class NodeTranslator implements Translator {
     this.wake();
   }
 
+  /** The translating worker begins, whatever it would have waited for. */
+  hurry = (): void => {
+    this.wanted?.();
+    this.wanted = null;
+  };
+
   /** Lets the translating worker begin when it is time. */
   private wake(): void {
     const program = this.hits * 2 > this.misses ? 'known' : 'unknown';
     if (this.misses === 0 || (this.misses < FEW[program] && performance.now() - this.firstMiss < WAIT_MS[program])) return;
-    this.wanted!();
-    this.wanted = null;
+    this.hurry();
   }
 
   take(): Translation | null {

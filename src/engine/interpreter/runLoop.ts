@@ -41,10 +41,9 @@ export function emitCase(code: Code, ir: IrBuilder, target: InterpreterTarget, g
 export function run(runtime: RuntimeFunctions, loop: number, caseType: number): Uint8Array {
   const code = new Code([I, I]), fuel = code.local(I), region = new IrBuilder();
   region.op('region');
-  loadFuel(code, fuel);
   const again = code.loop();
   const target = new InterpreterTarget(runtime, {
-    goOn: (c) => { c.set(RECORD); c.br(again); },
+    goOn: (c) => { c.set(RECORD); storeFuel(c, fuel); c.br(again); },
     leave: (c) => { storeFuel(c, fuel); c.return(); },
     fuel,
   });
@@ -54,11 +53,9 @@ export function run(runtime: RuntimeFunctions, loop: number, caseType: number): 
   code.if();
   emitCase(code, region, target, () => code.op('unreachable'));
   code.end();
-  storeFuel(code, fuel);
   code.get(CPU);
   code.get(RECORD);
   code.call(loop);
-  loadFuel(code, fuel);
   code.tee(RECORD);
   code.op('i32.eqz');
   code.if();

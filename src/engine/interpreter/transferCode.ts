@@ -137,7 +137,14 @@ export function enterRegion(t: CaseCode, e: BodyEmitter): void {
   code.mem('i32.load', EngineField.depth, 2);
   t.field(code, Field.link);
   code.callIndirect(t.run.regionType);
-  code.tee(a);
+  code.set(a);
+  // what the region has called may have used some
+  if (t.end.fuel >= 0) {
+    code.get(CPU);
+    code.mem('i32.load', EngineField.fuel, 2);
+    code.set(t.end.fuel);
+  }
+  code.get(a);
   code.i32(FOREIGN_REGION);
   code.op('i32.ne');
   code.brIf(here);
