@@ -6,7 +6,7 @@
 /* flags: -pthread */
 /* Threads that wait in all kinds of calls when their process is stopped and continued: the stop takes all of them, some calls go on
  * afterwards, some end with EINTR (signal(7)). */
-static int p[2], word, ready;
+static int p[2], go[2], word, ready;
 static void *wait_in(void *a) {
   char b; struct timespec ts = { 2, 0 }; sigset_t s; siginfo_t si; struct epoll_event ev; struct pollfd pf = { p[0], POLLIN };
   long r;
@@ -30,13 +30,15 @@ static void body(void) {
   while (__atomic_load_n(&ready, __ATOMIC_SEQ_CST) < 8) msleep(5);
   msleep(300);
   raise(SIGSTOP);
+  char b;
+  read(go[0], &b, 1); /* when the parent has said that we go on */
   word = 1;
   syscall(SYS_futex, &word, FUTEX_WAKE, 10);
   write(p[1], "x", 1);
   for (int i = 0; i < 8; i++) { void *r; pthread_join(t[i], &r); say("%d: %ld %s\n", i, (long)r, (long)r < 0 ? ename(-(long)r) : ""); }
 }
 int main(void) {
-  pipe(p);
+  pipe(p), pipe(go);
   pid_t c = fork();
   if (c == 0) { body(); _exit(3); }
   int st;
@@ -47,6 +49,7 @@ int main(void) {
   kill(c, SIGCONT);
   R(waitpid(c, &st, WCONTINUED) == c);
   show_status("continued", st);
+  write(go[1], "x", 1);
   R(waitpid(c, &st, 0) == c);
   show_status("end", st);
   return 0;
