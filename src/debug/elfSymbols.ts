@@ -1,127 +1,48 @@
 /** Names of the functions of an ELF file by place in the file, from its symbol tables (ELF, "Symbol Table"). */
-import { PT_LOAD, SHT_DYNSYM, SHT_SYMTAB } from '../abi/linux/elf.ts';
+import type { Abi } from '../abi/abi.ts';
+import { SHN_UNDEF, SHT_DYNSYM, SHT_SYMTAB, STT_FUNC } from '../abi/linux/elf.ts';
+import type { Arch } from '../kernel/arch/arch.ts';
+import { type ElfReader, readElf, type Segment } from '../kernel/loader/elf.ts';
 
-/** Reads bytes of the file: those that are there. */
-export type FileReader = (offset: number, length: number) => Uint8Array;
-
-const ELF_MAGIC = 0x464c457f;
-const CLASS_64 = 2;
-const STT_FUNC = 2;
-/** GNU: a function that is chosen when the program starts. */
+/** A GNU extension: a function that is chosen when the program starts. */
 const STT_GNU_IFUNC = 10;
 /** Tables larger than this are not read. */
 const MOST_BYTES = 64 << 20;
+/** Of a name that much is shown. */
+const LONGEST_NAME = 500;
 
 interface FileFunction {
   /** Bytes of the file. */
-  start: number;
-  end: number;
-  name: string;
-}
-
-interface Header { offset: number; vaddr: number; size: number }
-interface Section { type: number; offset: number; size: number; link: number; entrySize: number }
-
-/** Where the fields of a class's structures are; `word` is 8 or 4 bytes. */
-class ElfView {
-  readonly word: 8 | 4;
-  private readonly read: FileReader;
-
-  constructor(read: FileReader, word: 8 | 4) {
-    this.read = read;
-    this.word = word;
-  }
-
-  table(offset: number, length: number): DataView {
-    const bytes = this.read(offset, Math.min(length, MOST_BYTES));
-    return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  }
-
-  /** An address, an offset or a size. */
-  value(view: DataView, at: number): number {
-    return this.word === 8 ? Number(view.getBigUint64(at, true)) : view.getUint32(at, true);
-  }
-
-  segments(head: DataView): Header[] {
-    const wide = this.word === 8, size = wide ? 56 : 32, count = head.getUint16(wide ? 56 : 44, true);
-    const view = this.table(this.value(head, wide ? 32 : 28), count * size), list: Header[] = [];
-    for (let at = 0; at + size <= view.byteLength; at += size) {
-      if (view.getUint32(at, true) !== PT_LOAD) continue;
-      const [offset, vaddr, bytes] = wide ? [8, 16, 32] : [4, 8, 16];
-      list.push({ offset: this.value(view, at + offset), vaddr: this.value(view, at + vaddr), size: this.value(view, at + bytes) });
-    }
-    return list;
-  }
-
-  sections(head: DataView): Section[] {
-    const wide = this.word === 8, size = wide ? 64 : 40, count = head.getUint16(wide ? 60 : 48, true);
-    const view = this.table(this.value(head, wide ? 40 : 32), count * size), list: Section[] = [];
-    for (let at = 0; at + size <= view.byteLength; at += size) {
-      const [offset, bytes, link, entry] = wide ? [24, 32, 40, 56] : [16, 20, 24, 36];
-      list.push({
-        type: view.getUint32(at + 4, true), offset: this.value(view, at + offset), size: this.value(view, at + bytes),
-        link: view.getUint32(at + link, true), entrySize: this.value(view, at + entry),
-      });
-    }
-    return list;
-  }
-
-  /** Address, size, and the name's place in the string table, of each function. */
-  functions(table: Section): { value: number; size: number; name: number }[] {
-    const wide = this.word === 8, size = wide ? 24 : 16;
-    if (table.entrySize !== size) return [];
-    const view = this.table(table.offset, table.size), list: { value: number; size: number; name: number }[] = [];
-    for (let at = 0; at + size <= view.byteLength; at += size) {
-      const type = view.getUint8(at + (wide ? 4 : 12)) & 15, defined = view.getUint16(at + (wide ? 6 : 14), true) !== 0;
-      if (!defined || (type !== STT_FUNC && type !== STT_GNU_IFUNC)) continue;
-      list.push({ value: this.value(view, at + (wide ? 8 : 4)), size: this.value(view, at + (wide ? 16 : 8)), name: view.getUint32(at, true) });
-    }
-    return list;
-  }
-}
-
-/** Functions in the order of their places in the file; none when it is no ELF file or has been stripped of them. */
-function functionsOf(read: FileReader): FileFunction[] {
-  const ident = read(0, 64);
-  if (ident.length < 64) return [];
-  const head = new DataView(ident.buffer, ident.byteOffset, ident.byteLength);
-  if (head.getUint32(0, true) !== ELF_MAGIC) return [];
-  const elf = new ElfView(read, ident[4] === CLASS_64 ? 8 : 4), segments = elf.segments(head), sections = elf.sections(head);
-  const table = sections.find((s) => s.type === SHT_SYMTAB) ?? sections.find((s) => s.type === SHT_DYNSYM);
-  const names = table === undefined ? undefined : sections[table.link];
-  if (table === undefined || names === undefined) return [];
-  const strings = elf.table(names.offset, names.size), list: FileFunction[] = [];
-  for (const { value, size, name } of elf.functions(table)) {
-    const segment = segments.find((s) => value >= s.vaddr && value < s.vaddr + s.size);
-    if (segment === undefined) continue;
-    const start = value - segment.vaddr + segment.offset;
-    list.push({ start, end: start + Math.max(size, 1), name: stringAt(strings, name) });
-  }
-  return list.sort((a, b) => a.start - b.start);
-}
-
-function stringAt(strings: DataView, at: number): string {
-  let text = '';
-  for (let k = at; k < strings.byteLength; k++) {
-    const byte = strings.getUint8(k);
-    if (byte === 0) break;
-    text += String.fromCharCode(byte);
-  }
-  return text;
+  readonly start: number;
+  readonly end: number;
+  /** Place in the string table. */
+  readonly name: number;
 }
 
 export class ElfSymbols {
-  private readonly functions: readonly FileFunction[];
+  private functions: readonly FileFunction[] = [];
+  private strings = new Uint8Array(0);
+  private readonly read: ElfReader;
 
-  constructor(read: FileReader) {
-    let functions: FileFunction[] = [];
-    try {
-      functions = functionsOf(read);
-    } catch (error) {
-      // A table that ends in the middle of a field.
-      if (!(error instanceof RangeError)) throw error;
-    }
-    this.functions = functions;
+  /** `archs`: of which the file may be. Without symbol tables, or when it is no ELF file, there are no names. */
+  constructor(read: ElfReader, archs: readonly Arch[]) {
+    this.read = read;
+    const image = readElf(read, archs);
+    if (typeof image === 'number') return;
+    const abi = image.arch.abi as Abi, { elfEhdr, elfShdr } = abi, head = this.table(0, elfEhdr.size);
+    const sections = this.table(elfEhdr.get(head, 'e_shoff'), elfEhdr.get(head, 'e_shnum') * elfShdr.size), all: Record<string, number>[] = [];
+    for (let at = 0; at + elfShdr.size <= sections.length; at += elfShdr.size) all.push(elfShdr.read(sections, at));
+    const symbols = all.find((s) => s['sh_type'] === SHT_SYMTAB) ?? all.find((s) => s['sh_type'] === SHT_DYNSYM);
+    const names = symbols === undefined ? undefined : all[symbols['sh_link']!];
+    if (symbols === undefined || names === undefined) return;
+    this.strings = this.table(names['sh_offset']!, names['sh_size']!);
+    this.functions = functionsOf(this.table(symbols['sh_offset']!, symbols['sh_size']!), abi, image.segments);
+  }
+
+  /** What is there of `length` bytes. */
+  private table(offset: number, length: number): Uint8Array<ArrayBuffer> {
+    const bytes = length > MOST_BYTES || !Number.isSafeInteger(offset) ? -1 : this.read(offset, length);
+    return typeof bytes === 'number' ? new Uint8Array(0) : Uint8Array.from(bytes);
   }
 
   /** The function that byte `offset` of the file is in; null when no symbol tells. */
@@ -133,6 +54,25 @@ export class ElfSymbols {
       else high = middle;
     }
     const found = this.functions[low - 1];
-    return found !== undefined && offset < found.end ? found.name : null;
+    return found !== undefined && offset < found.end ? this.stringAt(found.name) : null;
   }
+
+  private stringAt(at: number): string {
+    const text = this.strings.subarray(at, at + LONGEST_NAME), end = text.indexOf(0);
+    return String.fromCharCode(...(end < 0 ? text : text.subarray(0, end)));
+  }
+}
+
+/** In the order of their places in the file. */
+function functionsOf(table: Uint8Array, { elfSym }: Abi, segments: readonly Segment[]): FileFunction[] {
+  const list: FileFunction[] = [];
+  for (let at = 0; at + elfSym.size <= table.length; at += elfSym.size) {
+    const type = elfSym.get(table, 'st_info', at) & 15, value = elfSym.get(table, 'st_value', at);
+    if ((type !== STT_FUNC && type !== STT_GNU_IFUNC) || elfSym.get(table, 'st_shndx', at) === SHN_UNDEF) continue;
+    const segment = segments.find((s) => value >= s.vaddr && value < s.vaddr + s.fileSize);
+    if (segment === undefined) continue;
+    const start = value - segment.vaddr + segment.offset;
+    list.push({ start, end: start + Math.max(elfSym.get(table, 'st_size', at), 1), name: elfSym.get(table, 'st_name', at) });
+  }
+  return list.sort((a, b) => a.start - b.start);
 }

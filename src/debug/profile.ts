@@ -88,7 +88,7 @@ export class Profile {
   #report(): void {
     this.#kernel.timers.cancel(this.#timer);
     this.#profiled.totalNs = this.#kernel.nowNs() - this.#startNs;
-    this.#write(profileText(this.#profiled, this.#translator()));
+    this.#write(profileText(this.#profiled, this.#translator(), Object.values(this.#kernel.parts.archs)));
   }
 }
 

@@ -1,4 +1,5 @@
 /** What --profile prints. */
+import type { Arch } from '../kernel/arch/arch.ts';
 import type { Inode } from '../vfs/inode.ts';
 import { ElfSymbols } from './elfSymbols.ts';
 
@@ -39,7 +40,8 @@ const MOST_FUNCTIONS = 30, MOST_CALLS = 12;
 const ms = (ns: number): string => (ns / 1e6).toFixed(1).padStart(9);
 const share = (part: number, whole: number): string => `${((100 * part) / (whole || 1)).toFixed(1).padStart(5)} %`;
 
-export function profileText(profiled: Profiled, translator: TranslatorFigures): string {
+/** `archs`: whose ELF files have symbols. */
+export function profileText(profiled: Profiled, translator: TranslatorFigures, archs: readonly Arch[]): string {
   const { threads, totalNs } = profiled, whole = threads.translated + threads.interpreted + threads.dispatcher + threads.waiting;
   const line = (ns: number, what: string): string => `${ms(ns)}  ${share(ns, whole)}  ${what}`;
   return [
@@ -51,7 +53,7 @@ export function profileText(profiled: Profiled, translator: TranslatorFigures): 
     line(threads.dispatcher, 'in between: decoding, installing translations, on the way to and from calls'),
     line(threads.waiting, 'waiting: for system calls and page faults, or until something happens'),
     '',
-    ...functionLines(profiled),
+    ...functionLines(profiled, archs),
     '',
     ...callLines(profiled),
     '',
@@ -60,7 +62,7 @@ export function profileText(profiled: Profiled, translator: TranslatorFigures): 
   ].join('\n');
 }
 
-function functionLines(profiled: Profiled): string[] {
+function functionLines(profiled: Profiled, archs: readonly Arch[]): string[] {
   const found = new Map<string, Place>();
   const add = (name: string, place: Place): void => {
     const sum = found.get(name) ?? { translatedNs: 0, interpretedNs: 0 };
@@ -69,7 +71,7 @@ function functionLines(profiled: Profiled): string[] {
     found.set(name, sum);
   };
   for (const [inode, { path, places }] of profiled.files) {
-    const symbols = new ElfSymbols((offset, length) => bytesOf(inode, offset, length));
+    const symbols = new ElfSymbols((offset, length) => bytesOf(inode, offset, length), archs);
     for (const [offset, place] of places) {
       const step = offset - (offset % STEP);
       add(`${symbols.at(offset) ?? `+0x${step.toString(16)}`}  ${path}`, place);
@@ -84,9 +86,9 @@ function functionLines(profiled: Profiled): string[] {
   return ['       ms   share  translated  function (where no symbol tells: place in the file)', ...lines];
 }
 
-function bytesOf(inode: Inode, offset: number, length: number): Uint8Array {
+function bytesOf(inode: Inode, offset: number, length: number): Uint8Array | number {
   const bytes = new Uint8Array(length), read = inode.readAt(bytes, offset);
-  return bytes.subarray(0, Math.max(read, 0));
+  return read < 0 ? read : bytes.subarray(0, read);
 }
 
 function callLines({ calls, faults }: Profiled): string[] {

@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ElfSymbols } from '../../src/debug/elfSymbols.ts';
+import { archI386 } from '../../src/kernel/arch/i386/arch.ts';
+import { archX86_64 } from '../../src/kernel/arch/x86_64/arch.ts';
 
 const command = join(import.meta.dirname, '..', '..', 'dist', 'tuxlate.js');
 const source = `
@@ -14,6 +16,7 @@ __attribute__((noinline)) unsigned busy(unsigned n) { unsigned x = n; for (unsig
 __attribute__((noinline)) unsigned outer(unsigned n) { unsigned s = 0; for (unsigned k = 0; k < 100; k++) s += busy(n / 100 + s % 3); return s; }
 int main(void) { unsigned s = outer(300000000); for (int k = 0; k < 1000; k++) s += syscall(SYS_getppid) == 0; return s == 1 ? 1 : 5; }
 `;
+const archs = [archX86_64, archI386];
 const linux = process.platform === 'linux';
 let dir = '';
 beforeAll(() => {
@@ -37,7 +40,7 @@ describe.runIf(linux).each(['64', '32'])('a program of %s bits', (bits) => {
 
   test('functions are those that nm knows, where it says', () => {
     const program = join(dir, `p${bits}`), bytes = readFileSync(program);
-    const symbols = new ElfSymbols((offset, length) => bytes.subarray(offset, offset + length));
+    const symbols = new ElfSymbols((offset, length) => bytes.subarray(offset, offset + length), archs);
     // of the segment with the code: where it is in the file, and in memory
     const [, offset, address] = /LOAD +(0x\w+) (0x\w+) 0x\w+ 0x\w+ 0x\w+ R E/.exec(execFileSync('readelf', ['-lW', program], { encoding: 'latin1' }))!;
     const listed = execFileSync('nm', ['-S', program], { encoding: 'latin1' }).matchAll(/^(\w+) (\w+) T (\w+)$/gm);
@@ -55,12 +58,12 @@ describe.runIf(linux).each(['64', '32'])('a program of %s bits', (bits) => {
 
   test('of a spoilt file there are no names, and no error', () => {
     const bytes = readFileSync(join(dir, `p${bits}`));
-    for (let length = 0; length < bytes.length; length = length * 2 + 7) new ElfSymbols((offset, n) => bytes.subarray(offset, Math.min(offset + n, length))).at(0x1200);
+    for (let length = 0; length < bytes.length; length = length * 2 + 7) new ElfSymbols((offset, n) => bytes.subarray(offset, Math.min(offset + n, length)), archs).at(0x1200);
     for (let at = 4; at < 64; at++) {
       for (const value of [0, 0x7f, 0xff]) {
         const spoilt = Uint8Array.from(bytes);
         spoilt[at] = value;
-        new ElfSymbols((offset, n) => spoilt.subarray(offset, offset + n)).at(0x1200);
+        new ElfSymbols((offset, n) => spoilt.subarray(offset, offset + n), archs).at(0x1200);
       }
     }
   });
