@@ -5,7 +5,7 @@ import type { Code } from '../../wasm/code.ts';
 import { WasmType } from '../../wasm/opcodes.ts';
 
 /** Pushes where the pair of entries of the address in local `address` begins, from JUMP_CACHE on. */
-export function pairOf(code: Code, address: number): void {
+function pairOf(code: Code, address: number): void {
   code.get(address);
   code.i32(JUMP_CACHE_FACTOR | 0);
   code.op('i32.mul');
@@ -16,7 +16,7 @@ export function pairOf(code: Code, address: number): void {
 }
 
 /** With the pair on the stack, pushes whether its first (0) or second (8) entry, which goes to local `entry`, is of `address`. */
-export function isEntryOf(code: Code, place: 0 | 8, address: number, entry: number): void {
+function isEntryOf(code: Code, place: 0 | 8, address: number, entry: number): void {
   // one 64-bit load: another thread may be replacing the entry
   code.mem('i64.load', JUMP_CACHE + place, 3);
   code.tee(entry);
@@ -26,11 +26,29 @@ export function isEntryOf(code: Code, place: 0 | 8, address: number, entry: numb
 }
 
 /** Pushes the record of an entry, 0 = an empty one. */
-export function recordOf(code: Code, entry: number): void {
+function recordOf(code: Code, entry: number): void {
   code.get(entry);
   code.i64(32, 0);
   code.op('i64.shr_u');
   code.op('i32.wrap_i64');
+}
+
+/** Does what `found` emits, which gets the local with the record, if one of the two places of `address` in the jump cache has one. */
+export function lookup(code: Code, address: number, found: (record: number) => void): void {
+  const pair = code.local(WasmType.i32), record = code.local(WasmType.i32), entry = code.local(WasmType.i64);
+  pairOf(code, address);
+  code.set(pair);
+  for (const place of [0, 8] as const) {
+    code.get(pair);
+    isEntryOf(code, place, address, entry);
+    code.if();
+    recordOf(code, entry);
+    code.tee(record);
+    code.if();
+    found(record);
+    code.end();
+    code.end();
+  }
 }
 
 /** Pushes the record of the address in local `address`, 0 = none: the first entry is looked at here, the second by `lookup`. */

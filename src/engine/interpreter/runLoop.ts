@@ -11,7 +11,7 @@ import { Access } from '../../machine/exit.ts';
 import { Code } from '../../wasm/code.ts';
 import { WasmType } from '../../wasm/opcodes.ts';
 import { CPU, RECORD, type RuntimeFunctions } from './caseCode.ts';
-import { isEntryOf, pairOf, recordOf } from './jumpCacheCode.ts';
+import { lookup } from './jumpCacheCode.ts';
 import { noteRecord, poll } from './transferCode.ts';
 import { InterpreterTarget } from './target.ts';
 
@@ -183,22 +183,4 @@ function storeFuel(code: Code, fuel: number): void {
   code.get(CPU);
   code.get(fuel);
   code.mem('i32.store', EngineField.fuel, 2);
-}
-
-/** Does what `found` emits, which gets the local with the record, if one of the two places of `address` in the jump cache has one. */
-function lookup(code: Code, address: number, found: (record: number) => void): void {
-  const pair = code.local(I), record = code.local(I), entry = code.local(L);
-  pairOf(code, address);
-  code.set(pair);
-  for (const place of [0, 8] as const) {
-    code.get(pair);
-    isEntryOf(code, place, address, entry);
-    code.if();
-    recordOf(code, entry);
-    code.tee(record);
-    code.if();
-    found(record);
-    code.end();
-    code.end();
-  }
 }

@@ -12,7 +12,7 @@ import { Code } from '../../wasm/code.ts';
 import type { ModuleWriter } from '../../wasm/module.ts';
 import { WasmType } from '../../wasm/opcodes.ts';
 import type { RuntimeFunctions } from './caseCode.ts';
-import { findRecord, isEntryOf, pairOf, recordOf } from './jumpCacheCode.ts';
+import { findRecord, lookup } from './jumpCacheCode.ts';
 import { InterpreterTarget } from './target.ts';
 
 const I = WasmType.i32, L = WasmType.i64;
@@ -32,7 +32,7 @@ export function addRuntime(module: ModuleWriter, helper: (name: string) => numbe
   run.leaveAt = define([I, I, I, I], [], leaveAt);
   run.leaveTrap = define([I, I, I], [], leaveTrap);
   run.leaveFault = define([I, L, I, I], [], leaveFault);
-  run.lookup = module.function(module.type([I], [I]), lookup());
+  run.lookup = module.function(module.type([I], [I]), lookupBody());
   run.slow = define([I, I, L, I, I], [I], slow);
   run.span = define([L, I, I], [I], span);
   return run;
@@ -129,18 +129,12 @@ function leaveFault(b: IrBuilder): void {
 }
 
 /** address -> its record in the jump cache, 0 = none. */
-function lookup(): Uint8Array {
-  const code = new Code([I]), pair = code.local(I), entry = code.local(L), address = 0;
-  pairOf(code, address);
-  code.set(pair);
-  for (const place of [0, 8] as const) {
-    code.get(pair);
-    isEntryOf(code, place, address, entry);
-    code.if();
-    recordOf(code, entry);
+function lookupBody(): Uint8Array {
+  const code = new Code([I]), address = 0;
+  lookup(code, address, (record) => {
+    code.get(record);
     code.return();
-    code.end();
-  }
+  });
   code.i32(0);
   return code.finish();
 }
