@@ -84,6 +84,15 @@ describe('guest thread', () => {
     }
   });
 
+  test('a loop of long straight code is found hot although it jumps rarely', () => {
+    // loop: 1000 nops; sub ecx,1; jnz loop; hlt
+    const g = guest(64, '90'.repeat(1000) + '83e901 0f850ffcffff f4'), asked = new Set<number>();
+    g.setGpr(RCX, 1000);
+    g.changeWorker(g.worker({ request: ({ entry }) => asked.add(entry), take: () => null }));
+    g.run();
+    expect([g.gpr(RCX), asked]).toEqual([0n, new Set([CODE])]);
+  });
+
   test('a recursive function whose translation comes after that of its second half is found and entered', () => {
     // mov edi,24; call fib; hlt. fib (at 0x20): its calls of itself return to 0x2e and 0x38.
     const fib = CODE + 0x20, g = guest(64, 'bf18000000e816000000f466662e0f1f840000000000662e0f1f84000000000083ff027c175783ef01e8f2ffffff5f5083ef02e8e8ffffff5a01d0c3b801000000c3'), own = new OwnTranslator();
