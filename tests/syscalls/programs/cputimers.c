@@ -75,17 +75,9 @@ static void set(timer_t id, int flags, long sec, long nsec, long isec, long inse
 static volatile int ready;
 static int gate[2];
 static void asleep_thread(pid_t tid) {
-  char path[60], text[400];
+  char path[60];
   sprintf(path, "/proc/self/task/%d/stat", tid);
-  for (int i = 0; i < 500; i++) {
-    int fd = open(path, O_RDONLY);
-    ssize_t n = read(fd, text, sizeof text - 1);
-    close(fd);
-    text[n < 0 ? 0 : n] = 0;
-    char *end = strrchr(text, ')');
-    if (end && end[2] == 'S') return;
-    msleep(5);
-  }
+  asleep_at(path);
 }
 static void *idle(void *p) {
   *(pid_t *)p = syscall(SYS_gettid);

@@ -114,10 +114,9 @@ static void msleep(int ms) {
   struct timespec t = { ms / 1000, (ms % 1000) * 1000000L };
   while (nanosleep(&t, &t) == -1 && errno == EINTR);
 }
-/* Until a process sleeps in a call (or five seconds have gone by). */
-static void asleep(pid_t pid) {
-  char path[40], text[400];
-  snprintf(path, sizeof path, "/proc/%d/stat", pid);
+/* Until the process or thread whose stat file this is sleeps in a call (or five seconds have gone by). */
+static void asleep_at(const char *path) {
+  char text[400];
   for (int i = 0; i < 500; i++) {
     int fd = open(path, O_RDONLY);
     ssize_t n = read(fd, text, sizeof text - 1);
@@ -127,6 +126,11 @@ static void asleep(pid_t pid) {
     if (end && end[2] == 'S') return;
     msleep(10);
   }
+}
+static void asleep(pid_t pid) {
+  char path[40];
+  snprintf(path, sizeof path, "/proc/%d/stat", pid);
+  asleep_at(path);
 }
 static double now_ms(void) {
   struct timespec t;
