@@ -4,7 +4,7 @@
  */
 import type { CodeCache } from './codeCache.ts';
 import type { Heats } from './heats.ts';
-import type { Translation, Translator } from './translate/translation.ts';
+import type { Translation, TranslationRequest, Translator } from './translate/translation.ts';
 import { Globals } from '../machine/codeLayout.ts';
 import { Cpu } from '../machine/cpuState.ts';
 
@@ -137,7 +137,11 @@ export class Regions {
 
   /** What an earlier run has found hot need not prove it again. */
   private isKnown(rip: number, cpu: number): boolean {
-    return this.translator?.knows?.(rip, this.mode(cpu)) === true && !this.hopeless.has(rip);
+    return !this.hopeless.has(rip) && this.translator?.knows?.(this.requestFor(rip, cpu)) === true;
+  }
+
+  private requestFor(entry: number, cpu: number): TranslationRequest {
+    return { memory: this.memory, entry, mode: this.mode(cpu) };
   }
 
   private mode(cpu: number): 32 | 64 {
@@ -157,9 +161,8 @@ export class Regions {
     const slot = this.code.regionSlot(entry);
     if (slot >= 0 && this.installed.get(entry)?.slot === slot) return;
     if (this.translator === null) return;
-    const mode = this.mode(cpu);
     this.waiting.set(entry, 0);
-    this.translator.request({ memory: this.memory, entry, mode });
+    this.translator.request(this.requestFor(entry, cpu));
     this.collect(cpu);
   }
 

@@ -29,7 +29,7 @@ export class NodeTranslator implements Translator {
     port.unref();
   }
 
-  knows = (entry: number, mode: 32 | 64): boolean => this.kept?.has(entry, mode) ?? false;
+  knows = (request: TranslationRequest): boolean => this.kept?.has(request) ?? false;
 
   request(request: TranslationRequest): void {
     const found = this.kept?.find(request) ?? null;

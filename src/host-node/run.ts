@@ -8,6 +8,7 @@ import { NodeClock, wallOffsetNs } from './clock.ts';
 import { NodeConsole } from './console.ts';
 import { compiledCodeData } from './compiledCode.ts';
 import { KeptInterpreter } from './keptInterpreter.ts';
+import { openKeptFiles } from './keptRegionFile.ts';
 import { KeptRuns } from './keptRuns.ts';
 import { NodeFiles } from './nodeFiles.ts';
 import { NodeRandom } from './random.ts';
@@ -50,7 +51,7 @@ export async function runOnNode(workers: NodeWorkers, options: RunOptions, useKe
   const mailbox = new SharedArrayBuffer(MAILBOX_BYTES);
   const interpreter = new KeptInterpreter(useKept), runs = new KeptRuns(useKept, `${options.root} ${options.program}`);
   const offset = wallOffsetNs();
-  const kept = useTranslations ? { prefix: translations, compiled: compiledCodeData() } : null;
+  const kept = useTranslations ? { prefix: translations, files: openKeptFiles(translations), compiled: compiledCodeData() } : null;
   workers.init({ interpreter: interpreter.module, helpers: moduleOf('./helpers.wasm'), mailbox, wallOffsetNs: offset, decodedRuns: runs.buffer }, kept);
   const terminal = new NodeConsole();
   const sockets = new NodeSockets();

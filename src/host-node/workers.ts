@@ -1,6 +1,7 @@
 import { MessageChannel, type MessagePort, SHARE_ENV, Worker } from 'node:worker_threads';
 import type { WorkerMessage } from './guestWorker.entry.ts';
 import type { RegionTrace, TranslatorMessage } from './translator.entry.ts';
+import type { KeptFile } from './keptRegionFile.ts';
 import { Shared, SHARED_BYTES } from './translatorShared.ts';
 import type { GuestRun, GuestWorker, Workers } from '../host/workers.ts';
 import type { GuestInit, GuestMessage } from '../boot/guestWorker.ts';
@@ -86,8 +87,12 @@ class PooledWorker implements GuestWorker {
   }
 }
 
-/** `prefix` of the files' names; `compiled` as compiledCodeFrom() wants it. */
-type Kept = { readonly prefix: string; readonly compiled: Uint8Array | null };
+/** Translations that are kept: `prefix` of the files' names, those there are; `compiled` as compiledCodeFrom() wants it. */
+interface Kept {
+  readonly prefix: string;
+  readonly files: readonly KeptFile[];
+  readonly compiled: Uint8Array | null;
+}
 
 /**
  * Workers on node:worker_threads. Started empty, so that the first one boots while the main thread still loads the rest;
@@ -186,7 +191,7 @@ export class NodeWorkers implements Workers {
   }
 
   #prepare(worker: PooledWorker): void {
-    if (this.#kept !== null) worker.post({ type: 'kept', ...this.#kept });
+    if (this.#kept !== null) worker.post({ type: 'kept', files: this.#kept.files, compiled: this.#kept.compiled });
     worker.post({ type: 'init', ...this.#init! });
   }
 
@@ -263,7 +268,7 @@ export class NodeWorkers implements Workers {
     void translator?.terminate();
   }
 
-  #keep(translator: Worker, kept: Kept): Promise<void> {
+  #keep(translator: Worker, { prefix, compiled }: Kept): Promise<void> {
     Atomics.store(this.#shared, Shared.ended, 1);
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, KEEP_MS);
@@ -273,7 +278,7 @@ export class NodeWorkers implements Workers {
       };
       translator.once('message', done);
       translator.once('exit', done);
-      const message: TranslatorMessage = { type: 'keep', ...kept };
+      const message: TranslatorMessage = { type: 'keep', prefix, compiled };
       translator.postMessage(message);
     });
   }

@@ -32,7 +32,7 @@ export interface CodeRange {
 export interface Translator {
   request(request: TranslationRequest): void;
   /** Whether an answer is probably there at once: then asking costs next to nothing. */
-  readonly knows?: (entry: number, mode: 32 | 64) => boolean;
+  readonly knows?: (request: TranslationRequest) => boolean;
   /** What has been asked for is badly needed. */
   readonly hurry?: () => void;
   /** The next finished translation of this thread's requests; null while there is none. */
