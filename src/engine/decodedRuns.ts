@@ -6,10 +6,12 @@ import { RECORD_SIZE } from '../machine/codeLayout.ts';
  * same; records depend on nothing else. Entries are only added; a full store stays as it is.
  *
  *   word 0          first free word
+ *   word 1          the host's: what it wants to know of earlier runs
  *   words 16..      heads of lists, by hash of the address
  *   then entries    next, address, circumstances, bytes, records; the guest's bytes; the records
  */
 const TOP = 0;
+export const HOST_WORD = 1;
 const HEADS = 16;
 const HEAD_COUNT = 0x4000;
 const FIRST_ENTRY = HEADS + HEAD_COUNT;

@@ -4,7 +4,7 @@
  * program that is started has a file, for all processes of such a run; it begins as a copy of the one that comes with the installation.
  */
 import { fileURLToPath } from 'node:url';
-import { DECODED_RUNS_BYTES, DecodedRuns } from '../engine/decodedRuns.ts';
+import { DECODED_RUNS_BYTES, DecodedRuns, HOST_WORD } from '../engine/decodedRuns.ts';
 import { readKept, writeKept } from './keptFiles.ts';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
@@ -18,30 +18,43 @@ const WORTH_KEEPING = building ? 4 << 10 : 192 << 10;
 export class KeptRuns {
   readonly buffer = new SharedArrayBuffer(DECODED_RUNS_BYTES);
   readonly #name: string;
+  readonly #words = new Int32Array(this.buffer);
   #loaded = 0;
+  #forked = 0;
 
   /** `program`: what is started, in which root. */
   constructor(useKept: boolean, program: string) {
     this.#name = building ? installed : `runs-${TUXLATE_RUNS}-${hashOf(program)}.cache`;
-    const bytes = useKept ? (readKept(this.#name, here) ?? readKept(installed, here)) : null;
+    const own = useKept ? readKept(this.#name, here) : null, bytes = own ?? (useKept ? readKept(installed, here) : null);
     if (bytes === null || bytes.length > LONGEST || (bytes.length & 3) !== 0) return;
     // The first word says how much is in use.
     if (new Int32Array(bytes.buffer, 0, 1)[0]! * 4 !== bytes.length) return;
     new Uint8Array(this.buffer).set(bytes);
     this.#loaded = bytes.length;
+    if (own === null) this.#words[HOST_WORD] = 0;
+    this.#forked = this.#words[HOST_WORD]!;
   }
 
-  /** Whether this run has added enough to write the file anew. */
+  /** Whether the program has made processes or threads, in this run or an earlier one. */
+  get forked(): boolean {
+    return this.#words[HOST_WORD] !== 0;
+  }
+  set forked(value: boolean) {
+    this.#words[HOST_WORD] = value ? 1 : 0;
+  }
+
+  /** Whether this run has added enough code to write the file anew. */
   get grown(): boolean {
     const used = this.#used();
     return used <= LONGEST && used >= this.#loaded + WORTH_KEEPING;
   }
 
   #used(): number {
-    return new Int32Array(this.buffer, 0, 1)[0]! * 4;
+    return this.#words[0]! * 4;
   }
 
   keep(): void {
+    if (!this.grown && this.#words[HOST_WORD] === this.#forked) return;
     writeKept(this.#name, new Uint8Array(this.buffer, 0, this.#used()));
   }
 

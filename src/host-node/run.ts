@@ -42,7 +42,7 @@ const translations = `regions-${TUXLATE_TRANSLATIONS}-${process.version}-${proce
 /** No guest runs any more. */
 function keep(interpreter: KeptInterpreter, runs: KeptRuns): void {
   const { grown } = runs;
-  if (grown) runs.keep();
+  runs.keep();
   if (grown || !interpreter.found) interpreter.keep(runs.cases());
 }
 
@@ -53,6 +53,7 @@ export async function runOnNode(workers: NodeWorkers, options: RunOptions, useKe
   const offset = wallOffsetNs();
   const kept = useTranslations ? { prefix: translations, files: openKeptFiles(translations), compiled: compiledCodeData() } : null;
   workers.init({ interpreter: interpreter.module, helpers: moduleOf('./helpers.wasm'), mailbox, wallOffsetNs: offset, decodedRuns: runs.buffer }, kept);
+  if (runs.forked) workers.expectForks();
   const terminal = new NodeConsole();
   const sockets = new NodeSockets();
   // Waiting for the mailbox alone does not keep Node running.
@@ -84,6 +85,7 @@ export async function runOnNode(workers: NodeWorkers, options: RunOptions, useKe
   } finally {
     clearInterval(alive);
     terminal.close();
+    if (workers.forked) runs.forked = true;
     const closed = workers.close();
     if (useKept) keep(interpreter, runs);
     await closed;

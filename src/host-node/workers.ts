@@ -7,8 +7,13 @@ import type { GuestRun, GuestWorker, Workers } from '../host/workers.ts';
 import type { GuestInit, GuestMessage } from '../boot/guestWorker.ts';
 import { RecentMemories } from '../machine/recentMemories.ts';
 
-/** Idle workers kept for the next fork. One is enough until the first fork; a shell's pipelines want more. */
-const READY_AFTER_FIRST_FORK = 3;
+/**
+ * Idle workers kept for the next fork, which otherwise waits for one to boot (a tenth of a second on a busy machine). None before the first
+ * fork, unless earlier runs of the program have forked; then one; three for who has shown that it wants several at once: pipelines, threads.
+ */
+const READY = { forking: 1, busy: 3 } as const;
+/** So many in use are busy: a shell that waits for its only child is not. */
+const BUSY = 3;
 
 /** The translating worker starts with the first request, but not before this has gone by: a short run does not pay for it. */
 const TRANSLATE_AFTER_MS = 100;
@@ -113,6 +118,7 @@ export class NodeWorkers implements Workers {
   readonly #idle: PooledWorker[] = [];
   readonly #all = new Set<PooledWorker>();
   #started = 0;
+  #expected = false;
   #refill: ReturnType<typeof setImmediate> | null = null;
   #closed = false;
   #regionTrace: RegionTrace | null = null;
@@ -208,16 +214,33 @@ export class NodeWorkers implements Workers {
     const worker = this.#idleFor(job.memoryId) ?? this.#idle.pop()!;
     worker.died = died;
     worker.begin(job);
-    if (this.#started++ > 0 && this.#idle.length < READY_AFTER_FIRST_FORK) this.#refillSoon();
+    this.#started++;
+    if (this.#idle.length < this.#ready()) this.#refillSoon();
     return worker;
+  }
+
+  /** The program will probably fork: earlier runs have. */
+  expectForks(): void {
+    this.#expected = true;
+  }
+
+  /** Whether more than one worker was wanted. */
+  get forked(): boolean {
+    return this.#started > 1;
+  }
+
+  /** How many idle workers there should be. */
+  #ready(): number {
+    if (this.#started < 2 && !this.#expected) return 0;
+    return this.#all.size - this.#idle.length < BUSY ? READY.forking : READY.busy;
   }
 
   #refillSoon(): void {
     this.#refill ??= setImmediate(() => {
       this.#refill = null;
       if (this.#closed) return;
-      if (this.#idle.length < READY_AFTER_FIRST_FORK) this.#spawn();
-      if (this.#idle.length < READY_AFTER_FIRST_FORK) this.#refillSoon();
+      if (this.#idle.length < this.#ready()) this.#spawn();
+      if (this.#idle.length < this.#ready()) this.#refillSoon();
     });
   }
 
