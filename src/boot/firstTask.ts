@@ -3,11 +3,13 @@ import { FdTable } from '../kernel/fd/fdTable.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { AddressSpace } from '../kernel/mm/addressSpace.ts';
 import { SIG_IGN, SignalHandlers } from '../kernel/signal/handlers.ts';
+import type { Namespaces } from '../kernel/task/namespaces.ts';
 import { Process } from '../kernel/task/process.ts';
 import { Task } from '../kernel/task/task.ts';
 import { ProcessTimers } from '../kernel/time/processTimers.ts';
 import { Cred } from '../vfs/cred.ts';
-import { FsContext, type Path } from '../vfs/path.ts';
+import type { MountNamespace } from '../vfs/mount.ts';
+import { FsContext } from '../vfs/path.ts';
 import { Registers } from '../kernel/arch/registers.ts';
 import type { RunOptions } from './options.ts';
 
@@ -15,7 +17,8 @@ import type { RunOptions } from './options.ts';
 const FIRST_PID = 100;
 
 /** Process 1, for those who name it and for orphans, whom it reaps: sleeps for ever and heeds no signal. No worker runs it. */
-function initProcess(kernel: Kernel, mm: AddressSpace, root: Path): void {
+function initProcess(kernel: Kernel, mm: AddressSpace, ns: Namespaces): void {
+  const root = ns.mnt.rootPath;
   const { pids } = kernel;
   const pid = pids.allocate();
   const group = pids.newGroup(pid, pids.newSession(pid));
@@ -24,7 +27,8 @@ function initProcess(kernel: Kernel, mm: AddressSpace, root: Path): void {
   const handlers = new SignalHandlers();
   for (const action of handlers.actions) action.handler = SIG_IGN;
   const arch = kernel.parts.archs.x86_64;
-  const t = new Task(kernel, pid, { process, mm: mm.share(), fds: new FdTable(), fs: new FsContext(root, root), cred: Cred.user(0, 0), handlers, arch, abi: arch.abi });
+  const t = new Task(kernel, pid, { process, mm: mm.share(), fds: new FdTable(), fs: new FsContext(root, root), cred: Cred.user(0, 0), handlers, arch, abi: arch.abi, ns });
+  ns.mnt.acquire();
   t.comm = 'init';
   t.state = 'parked';
   kernel.guests.attachCpu(t, (memory, cpu) => new Registers(memory, cpu));
@@ -37,10 +41,12 @@ function initProcess(kernel: Kernel, mm: AddressSpace, root: Path): void {
 }
 
 /** The task that becomes the first program: leader of its own session, without a program yet. */
-export function firstTask(kernel: Kernel, root: Path, options: RunOptions): Task {
+export function firstTask(kernel: Kernel, mnt: MountNamespace, options: RunOptions): Task {
+  const ns: Namespaces = { ...kernel.namespaces, mnt };
+  const root = mnt.rootPath;
   const { pids } = kernel;
   const mm = new AddressSpace(kernel);
-  initProcess(kernel, mm, root);
+  initProcess(kernel, mm, ns);
   let pid = pids.allocate();
   while (pid < FIRST_PID) pid = pids.allocate();
   const limits = Rlimits.defaults();
@@ -58,7 +64,9 @@ export function firstTask(kernel: Kernel, root: Path, options: RunOptions): Task
     handlers: new SignalHandlers(),
     arch,
     abi: arch.abi,
+    ns,
   });
+  mnt.acquire();
   t.nice = options.nice;
   process.leader = t;
   process.tasks.add(t);

@@ -21,6 +21,7 @@ import { WaitQueue } from '../vfs/waitQueue.ts';
 import { PARKED } from './task/block.ts';
 import { exitTask } from './task/exit.ts';
 import type { Parked } from './task/park.ts';
+import { initialNamespaces, type Namespaces } from './task/namespaces.ts';
 import type { Process } from './task/process.ts';
 import { PidTable } from './task/pidTable.ts';
 import type { SyscallEntry } from './task/syscallTable.ts';
@@ -44,8 +45,8 @@ export class Kernel implements AddressSpaceHost {
   readonly signalQueue = new WaitQueue();
   readonly cpuClock: CpuClock;
   readonly bootNs: number;
-  hostname: string;
-  domainname = '(none)';
+  /** The first of each kind. */
+  readonly namespaces: Omit<Namespaces, 'mnt'>;
   /** Where acct(2) wants records of ended processes. */
   accountingFile: FileDescription | null = null;
   /** Names of file system types, in the order of /proc/filesystems. */
@@ -63,7 +64,7 @@ export class Kernel implements AddressSpaceHost {
 
   constructor(parts: KernelParts) {
     this.parts = parts;
-    this.hostname = parts.hostname;
+    this.namespaces = initialNamespaces(parts.hostname);
     this.bootNs = parts.clock.monotonicNs();
     this.cpuClock = new CpuClock(this);
     this.loop = new KernelLoop(this, this.serveSlot);

@@ -1,10 +1,10 @@
 import { EADDRNOTAVAIL, EFAULT, EINVAL, ENODEV, EOPNOTSUPP, EPERM } from '../abi/linux/errno.ts';
 import {
-  AF_INET, ARPHRD_ETHER, ARPHRD_LOOPBACK, SIOCETHTOOL, SIOCGIFADDR, SIOCGIFBRDADDR, SIOCGIFCONF, SIOCGIFDSTADDR, SIOCGIFFLAGS, SIOCGIFHWADDR,
+  AF_INET, ARPHRD_ETHER, ARPHRD_LOOPBACK, IFF_UP, SIOCETHTOOL, SIOCGIFADDR, SIOCGIFBRDADDR, SIOCGIFCONF, SIOCGIFDSTADDR, SIOCGIFFLAGS, SIOCGIFHWADDR,
   SIOCGIFINDEX, SIOCGIFMAP, SIOCGIFMETRIC, SIOCGIFMTU, SIOCGIFNAME, SIOCGIFNETMASK, SIOCGIFTXQLEN, SIOCSIFADDR, SIOCSIFBRDADDR, SIOCSIFDSTADDR,
   SIOCSIFFLAGS, SIOCSIFHWADDR, SIOCSIFMTU, SIOCSIFNAME, SIOCSIFNETMASK, SIOCSIFTXQLEN,
 } from '../abi/linux/socket.ts';
-import { getU32, putU16, putU32 } from '../abi/layout.ts';
+import { getU16, getU32, putU16, putU32 } from '../abi/layout.ts';
 import type { Abi } from '../abi/abi.ts';
 import { latin1 } from '../machine/guestMemory.ts';
 import { Cap } from '../vfs/cred.ts';
@@ -80,9 +80,10 @@ export function interfaceRequest(net: NetStack, t: FileCaller, cmd: number, arg:
   // The caller is a task: its ABI says how large the structures are.
   const { abi } = t as unknown as { abi: Abi };
   if (cmd === SIOCGIFCONF) return listInterfaces(net, t, abi, arg);
-  if (changes.has(cmd)) return t.cred.has(Cap.NET_ADMIN) ? -EOPNOTSUPP : -EPERM;
+  if (changes.has(cmd) && !t.cred.hasIn(Cap.NET_ADMIN, net.userNs)) return -EPERM;
+  if (changes.has(cmd) && cmd !== SIOCSIFFLAGS) return -EOPNOTSUPP;
   const answer = answers[cmd];
-  if (answer === undefined && cmd !== SIOCGIFNAME) return null;
+  if (answer === undefined && cmd !== SIOCGIFNAME && cmd !== SIOCSIFFLAGS) return null;
   const buf = t.memory.writable(arg, abi.ifreq.size);
   if (buf === null) return -EFAULT;
   if (cmd === SIOCGIFNAME) {
@@ -96,7 +97,9 @@ export function interfaceRequest(net: NetStack, t: FileCaller, cmd: number, arg:
   const end = buf.subarray(0, 15).indexOf(0);
   const name = latin1(buf, 0, end < 0 ? 15 : end).split(':')[0];
   const found = net.interfaces().find((i) => i.name === name);
-  return found === undefined ? -ENODEV : answer!(found, buf);
+  if (found === undefined) return -ENODEV;
+  if (cmd !== SIOCSIFFLAGS) return answer!(found, buf);
+  return found.loopback ? net.setLoopback((getU16(buf, VALUE) & IFF_UP) !== 0) : -EOPNOTSUPP;
 }
 
 function listInterfaces(net: NetStack, t: FileCaller, abi: Abi, arg: number): number {

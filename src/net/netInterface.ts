@@ -28,6 +28,14 @@ const LOOPBACK: NetInterface = {
   ],
 };
 
+/** As a new network has it: not up, without addresses unless it was given one. */
+const LOOPBACK_DOWN: NetInterface = { ...LOOPBACK, flags: IFF_LOOPBACK, addresses: [] };
+const LOOPBACK_ADDRESSED: NetInterface = { ...LOOPBACK_DOWN, addresses: LOOPBACK.addresses.slice(0, 1) };
+
+export type LoopbackState = 'down' | 'addressed' | 'up';
+
+export const loopback = (state: LoopbackState): NetInterface => (state === 'up' ? LOOPBACK : state === 'down' ? LOOPBACK_DOWN : LOOPBACK_ADDRESSED);
+
 /** The loopback, and what the host has. */
 export function netInterfaces(host: readonly HostInterface[]): NetInterface[] {
   const out = [LOOPBACK];

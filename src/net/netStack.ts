@@ -1,4 +1,4 @@
-import { EADDRINUSE } from '../abi/linux/errno.ts';
+import { EADDRINUSE, EOPNOTSUPP } from '../abi/linux/errno.ts';
 import { SO_REUSEPORT } from '../abi/linux/socket.ts';
 import type { HostAddress, HostListener, HostStream, Sockets } from '../host/sockets.ts';
 import type { Kernel } from '../kernel/kernel.ts';
@@ -7,7 +7,9 @@ import { PortTable } from './inet/portTable.ts';
 import type { TcpSocket } from './inet/tcpSocket.ts';
 import type { UdpSocket } from './inet/udpSocket.ts';
 import { isAny, isLoopback } from './inet/ip.ts';
-import { type NetInterface, netInterfaces } from './netInterface.ts';
+import type { Task } from '../kernel/task/task.ts';
+import { initialUserNamespace, type UserNamespace } from '../vfs/userNamespace.ts';
+import { loopback, type LoopbackState, type NetInterface, netInterfaces } from './netInterface.ts';
 import { collectInFlight } from './unix/inFlight.ts';
 import type { UnixSocket } from './unix/unixSocket.ts';
 
@@ -25,7 +27,8 @@ export class NetStack {
   readonly kernel: Kernel;
   /** null: --net=none. */
   readonly host: Sockets | null;
-  readonly unixSockets = new Set<UnixSocket>();
+  /** Of all networks: one may hold another's in a message. */
+  readonly unixSockets: Set<UnixSocket>;
   readonly tcpSockets = new Set<TcpSocket>();
   readonly udpSockets = new Set<UdpSocket>();
   /** TCP ports on the host; null: the guest's are its own. */
@@ -41,8 +44,17 @@ export class NetStack {
   private known: NetInterface[] = netInterfaces([]);
   private knownAtNs = -Infinity;
 
-  constructor(kernel: Kernel, host: Sockets | null) {
+  /** A new network's must be brought up first. */
+  loopbackState: LoopbackState;
+  /** Who has capabilities here may use those over networks. */
+  readonly userNs: UserNamespace;
+
+  /** `first`: the emulator's, for a further one. */
+  constructor(kernel: Kernel, host: Sockets | null, userNs = initialUserNamespace, first: NetStack | null = null) {
     this.kernel = kernel;
+    this.userNs = userNs;
+    this.loopbackState = first === null ? 'up' : 'down';
+    this.unixSockets = first === null ? new Set() : first.unixSockets;
     this.host = host;
     this.hostPorts = this.host === null ? null : new HostPorts(this.host, (stream) => this.arrived(stream, null));
     const random = (): number => {
@@ -56,7 +68,7 @@ export class NetStack {
   }
 
   interfaces(): readonly NetInterface[] {
-    if (this.host === null) return this.known;
+    if (this.host === null) return [loopback(this.loopbackState)];
     const now = this.kernel.nowNs();
     if (now - this.knownAtNs > INTERFACES_AGE_NS) {
       this.known = netInterfaces(this.host.interfaces());
@@ -65,9 +77,17 @@ export class NetStack {
     return this.known;
   }
 
+  /** Brings the loopback up or down: 0, or -EOPNOTSUPP for that of the host. */
+  setLoopback(up: boolean): number {
+    if (up === (this.loopbackState === 'up')) return 0;
+    if (this.host !== null) return -EOPNOTSUPP;
+    this.loopbackState = up ? 'up' : 'down';
+    return 0;
+  }
+
   /** Whether an address belongs to this system. */
   isLocal(ip: string): boolean {
-    return isLoopback(ip) || isAny(ip) || this.interfaces().some((i) => i.addresses.some((a) => a.ip === ip));
+    return (this.loopbackState === 'up' && isLoopback(ip)) || isAny(ip) || this.interfaces().some((i) => i.addresses.some((a) => a.ip === ip));
   }
 
   /** Runs what a host callback found out on the kernel loop. */
@@ -155,15 +175,17 @@ export class NetStack {
   }
 }
 
-const stacks = new WeakMap<Kernel, NetStack>();
+/** By network namespace. */
+const stacks = new WeakMap<object, NetStack>();
 
 export function installNetStack(stack: NetStack): void {
-  stacks.set(stack.kernel, stack);
+  stacks.set(stack.kernel.namespaces.net, stack);
 }
 
-/** The network of the emulator; without boot's help one that is alone in the world. */
-export function netStackOf(kernel: Kernel): NetStack {
-  let stack = stacks.get(kernel);
-  if (stack === undefined) stacks.set(kernel, (stack = new NetStack(kernel, null)));
+/** The network that a program sees; a new one is alone in the world. */
+export function netStackOf(t: Task): NetStack {
+  const { net } = t.ns;
+  let stack = stacks.get(net);
+  if (stack === undefined) stacks.set(net, (stack = new NetStack(t.kernel, null, net.userNs, stacks.get(t.kernel.namespaces.net) ?? null)));
   return stack;
 }

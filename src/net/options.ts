@@ -83,12 +83,12 @@ export function setSocketOption(s: Socket, name: number, value: Uint8Array, abi:
   if (NUMBERS.has(name)) return setNumber(s, name, n, cred);
   switch (name) {
     case SO_SNDBUFFORCE: case SO_SNDBUF:
-      if (name === SO_SNDBUFFORCE && !cred.has(Cap.NET_ADMIN)) return -EPERM;
+      if (name === SO_SNDBUFFORCE && !cred.hasIn(Cap.NET_ADMIN, s.net.userNs)) return -EPERM;
       o.sndBuf = Math.max(clampBuffer(n, name === SO_SNDBUFFORCE) * 2, MIN_SNDBUF);
       s.optionChanged(SO_SNDBUF);
       return 0;
     case SO_RCVBUFFORCE: case SO_RCVBUF:
-      if (name === SO_RCVBUFFORCE && !cred.has(Cap.NET_ADMIN)) return -EPERM;
+      if (name === SO_RCVBUFFORCE && !cred.hasIn(Cap.NET_ADMIN, s.net.userNs)) return -EPERM;
       o.rcvBuf = Math.max(clampBuffer(n, name === SO_RCVBUFFORCE) * 2, MIN_RCVBUF);
       s.optionChanged(SO_RCVBUF);
       return 0;
@@ -112,7 +112,7 @@ const carriesSenders = (s: Socket): boolean => s.family === AF_UNIX || s.family 
 /** Flags that not everybody may set, or not on every kind of socket. */
 function refusedFlag(s: Socket, name: number, n: number, cred: Cred): number {
   switch (name) {
-    case SO_DEBUG: return n !== 0 && !cred.has(Cap.NET_ADMIN) ? -EPERM : 0;
+    case SO_DEBUG: return n !== 0 && !cred.hasIn(Cap.NET_ADMIN, s.net.userNs) ? -EPERM : 0;
     case SO_REUSEPORT: return n !== 0 && !isInet(s) ? -EOPNOTSUPP : 0;
     case SO_PASSCRED: case SO_PASSSEC: return carriesSenders(s) ? 0 : -EOPNOTSUPP;
     case SO_ZEROCOPY: return !isInet(s) ? -EOPNOTSUPP : n < 0 || n > 1 ? -EINVAL : 0;
@@ -128,8 +128,8 @@ function clampBuffer(n: number, force: boolean): number {
 }
 
 function setNumber(s: Socket, name: number, n: number, cred: Cred): number {
-  if (name === SO_PRIORITY && (n < 0 || n > 6) && !cred.has(Cap.NET_ADMIN)) return -EPERM;
-  if (name === SO_MARK && !cred.has(Cap.NET_ADMIN)) return -EPERM;
+  if (name === SO_PRIORITY && (n < 0 || n > 6) && !cred.hasIn(Cap.NET_ADMIN, s.net.userNs)) return -EPERM;
+  if (name === SO_MARK && !cred.hasIn(Cap.NET_ADMIN, s.net.userNs)) return -EPERM;
   if (name === SO_BUSY_POLL && n < 0) return -EINVAL;
   s.options.ints.set(name, n);
   return 0;
@@ -138,7 +138,7 @@ function setNumber(s: Socket, name: number, n: number, cred: Cred): number {
 function bindToDevice(s: Socket, value: Uint8Array, cred: Cred): number {
   const end = value.subarray(0, 15).indexOf(0);
   const device = latin1(value, 0, end < 0 ? Math.min(15, value.length) : end);
-  if (s.options.device !== '' && !cred.has(Cap.NET_RAW)) return -EPERM;
+  if (s.options.device !== '' && !cred.hasIn(Cap.NET_RAW, s.net.userNs)) return -EPERM;
   if (device !== '' && !s.net.interfaces().some((i) => i.name === device)) return -ENODEV;
   s.options.device = device;
   return 0;

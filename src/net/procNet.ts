@@ -66,6 +66,7 @@ function udp(net: NetStack, six: boolean, lite: boolean): string {
 function unix(net: NetStack): string {
   let text = 'Num       RefCount Protocol Flags    Type St Inode Path\n';
   for (const s of net.unixSockets) {
+    if (s.net !== net) continue;
     const name = s.name === null ? '' : ` ${isAbstract(s.name) ? s.name.replaceAll('\0', '@') : s.name}`;
     const state = s.state === UnixState.established ? 3 : 1;
     text += `0000000000000000: ${hex(2, 8)} 00000000 ${hex(s.listening ? 0x10000 : 0, 8)} ${hex(s.type, 4)} ${hex(state, 2)} ${String(s.inode.stat().ino).padStart(5)}${name}\n`;

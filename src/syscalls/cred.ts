@@ -18,15 +18,16 @@ const to16 = (id: number): number => (id > 0xffff ? 65534 : id);
 /** What changes of user ids do to capabilities (cap_emulate_setxuid). */
 function fixCaps(old: Cred, next: Cred): Cred {
   if ((old.secureBits & SECBIT_NO_SETUID_FIXUP) !== 0) return next;
-  const rootBefore = old.uid === 0 || old.euid === 0 || old.suid === 0;
-  const rootAfter = next.uid === 0 || next.euid === 0 || next.suid === 0;
+  const { root } = old.userNs;
+  const rootBefore = old.uid === root || old.euid === root || old.suid === root;
+  const rootAfter = next.uid === root || next.euid === root || next.suid === root;
   let cred = next;
   if (rootBefore && !rootAfter) {
     if ((old.secureBits & SECBIT_KEEP_CAPS) === 0) cred = cred.with({ capPermitted: 0, capEffective: 0 });
     cred = cred.with({ capAmbient: 0 });
   }
-  if (old.euid === 0 && cred.euid !== 0) cred = cred.with({ capEffective: 0 });
-  if (old.euid !== 0 && cred.euid === 0) cred = cred.with({ capEffective: cred.capPermitted });
+  if (old.euid === root && cred.euid !== root) cred = cred.with({ capEffective: 0 });
+  if (old.euid !== root && cred.euid === root) cred = cred.with({ capEffective: cred.capPermitted });
   return cred;
 }
 
@@ -41,25 +42,41 @@ function commit(t: Task, next: Cred): number {
   return 0;
 }
 
-function setuid(t: Task, uid: number): number {
-  if (uid === NOBODY) return -EINVAL;
+/** A uid argument as the kernel's id; NOBODY stays (no change). -1: it stands for nobody. */
+function uidIn(t: Task, uid: number): number {
+  if (uid === NOBODY) return NOBODY;
+  const id = t.cred.userNs.uidIn(uid);
+  return id === NOBODY ? -1 : id;
+}
+function gidIn(t: Task, gid: number): number {
+  if (gid === NOBODY) return NOBODY;
+  const id = t.cred.userNs.gidIn(gid);
+  return id === NOBODY ? -1 : id;
+}
+
+function setuid(t: Task, id: number): number {
+  const uid = uidIn(t, id);
+  if (uid === NOBODY || uid < 0) return -EINVAL;
   const { cred } = t;
-  if (cred.has(Cap.SETUID)) return commit(t, cred.with({ uid, euid: uid, suid: uid, fsuid: uid }));
+  if (cred.hasOwn(Cap.SETUID)) return commit(t, cred.with({ uid, euid: uid, suid: uid, fsuid: uid }));
   if (uid !== cred.uid && uid !== cred.suid) return -EPERM;
   return commit(t, cred.with({ euid: uid, fsuid: uid }));
 }
 
-function setgid(t: Task, gid: number): number {
-  if (gid === NOBODY) return -EINVAL;
+function setgid(t: Task, id: number): number {
+  const gid = gidIn(t, id);
+  if (gid === NOBODY || gid < 0) return -EINVAL;
   const { cred } = t;
-  if (cred.has(Cap.SETGID)) return commit(t, cred.with({ gid, egid: gid, sgid: gid, fsgid: gid }));
+  if (cred.hasOwn(Cap.SETGID)) return commit(t, cred.with({ gid, egid: gid, sgid: gid, fsgid: gid }));
   if (gid !== cred.gid && gid !== cred.sgid) return -EPERM;
   return commit(t, cred.with({ egid: gid, fsgid: gid }));
 }
 
-function setreuid(t: Task, ruid: number, euid: number): number {
+function setreuid(t: Task, real: number, effectiveId: number): number {
   const { cred } = t;
-  const may = cred.has(Cap.SETUID);
+  const ruid = uidIn(t, real), euid = uidIn(t, effectiveId);
+  if (ruid < 0 || euid < 0) return -EINVAL;
+  const may = cred.hasOwn(Cap.SETUID);
   if (ruid !== NOBODY && !may && ruid !== cred.uid && ruid !== cred.euid) return -EPERM;
   if (euid !== NOBODY && !may && euid !== cred.uid && euid !== cred.euid && euid !== cred.suid) return -EPERM;
   const uid = ruid === NOBODY ? cred.uid : ruid;
@@ -68,9 +85,11 @@ function setreuid(t: Task, ruid: number, euid: number): number {
   return commit(t, cred.with({ uid, euid: effective, suid, fsuid: effective }));
 }
 
-function setregid(t: Task, rgid: number, egid: number): number {
+function setregid(t: Task, real: number, effectiveId: number): number {
   const { cred } = t;
-  const may = cred.has(Cap.SETGID);
+  const rgid = gidIn(t, real), egid = gidIn(t, effectiveId);
+  if (rgid < 0 || egid < 0) return -EINVAL;
+  const may = cred.hasOwn(Cap.SETGID);
   if (rgid !== NOBODY && !may && rgid !== cred.gid && rgid !== cred.egid) return -EPERM;
   if (egid !== NOBODY && !may && egid !== cred.gid && egid !== cred.egid && egid !== cred.sgid) return -EPERM;
   const gid = rgid === NOBODY ? cred.gid : rgid;
@@ -79,20 +98,24 @@ function setregid(t: Task, rgid: number, egid: number): number {
   return commit(t, cred.with({ gid, egid: effective, sgid, fsgid: effective }));
 }
 
-function setresuid(t: Task, ruid: number, euid: number, suid: number): number {
+function setresuid(t: Task, ...ids: [number, number, number]): number {
   const { cred } = t;
+  const [ruid, euid, suid] = ids.map((id) => uidIn(t, id)) as [number, number, number];
+  if (ruid < 0 || euid < 0 || suid < 0) return -EINVAL;
   const own = [cred.uid, cred.euid, cred.suid];
-  if (!cred.has(Cap.SETUID) && [ruid, euid, suid].some((id) => id !== NOBODY && !own.includes(id))) return -EPERM;
+  if (!cred.hasOwn(Cap.SETUID) && [ruid, euid, suid].some((id) => id !== NOBODY && !own.includes(id))) return -EPERM;
   const effective = euid === NOBODY ? cred.euid : euid;
   return commit(t, cred.with({
     uid: ruid === NOBODY ? cred.uid : ruid, euid: effective, suid: suid === NOBODY ? cred.suid : suid, fsuid: effective,
   }));
 }
 
-function setresgid(t: Task, rgid: number, egid: number, sgid: number): number {
+function setresgid(t: Task, ...ids: [number, number, number]): number {
   const { cred } = t;
+  const [rgid, egid, sgid] = ids.map((id) => gidIn(t, id)) as [number, number, number];
+  if (rgid < 0 || egid < 0 || sgid < 0) return -EINVAL;
   const own = [cred.gid, cred.egid, cred.sgid];
-  if (!cred.has(Cap.SETGID) && [rgid, egid, sgid].some((id) => id !== NOBODY && !own.includes(id))) return -EPERM;
+  if (!cred.hasOwn(Cap.SETGID) && [rgid, egid, sgid].some((id) => id !== NOBODY && !own.includes(id))) return -EPERM;
   const effective = egid === NOBODY ? cred.egid : egid;
   return commit(t, cred.with({
     gid: rgid === NOBODY ? cred.gid : rgid, egid: effective, sgid: sgid === NOBODY ? cred.sgid : sgid, fsgid: effective,
@@ -100,25 +123,27 @@ function setresgid(t: Task, rgid: number, egid: number, sgid: number): number {
 }
 
 /** setfsuid answers the old id, whether or not it changed. */
-function setfsuid(t: Task, uid: number): number {
+function setfsuid(t: Task, id: number): number {
   const { cred } = t;
-  const old = cred.fsuid;
-  if (uid === NOBODY || (uid !== cred.uid && uid !== cred.euid && uid !== cred.suid && uid !== old && !cred.has(Cap.SETUID))) return old;
+  const old = cred.fsuid, shown = cred.userNs.uidOut(old), { root } = cred.userNs;
+  const uid = uidIn(t, id);
+  if (uid === NOBODY || uid < 0 || (uid !== cred.uid && uid !== cred.euid && uid !== cred.suid && uid !== old && !cred.hasOwn(Cap.SETUID))) return shown;
   let next = cred.with({ fsuid: uid });
   if ((cred.secureBits & SECBIT_NO_SETUID_FIXUP) === 0) {
-    if (old === 0 && uid !== 0) next = next.with({ capEffective: andCaps(cred.capEffective, ALL_CAPS - FS_CAPS) });
-    if (old !== 0 && uid === 0) next = next.with({ capEffective: orCaps(cred.capEffective, andCaps(cred.capPermitted, FS_CAPS)) });
+    if (old === root && uid !== root) next = next.with({ capEffective: andCaps(cred.capEffective, ALL_CAPS - FS_CAPS) });
+    if (old !== root && uid === root) next = next.with({ capEffective: orCaps(cred.capEffective, andCaps(cred.capPermitted, FS_CAPS)) });
   }
   t.cred = next;
-  return old;
+  return shown;
 }
 
-function setfsgid(t: Task, gid: number): number {
+function setfsgid(t: Task, id: number): number {
   const { cred } = t;
-  const old = cred.fsgid;
-  if (gid === NOBODY || (gid !== cred.gid && gid !== cred.egid && gid !== cred.sgid && gid !== old && !cred.has(Cap.SETGID))) return old;
+  const old = cred.fsgid, shown = cred.userNs.gidOut(old);
+  const gid = gidIn(t, id);
+  if (gid === NOBODY || gid < 0 || (gid !== cred.gid && gid !== cred.egid && gid !== cred.sgid && gid !== old && !cred.hasOwn(Cap.SETGID))) return shown;
   t.cred = cred.with({ fsgid: gid });
-  return old;
+  return shown;
 }
 
 function putIds(t: Task, ids: readonly number[], ptrs: readonly number[], bytes: 2 | 4): number {
@@ -129,8 +154,8 @@ function putIds(t: Task, ids: readonly number[], ptrs: readonly number[], bytes:
   return 0;
 }
 
-const getresuid = (bytes: 2 | 4): Handler => (t, a, b, c) => putIds(t, [t.cred.uid, t.cred.euid, t.cred.suid], [a, b, c], bytes);
-const getresgid = (bytes: 2 | 4): Handler => (t, a, b, c) => putIds(t, [t.cred.gid, t.cred.egid, t.cred.sgid], [a, b, c], bytes);
+const getresuid = (bytes: 2 | 4): Handler => (t, a, b, c) => putIds(t, [t.cred.uid, t.cred.euid, t.cred.suid].map((id) => t.cred.userNs.uidOut(id)), [a, b, c], bytes);
+const getresgid = (bytes: 2 | 4): Handler => (t, a, b, c) => putIds(t, [t.cred.gid, t.cred.egid, t.cred.sgid].map((id) => t.cred.userNs.gidOut(id)), [a, b, c], bytes);
 
 const getgroups = (bytes: 2 | 4): Handler => (t, size, ptr) => {
   const { groups } = t.cred;
@@ -138,21 +163,25 @@ const getgroups = (bytes: 2 | 4): Handler => (t, size, ptr) => {
   if (size === 0) return groups.length;
   if (size < groups.length) return -EINVAL;
   for (let i = 0; i < groups.length; i++) {
-    const ok = bytes === 4 ? t.memory.setU32(ptr + 4 * i, groups[i]!) : t.memory.setU16(ptr + 2 * i, to16(groups[i]!));
+    const gid = t.cred.userNs.gidOut(groups[i]!);
+    const ok = bytes === 4 ? t.memory.setU32(ptr + 4 * i, gid) : t.memory.setU16(ptr + 2 * i, to16(gid));
     if (!ok) return -EFAULT;
   }
   return groups.length;
 };
 
 const setgroups = (bytes: 2 | 4): Handler => (t, size, ptr) => {
-  if (!t.cred.has(Cap.SETGID)) return -EPERM;
+  const { userNs } = t.cred;
+  // Before its groups are mapped, or when it has given that up, leaving a group might open what the group is kept from.
+  if (!t.cred.hasOwn(Cap.SETGID) || !userNs.setgroups || userNs.gids.extents.length === 0) return -EPERM;
   if (size < 0 || size > 65536) return -EINVAL;
   const groups: number[] = [];
   for (let i = 0; i < size; i++) {
     const id = bytes === 4 ? t.memory.u32(ptr + 4 * i) : t.memory.u16(ptr + 2 * i);
     if (id === null) return -EFAULT;
-    if (bytes === 4 && id === NOBODY) return -EINVAL;
-    groups.push(bytes === 4 ? id : from16(id));
+    const gid = gidIn(t, bytes === 4 ? id : from16(id));
+    if (gid < 0 || (gid === NOBODY && bytes === 4)) return -EINVAL;
+    groups.push(gid);
   }
   t.cred = t.cred.with({ groups: groups.sort((a, b) => a - b) });
   return 0;
@@ -207,7 +236,7 @@ function sysCapset(t: Task, header: number, data: number): number {
   const [effective, permitted, inheritable] = [join('effective'), join('permitted'), join('inheritable')];
   const { cred } = t;
   const subset = (a: number, b: number): boolean => andCaps(a, b) === a;
-  if (!cred.has(Cap.SETPCAP) && !subset(inheritable, orCaps(cred.capInheritable, cred.capPermitted))) return -EPERM;
+  if (!cred.hasOwn(Cap.SETPCAP) && !subset(inheritable, orCaps(cred.capInheritable, cred.capPermitted))) return -EPERM;
   if (!subset(inheritable, orCaps(cred.capInheritable, cred.capBounding))) return -EPERM;
   if (!subset(permitted, cred.capPermitted) || !subset(effective, permitted)) return -EPERM;
   t.cred = cred.with({
@@ -221,14 +250,14 @@ const two16 = (set: (t: Task, a: number, b: number) => number): Handler => (t, a
 const three16 = (set: (t: Task, a: number, b: number, c: number) => number): Handler => (t, a, b, c) => set(t, from16(a), from16(b), from16(c));
 
 export const credRows: readonly SyscallRow[] = [
-  { name: 'getuid', x86_64: 102, i386: 199, args: [], ret: 'int', handler: (t) => t.cred.uid },
-  { name: 'geteuid', x86_64: 107, i386: 201, args: [], ret: 'int', handler: (t) => t.cred.euid },
-  { name: 'getgid', x86_64: 104, i386: 200, args: [], ret: 'int', handler: (t) => t.cred.gid },
-  { name: 'getegid', x86_64: 108, i386: 202, args: [], ret: 'int', handler: (t) => t.cred.egid },
-  { name: 'getuid', x86_64: -1, i386: 24, args: [], ret: 'int', handler: (t) => to16(t.cred.uid) },
-  { name: 'geteuid', x86_64: -1, i386: 49, args: [], ret: 'int', handler: (t) => to16(t.cred.euid) },
-  { name: 'getgid', x86_64: -1, i386: 47, args: [], ret: 'int', handler: (t) => to16(t.cred.gid) },
-  { name: 'getegid', x86_64: -1, i386: 50, args: [], ret: 'int', handler: (t) => to16(t.cred.egid) },
+  { name: 'getuid', x86_64: 102, i386: 199, args: [], ret: 'int', handler: (t) => t.cred.userNs.uidOut(t.cred.uid) },
+  { name: 'geteuid', x86_64: 107, i386: 201, args: [], ret: 'int', handler: (t) => t.cred.userNs.uidOut(t.cred.euid) },
+  { name: 'getgid', x86_64: 104, i386: 200, args: [], ret: 'int', handler: (t) => t.cred.userNs.gidOut(t.cred.gid) },
+  { name: 'getegid', x86_64: 108, i386: 202, args: [], ret: 'int', handler: (t) => t.cred.userNs.gidOut(t.cred.egid) },
+  { name: 'getuid', x86_64: -1, i386: 24, args: [], ret: 'int', handler: (t) => to16(t.cred.userNs.uidOut(t.cred.uid)) },
+  { name: 'geteuid', x86_64: -1, i386: 49, args: [], ret: 'int', handler: (t) => to16(t.cred.userNs.uidOut(t.cred.euid)) },
+  { name: 'getgid', x86_64: -1, i386: 47, args: [], ret: 'int', handler: (t) => to16(t.cred.userNs.gidOut(t.cred.gid)) },
+  { name: 'getegid', x86_64: -1, i386: 50, args: [], ret: 'int', handler: (t) => to16(t.cred.userNs.gidOut(t.cred.egid)) },
   { name: 'setuid', x86_64: 105, i386: 213, args: ['uid'], ret: 'int', handler: setuid },
   { name: 'setuid', x86_64: -1, i386: 23, args: ['uid'], ret: 'int', handler: one16(setuid) },
   { name: 'setgid', x86_64: 106, i386: 214, args: ['gid'], ret: 'int', handler: setgid },

@@ -129,7 +129,7 @@ function sysFchdir(t: Task, fd: number): number {
 function sysChroot(t: Task, ptr: number): number {
   const place = directoryArg(t, ptr);
   if (typeof place === 'number') return place;
-  if (!t.cred.has(Cap.SYS_CHROOT)) return -EPERM;
+  if (!t.cred.hasOwn(Cap.SYS_CHROOT)) return -EPERM;
   t.fs.root = place;
   return 0;
 }

@@ -1,4 +1,5 @@
 import { EBUSY, EFAULT, EINVAL, ELOOP, ENODEV, ENOTBLK, ENOTDIR, EPERM } from '../abi/linux/errno.ts';
+import { mqueueFs } from '../fs/mqueue/mqueueFs.ts';
 import { TmpFs, type TmpFsOptions } from '../fs/tmpfs/tmpFs.ts';
 import type { Task } from '../kernel/task/task.ts';
 import { Cap } from '../vfs/cred.ts';
@@ -7,8 +8,9 @@ import {
   MS_BIND, MS_MOVE, MS_NOATIME, MS_NODEV, MS_NODIRATIME, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_REC, MS_RELATIME, MS_REMOUNT, MS_STRICTATIME,
   MS_SYNCHRONOUS,
 } from '../abi/linux/fs.ts';
-import { Mount } from '../vfs/mount.ts';
+import { Mount, topOf } from '../vfs/mount.ts';
 import type { Path } from '../vfs/path.ts';
+import { NO_ID, type UserNamespace } from '../vfs/userNamespace.ts';
 import { lookup } from './fileArgs.ts';
 import type { SyscallRow } from './row.ts';
 
@@ -18,6 +20,7 @@ const MNT_DETACH = 2;
 const MNT_EXPIRE = 4;
 const UMOUNT_KNOWN = 0xf;
 /** Kinds that need a device, which nobody here has. */
+const KNOWN_TYPES = new Set(['proc', 'sysfs', 'devpts', 'mqueue']);
 const BLOCK_TYPES = new Set(['ext2', 'ext3', 'ext4', 'xfs', 'btrfs', 'vfat', 'iso9660', 'squashfs', 'ntfs3']);
 
 function keptFlags(flags: number): number {
@@ -33,17 +36,18 @@ function sizeOption(text: string): number {
   return Math.floor(Number(match[1]) * unit);
 }
 
-function tmpfsOptions(data: string): TmpFsOptions | number {
+function tmpfsOptions(data: string, userNs: UserNamespace): TmpFsOptions | number {
   const options: TmpFsOptions = { mode: 0o1777 };
   for (const word of data.split(',').filter((w) => w !== '')) {
     const [key, value = ''] = word.split('=', 2) as [string, string?];
     const number = key === 'mode' ? Number.parseInt(value, 8) : key === 'size' || key === 'nr_inodes' ? sizeOption(value) : Number(value);
     if (Number.isNaN(number)) return -EINVAL;
+    if ((key === 'uid' && userNs.uidIn(number) === NO_ID) || (key === 'gid' && userNs.gidIn(number) === NO_ID)) return -EINVAL;
     if (key === 'size') options.size = number;
     else if (key === 'nr_inodes') options.inodes = number;
     else if (key === 'mode') options.mode = number & 0o7777;
-    else if (key === 'uid') options.uid = number;
-    else if (key === 'gid') options.gid = number;
+    else if (key === 'uid') options.uid = userNs.uidIn(number);
+    else if (key === 'gid') options.gid = userNs.gidIn(number);
     else if (key !== 'nr_blocks' && key !== 'huge' && key !== 'mpol' && key !== 'inode64' && key !== 'inode32') return -EINVAL;
   }
   if (options.size === 0) delete options.size;
@@ -53,29 +57,22 @@ function tmpfsOptions(data: string): TmpFsOptions | number {
 /** An instance of a kind the VFS itself has, or the one that is mounted already (proc, sysfs, devpts exist once). */
 function makeFileSystem(t: Task, type: string, data: string): FileSystem | number {
   if (type === 'tmpfs' || type === 'ramfs') {
-    const options = tmpfsOptions(data);
+    const options = tmpfsOptions(data, t.cred.userNs);
     return typeof options === 'number' ? options : new TmpFs(t.fs.root.mount.fs.env, { ...options, typeName: type, uid: options.uid ?? t.cred.fsuid, gid: options.gid ?? t.cred.fsgid });
   }
-  if (BLOCK_TYPES.has(type)) return -ENOTBLK;
-  const existing = allMounts(t).find((mount) => mount.fs.typeName === type && (type === 'proc' || type === 'sysfs' || type === 'devpts' || type === 'mqueue'));
+  const { userNs } = t.cred;
+  if (BLOCK_TYPES.has(type)) return userNs.parent === null ? -ENOTBLK : -EPERM;
+  // The whole system's are not to be shown to who has rights over a part of it only.
+  if (userNs.parent !== null && type !== 'devpts' && type !== 'mqueue' && KNOWN_TYPES.has(type)) return -EPERM;
+  if (type === 'mqueue') return mqueueFs(t.ns.ipc, t.fs.root.mount.fs.env);
+  const existing = t.ns.mnt.list().find((mount) => mount.fs.typeName === type && KNOWN_TYPES.has(type));
   return existing === undefined ? -ENODEV : existing.fs;
-}
-
-function allMounts(t: Task): Mount[] {
-  let top = t.fs.root.mount;
-  while (top.parent !== null) top = top.parent;
-  const out: Mount[] = [];
-  const visit = (mount: Mount): void => {
-    out.push(mount);
-    mount.children.forEach(visit);
-  };
-  visit(top);
-  return out;
 }
 
 /** A second view of `from`; with MS_REC of what is mounted below it too. */
 function bind(from: Path, to: Path, recursive: boolean): void {
   const copy = new Mount(from.mount.fs, from.dentry, from.mount.source, from.mount.flags);
+  copy.lockedFlags = from.mount.lockedFlags;
   const below = recursive ? [...from.mount.children] : [];
   copy.attach(to.mount, to.dentry);
   for (const child of below) copyBelow(child, copy, from.dentry);
@@ -84,6 +81,8 @@ function bind(from: Path, to: Path, recursive: boolean): void {
 function copyBelow(child: Mount, parent: Mount, root: Path['dentry']): void {
   if (child.mountPoint === null || !child.mountPoint.isWithin(root) || child === parent) return;
   const copy = new Mount(child.fs, child.root, child.source, child.flags);
+  copy.locked = child.locked;
+  copy.lockedFlags = child.lockedFlags;
   const below = [...child.children];
   copy.attach(parent, child.mountPoint);
   for (const grandchild of below) copyBelow(grandchild, copy, child.root);
@@ -94,6 +93,9 @@ function optional(t: Task, ptr: number): string | number {
   return ptr === 0 ? '' : t.memory.cstring(ptr, 4096);
 }
 
+/** CAP_SYS_ADMIN over the caller's mounts. */
+const mayMount = (t: Task): boolean => t.cred.hasIn(Cap.SYS_ADMIN, t.ns.mnt.userNs);
+
 function sysMount(t: Task, sourcePtr: number, targetPtr: number, typePtr: number, flagBits: number, dataPtr: number): number {
   const type = optional(t, typePtr);
   if (typeof type === 'number') return type === -EFAULT ? -EFAULT : -EINVAL;
@@ -101,9 +103,10 @@ function sysMount(t: Task, sourcePtr: number, targetPtr: number, typePtr: number
   if (typeof source === 'number') return source === -EFAULT ? -EFAULT : -EINVAL;
   const data = dataPtr === 0 ? '' : t.memory.cstring(dataPtr, 4096);
   if (typeof data === 'number') return -EFAULT;
-  const place = lookup(t, targetPtr);
-  if (typeof place === 'number') return place;
-  if (!t.cred.has(Cap.SYS_ADMIN)) return -EPERM;
+  const found = lookup(t, targetPtr);
+  if (typeof found === 'number') return found;
+  const place = topOf(found);
+  if (!mayMount(t)) return -EPERM;
   const flags = (flagBits & 0xffff0000) === (0xc0ed0000 | 0) ? flagBits & 0xffff : flagBits;
   if ((flags & MS_REMOUNT) !== 0) return remount(place, flags);
   if ((flags & MS_BIND) !== 0) return bindTo(t, source, sourcePtr, place, (flags & MS_REC) !== 0);
@@ -113,13 +116,19 @@ function sysMount(t: Task, sourcePtr: number, targetPtr: number, typePtr: number
   const fs = makeFileSystem(t, type, data);
   if (typeof fs === 'number') return fs;
   if (!place.inode.isDirectory) return -ENOTDIR;
-  new Mount(fs, fs.root, source === '' ? 'none' : source, keptFlags(flags)).attach(place.mount, place.dentry);
+  if (!t.ns.mnt.has(place.mount)) return -EINVAL;
+  // Devices in what a lesser one mounts would be the system's.
+  const lesser = t.cred.userNs.parent !== null ? MS_NODEV : 0;
+  if (fs instanceof TmpFs) fs.userNs = t.cred.userNs;
+  new Mount(fs, fs.root, source === '' ? 'none' : source, keptFlags(flags) | lesser).attach(place.mount, place.dentry);
   return 0;
 }
 
 function remount(place: Path, flags: number): number {
-  if (place.dentry !== place.mount.root) return -EINVAL;
-  place.mount.flags = keptFlags(flags);
+  const { mount } = place;
+  if (place.dentry !== mount.root) return -EINVAL;
+  if ((mount.lockedFlags & ~flags) !== 0) return -EPERM;
+  mount.flags = keptFlags(flags);
   return 0;
 }
 
@@ -128,6 +137,9 @@ function bindTo(t: Task, source: string, sourcePtr: number, place: Path, recursi
   const from = lookup(t, sourcePtr);
   if (typeof from === 'number') return from;
   if (from.inode.isDirectory !== place.inode.isDirectory) return -ENOTDIR;
+  if (!t.ns.mnt.has(place.mount) || (!t.ns.mnt.has(from.mount) && from.mount.fs.typeName !== 'nsfs')) return -EINVAL;
+  // What is under a locked mount would be seen.
+  if (!recursive && from.mount.children.some((child) => child.locked && child.mountPoint!.isWithin(from.dentry))) return -EINVAL;
   bind(from, place, recursive);
   return 0;
 }
@@ -136,7 +148,7 @@ function move(t: Task, sourcePtr: number, place: Path): number {
   const from = lookup(t, sourcePtr);
   if (typeof from === 'number') return from;
   const { mount } = from;
-  if (from.dentry !== mount.root || mount.parent === null) return -EINVAL;
+  if (from.dentry !== mount.root || mount.parent === null || mount.locked || !t.ns.mnt.has(mount) || !t.ns.mnt.has(place.mount)) return -EINVAL;
   if (mount.root.inode!.isDirectory !== place.inode.isDirectory) return -EINVAL;
   for (let at: Mount | null = place.mount; at !== null; at = at.parent) if (at === mount) return -ELOOP;
   mount.detach();
@@ -146,11 +158,13 @@ function move(t: Task, sourcePtr: number, place: Path): number {
 
 function sysUmount(t: Task, ptr: number, flags: number): number {
   if ((flags & ~UMOUNT_KNOWN) !== 0) return -EINVAL;
-  const place = lookup(t, ptr, (flags & 8) === 0);
-  if (typeof place === 'number') return place;
+  const found = lookup(t, ptr, (flags & 8) === 0);
+  if (typeof found === 'number') return found;
+  // Of the working directory, what has been mounted over it since.
+  const place = topOf(found);
   const { mount } = place;
-  if (!t.cred.has(Cap.SYS_ADMIN)) return -EPERM;
-  if (place.dentry !== mount.root || mount.parent === null) return -EINVAL;
+  if (!mayMount(t)) return -EPERM;
+  if (place.dentry !== mount.root || mount.parent === null || mount.locked || !t.ns.mnt.has(mount)) return -EINVAL;
   if ((flags & MNT_EXPIRE) !== 0) return -EINVAL;
   if ((flags & MNT_DETACH) === 0 && (mount.children.length > 0 || isBusy(t, mount))) return -EBUSY;
   mount.detach();
@@ -168,14 +182,45 @@ function isBusy(t: Task, mount: Mount): boolean {
   return false;
 }
 
+/** Whether one gets from `path` up to `top`. */
+function isBelow(path: Path, top: Path): boolean {
+  let { mount, dentry } = path;
+  while (mount !== top.mount) {
+    if (mount.parent === null || mount.mountPoint === null) return false;
+    dentry = mount.mountPoint;
+    mount = mount.parent;
+  }
+  return dentry.isWithin(top.dentry);
+}
+
+/** pivot_root(2): the mount `new` becomes the root, the old root is seen at `old` below it. */
 function sysPivotRoot(t: Task, newPtr: number, oldPtr: number): number {
-  if (!t.cred.has(Cap.SYS_ADMIN)) return -EPERM;
+  if (!mayMount(t)) return -EPERM;
   const fresh = lookup(t, newPtr);
   if (typeof fresh === 'number') return fresh;
   const old = lookup(t, oldPtr);
   if (typeof old === 'number') return old;
-  // The new root must be a mount of its own, below the present one; the only root mount of the emulator stays.
-  return -EINVAL;
+  if (!fresh.inode.isDirectory || !old.inode.isDirectory) return -ENOTDIR;
+  const { root } = t.fs;
+  const { mnt } = t.ns;
+  if (!mnt.has(root.mount) || !mnt.has(fresh.mount) || !mnt.has(old.mount) || fresh.mount.locked) return -EINVAL;
+  if (fresh.mount === root.mount || old.mount === root.mount) return -EBUSY;
+  if (root.dentry !== root.mount.root || fresh.dentry !== fresh.mount.root) return -EINVAL;
+  if (!isBelow(old, fresh) || !isBelow(fresh, root)) return -EINVAL;
+  const { parent, mountPoint, locked } = root.mount;
+  fresh.mount.detach();
+  root.mount.detach();
+  root.mount.locked = false;
+  fresh.mount.locked = locked;
+  if (parent !== null) fresh.mount.attach(parent, mountPoint!);
+  else mnt.root = fresh.mount;
+  root.mount.attach(old.mount, old.dentry);
+  // Whoever stood at the old root stands at the new one (chroot_fs_refs).
+  for (const task of t.kernel.pids.tasks.values()) {
+    if (task.fs.root.equals(root)) task.fs.root = fresh;
+    if (task.fs.cwd.equals(root)) task.fs.cwd = fresh;
+  }
+  return 0;
 }
 
 export const mountRows: readonly SyscallRow[] = [
@@ -185,5 +230,5 @@ export const mountRows: readonly SyscallRow[] = [
   },
   { name: 'umount2', x86_64: 166, i386: 52, args: ['path', 'int'], ret: 'int', handler: sysUmount },
   { name: 'umount', x86_64: -1, i386: 22, args: ['path'], ret: 'int', handler: (t, path) => sysUmount(t, path, 0) },
-  { name: 'pivot_root', x86_64: 155, i386: 217, args: ['path', 'path'], ret: 'int', handler: sysPivotRoot, note: 'refused: EINVAL' },
+  { name: 'pivot_root', x86_64: 155, i386: 217, args: ['path', 'path'], ret: 'int', handler: sysPivotRoot },
 ];

@@ -25,7 +25,7 @@ const MSG_MAX = 10;
 const MSGSIZE_MAX = 8192;
 const PRIORITY_MAX = 32768;
 
-const fsOf = (t: Task): ReturnType<typeof mqueueFs> => mqueueFs(t.fs.root.mount.fs.env);
+const fsOf = (t: Task): ReturnType<typeof mqueueFs> => mqueueFs(t.ns.ipc, t.fs.root.mount.fs.env);
 
 /** glibc strips the leading slash, so a name is one component. */
 function nameArg(t: Task, ptr: number): string | number {
@@ -92,7 +92,7 @@ function sysMqUnlink(t: Task, namePtr: number): number {
   const queue = directory.queues.get(name);
   if (queue === undefined) return -ENOENT;
   // The directory is sticky.
-  if (t.cred.fsuid !== queue.stat().uid && !t.cred.has(Cap.FOWNER)) return -EACCES;
+  if (t.cred.fsuid !== queue.stat().uid && !t.cred.hasOver(Cap.FOWNER, queue.stat())) return -EACCES;
   return directory.unlink(name);
 }
 

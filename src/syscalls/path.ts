@@ -16,6 +16,7 @@ import { makeLink, makeSymlink } from '../vfs/namespace.ts';
 import type { Path } from '../vfs/path.ts';
 import { inodePermission, MAY_EXEC, MAY_WRITE, realIdCred } from '../vfs/permission.ts';
 import type { Timespec } from '../vfs/stat.ts';
+import { NO_ID } from '../vfs/userNamespace.ts';
 import { Walk, walkPath } from '../vfs/walk.ts';
 import { fileOf, lookup, pathArg, placeAt, startOf } from './fileArgs.ts';
 import { waitForLease } from './open.ts';
@@ -60,6 +61,13 @@ function sysFchmod(t: Task, fd: number, mode: number): number {
   return file === null ? -EBADF : changeMode(t, file.path, mode);
 }
 
+/** changeOwner with the ids that the caller passed. */
+function chownPlace(t: Task, place: Path, uid: number, gid: number): number {
+  const { userNs } = t.cred;
+  const u = uid === -1 ? -1 : userNs.uidIn(uid), g = gid === -1 ? -1 : userNs.gidIn(gid);
+  return u === NO_ID || g === NO_ID ? -EINVAL : changeOwner(t, place, u, g);
+}
+
 /** An id argument: all ones is -1, no change. */
 const id32 = (id: number): number => (id === 0xffffffff ? -1 : id);
 const id16 = (id: number): number => ((id & 0xffff) === 0xffff ? -1 : id & 0xffff);
@@ -68,13 +76,13 @@ type IdWidth = (id: number) => number;
 function chownAt(t: Task, dirfd: number, ptr: number, uid: number, gid: number, flags: number): number {
   if ((flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) !== 0) return -EINVAL;
   const place = placeAt(t, dirfd, ptr, flags);
-  return typeof place === 'number' ? place : changeOwner(t, place, uid, gid);
+  return typeof place === 'number' ? place : chownPlace(t, place, uid, gid);
 }
 const chown = (width: IdWidth, flags: number) => (t: Task, ptr: number, uid: number, gid: number): number =>
   chownAt(t, AT_FDCWD, ptr, width(uid), width(gid), flags);
 const fchown = (width: IdWidth) => (t: Task, fd: number, uid: number, gid: number): number => {
   const file = fileOf(t, fd);
-  return file === null ? -EBADF : changeOwner(t, file.path, width(uid), width(gid));
+  return file === null ? -EBADF : chownPlace(t, file.path, width(uid), width(gid));
 };
 
 // ---- links ----

@@ -67,7 +67,7 @@ function sysPrctl(t: Task, option: number, arg2: number, arg3: number, arg4: num
     case P.PR_SET_SECCOMP: return prctlSetSeccomp(t, arg2, arg3);
     case P.PR_CAPBSET_READ: return arg2 > LAST_CAP ? -EINVAL : capIn(t.cred.capBounding, arg2) ? 1 : 0;
     case P.PR_CAPBSET_DROP:
-      if (!t.cred.has(Cap.SETPCAP)) return -EPERM;
+      if (!t.cred.hasOwn(Cap.SETPCAP)) return -EPERM;
       if (arg2 > LAST_CAP) return -EINVAL;
       if (capIn(t.cred.capBounding, arg2)) t.cred = t.cred.with({ capBounding: t.cred.capBounding - 2 ** arg2 });
       return 0;
@@ -121,7 +121,7 @@ function sysPrctl(t: Task, option: number, arg2: number, arg3: number, arg4: num
 
 function setSecureBits(t: Task, bits: number): number {
   const old = t.cred.secureBits;
-  if (!t.cred.has(Cap.SETPCAP)) return -EPERM;
+  if (!t.cred.hasOwn(Cap.SETPCAP)) return -EPERM;
   if (!(bits <= (SECURE_ALL_BITS | SECURE_ALL_LOCKS))) return -EPERM;
   // Locks are never opened, and what is locked does not change.
   if ((old & SECURE_ALL_LOCKS & ~bits) !== 0 || (((old & SECURE_ALL_LOCKS) >> 1) & (old ^ bits)) !== 0) return -EPERM;

@@ -220,7 +220,7 @@ function waitById(t: Task, which: number, id: number, infoPtr: number, options: 
     if (found === null) layout.update(buf, { si_signo: 0, si_errno: 0, si_code: 0, si_pid: 0, si_uid: 0, si_status: 0 });
     else {
       const whole = new Uint8Array(layout.size);
-      writeSiginfo(t.abi, whole, found.info);
+      writeSiginfo(t.abi, whole, { ...found.info, uid: t.cred.userNs.uidOut(found.info.uid) });
       const { si_signo, si_errno, si_code, si_pid, si_uid, si_status } = layout.read(whole);
       layout.update(buf, { si_signo, si_errno, si_code, si_pid, si_uid, si_status });
     }

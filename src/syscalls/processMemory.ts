@@ -1,11 +1,8 @@
 import { EBADF, EFAULT, EINVAL, ENOENT, EPERM, ESRCH } from '../abi/linux/errno.ts';
-import { CLONE_FILES, CLONE_FS, CLONE_SIGHAND, CLONE_SYSVSEM, CLONE_THREAD, CLONE_VM } from '../abi/linux/sched.ts';
 import { getU32 } from '../abi/layout.ts';
 import { EpollFile } from '../fs/anon/epollFile.ts';
 import { mayInspect } from '../fs/procfs/pidDir.ts';
-import { PidFile } from '../kernel/ipc/pidfd.ts';
 import type { Task } from '../kernel/task/task.ts';
-import { Cap } from '../vfs/cred.ts';
 import type { SyscallRow } from './row.ts';
 
 const IOV_MAX = 1024;
@@ -111,37 +108,8 @@ function sysKcmp(t: Task, pid1: number, pid2: number, type: number, index1: numb
   }
 }
 
-/** CLONE_NEWNS, CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET, CLONE_NEWTIME */
-const NAMESPACES = 0x20000 | 0x2000000 | 0x4000000 | 0x8000000 | 0x10000000 | 0x20000000 | 0x40000000 | 0x80;
-
-/** There are no namespaces but the first; what threads share can be unshared. */
-function sysUnshare(t: Task, flags: number): number {
-  const known = NAMESPACES | CLONE_FILES | CLONE_FS | CLONE_SYSVSEM | CLONE_THREAD | CLONE_SIGHAND | CLONE_VM;
-  if ((flags & ~known) !== 0) return -EINVAL;
-  if ((flags & (CLONE_THREAD | CLONE_SIGHAND | CLONE_VM)) !== 0 && t.process.tasks.size > 1) return -EINVAL;
-  if ((flags & NAMESPACES) !== 0) return t.cred.has(Cap.SYS_ADMIN) ? -EINVAL : -EPERM;
-  if ((flags & CLONE_FS) !== 0) t.fs = t.fs.clone();
-  if ((flags & CLONE_FILES) !== 0 && t.fds.shared) {
-    const own = t.fds.fork();
-    t.fds.release();
-    t.fds = own;
-  }
-  return 0;
-}
-
-/** All are in the same namespaces: a pidfd names them, and nothing else does. */
-function sysSetns(t: Task, fd: number, types: number): number {
-  const file = t.fds.get(fd);
-  if (file === null) return -EBADF;
-  if (!(file instanceof PidFile) || types === 0 || (types & ~NAMESPACES) !== 0) return -EINVAL;
-  if (file.process.state !== 'alive') return -ESRCH;
-  return t.cred.has(Cap.SYS_ADMIN) ? 0 : -EPERM;
-}
-
 export const processMemoryRows: readonly SyscallRow[] = [
   { name: 'process_vm_readv', x86_64: 310, i386: 347, args: ['pid', 'iovec', 'ulong', 'iovec', 'ulong', 'ulong'], ret: 'ssize', handler: transfer(false) },
   { name: 'process_vm_writev', x86_64: 311, i386: 348, args: ['pid', 'iovec', 'ulong', 'iovec', 'ulong', 'ulong'], ret: 'ssize', handler: transfer(true) },
   { name: 'kcmp', x86_64: 312, i386: 349, args: ['pid', 'pid', 'int', 'ulong', 'ulong'], ret: 'int', handler: sysKcmp },
-  { name: 'unshare', x86_64: 272, i386: 310, args: ['hex'], ret: 'int', handler: sysUnshare, note: 'no namespaces' },
-  { name: 'setns', x86_64: 308, i386: 346, args: ['fd', 'hex'], ret: 'int', handler: sysSetns, note: 'no namespaces but the first' },
 ];

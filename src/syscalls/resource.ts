@@ -103,7 +103,7 @@ function sysPrlimit64(t: Task, pid: number, resource: number, newPtr: number, ol
   if (newPtr !== 0 && fresh === null) return -EFAULT;
   const target = pid === 0 ? t : t.kernel.pids.tasks.get(pid);
   if (target === undefined) return -ESRCH;
-  if (target.process !== t.process && !t.cred.has(Cap.SYS_RESOURCE)) {
+  if (target.process !== t.process && !t.cred.hasIn(Cap.SYS_RESOURCE, target.cred.userNs)) {
     const [me, its] = [t.cred, target.cred];
     if (me.uid !== its.uid || me.uid !== its.euid || me.uid !== its.suid || me.gid !== its.gid || me.gid !== its.egid || me.gid !== its.sgid) return -EPERM;
   }

@@ -18,7 +18,7 @@ function target(t: Task, pid: number): Task | number {
 }
 
 function owns(t: Task, other: Task): boolean {
-  return t.cred.euid === other.cred.euid || t.cred.euid === other.cred.uid || t.cred.has(Cap.SYS_NICE);
+  return t.cred.euid === other.cred.euid || t.cred.euid === other.cred.uid || t.cred.hasIn(Cap.SYS_NICE, other.cred.userNs);
 }
 
 function setPolicy(t: Task, pid: number, policyArg: number, priority: number): number {
@@ -156,7 +156,7 @@ const rrInterval = (layoutOf: (t: Task) => Layout<'tv_sec' | 'tv_nsec'>) => (t: 
 // ---- nice values ----
 
 function setNice(t: Task, other: Task, nice: number): number {
-  if (t.cred.uid !== other.cred.euid && t.cred.euid !== other.cred.euid && !t.cred.has(Cap.SYS_NICE)) return -EPERM;
+  if (t.cred.uid !== other.cred.euid && t.cred.euid !== other.cred.euid && !t.cred.hasIn(Cap.SYS_NICE, other.cred.userNs)) return -EPERM;
   if (nice < other.nice && !t.cred.has(Cap.SYS_NICE) && 20 - nice > other.rlimits.cur[Rlimit.NICE]!) return -EACCES;
   other.nice = nice;
   return 0;
@@ -171,7 +171,7 @@ function prioTargets(t: Task, which: number, who: number): Task[] | number {
       return one === undefined ? [] : [one];
     }
     case PRIO_PGRP: return all.filter((task) => task.process.pgid === (who === 0 ? t.process.pgid : who));
-    case PRIO_USER: return all.filter((task) => task.cred.uid === (who === 0 ? t.cred.uid : who));
+    case PRIO_USER: return all.filter((task) => task.cred.uid === (who === 0 ? t.cred.uid : t.cred.userNs.uidIn(who)));
     default: return -EINVAL;
   }
 }

@@ -33,7 +33,7 @@ function readProgram(t: Task, ptr: number): BpfProgram | number {
   const at = t.memory.word(ptr + wordSize, wordSize);
   if (length === null || at === null) return -EFAULT;
   if (length === 0 || length > S.BPF_MAXINSNS) return -EINVAL;
-  if (!t.noNewPrivs && !t.cred.has(Cap.SYS_ADMIN)) return -EACCES;
+  if (!t.noNewPrivs && !t.cred.hasOwn(Cap.SYS_ADMIN)) return -EACCES;
   const bytes = t.memory.copyIn(at, length * INSTRUCTION_BYTES);
   return bytes === null ? -EFAULT : checkFilter(bytes) ?? -EINVAL;
 }

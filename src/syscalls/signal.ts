@@ -234,6 +234,7 @@ function readSent(t: Task, ptr: number, sig: number, self: boolean): Siginfo | n
   if (buf === null) return -EFAULT;
   const info = readSiginfo(t.abi, buf);
   info.signo = sig;
+  info.uid = t.cred.userNs.uidIn(info.uid >>> 0);
   if ((info.code >= 0 || info.code === SI_TKILL) && !self) return -EPERM;
   return info;
 }

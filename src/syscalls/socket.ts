@@ -3,9 +3,9 @@ import {
 } from '../abi/linux/errno.ts';
 import { O_NONBLOCK, O_PATH } from '../abi/linux/openFlags.ts';
 import {
-  AF_UNIX, MSG_CMSG_CLOEXEC, MSG_DONTWAIT, MSG_WAITFORONE, SOCK_CLOEXEC, SOCK_NONBLOCK, SOL_SOCKET, SO_PEERCRED,
+  AF_UNIX, MSG_CMSG_CLOEXEC, MSG_DONTWAIT, MSG_WAITFORONE, SOCK_CLOEXEC, SOCK_NONBLOCK, SOL_SOCKET, SO_PEERCRED, SO_PEERGROUPS,
 } from '../abi/linux/socket.ts';
-import { getI32, type Layout } from '../abi/layout.ts';
+import { getI32, getU32, type Layout, putU32 } from '../abi/layout.ts';
 import { Rlimit } from '../kernel/fd/rlimits.ts';
 import { PARKED, Restart } from '../kernel/task/block.ts';
 import type { Task } from '../kernel/task/task.ts';
@@ -43,14 +43,14 @@ const descriptionFlags = (type: number): number => ((type & SOCK_NONBLOCK) !== 0
 
 export function sysSocket(t: Task, domain: number, type: number, protocol: number): number {
   if ((type & ~TYPE_MASK & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)) !== 0) return -EINVAL;
-  const s = createSocket(t, netStackOf(t.kernel), domain, type & TYPE_MASK, protocol, descriptionFlags(type));
+  const s = createSocket(t, netStackOf(t), domain, type & TYPE_MASK, protocol, descriptionFlags(type));
   return typeof s === 'number' ? s : installFile(t, s, (type & SOCK_CLOEXEC) !== 0);
 }
 
 export function sysSocketpair(t: Task, domain: number, type: number, protocol: number, ptr: number): number {
   if ((type & ~TYPE_MASK & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)) !== 0) return -EINVAL;
   if (t.memory.writable(ptr, 8) === null) return -EFAULT;
-  const net = netStackOf(t.kernel);
+  const net = netStackOf(t);
   if (domain !== AF_UNIX) {
     const s = createSocket(t, net, domain, type & TYPE_MASK, protocol, 0);
     if (typeof s === 'number') return s;
@@ -216,6 +216,16 @@ function peerPidfd(t: Task, s: Socket): Uint8Array | number {
   return fd < 0 ? fd : intValue(fd);
 }
 
+/** Ids of the other end as the caller's user namespace numbers them. */
+function numberPeers(t: Task, name: number, value: Uint8Array): void {
+  const { userNs } = t.cred;
+  if (userNs.parent === null) return;
+  if (name === SO_PEERCRED) {
+    putU32(value, 4, userNs.uidOut(getU32(value, 4)));
+    putU32(value, 8, userNs.gidOut(getU32(value, 8)));
+  } else if (name === SO_PEERGROUPS) for (let at = 0; at < value.length; at += 4) putU32(value, at, userNs.gidOut(getU32(value, at)));
+}
+
 export function sysGetsockopt(t: Task, fd: number, level: number, name: number, ptr: number, lengthPtr: number): number {
   const s = socketOf(t, fd);
   if (typeof s === 'number') return s;
@@ -224,6 +234,7 @@ export function sysGetsockopt(t: Task, fd: number, level: number, name: number, 
   if (room < 0) return -EINVAL;
   const value = level === SOL_SOCKET && name === SO_PEERPIDFD ? peerPidfd(t, s) : s.getOption(level, name, t.abi);
   if (typeof value === 'number') return value;
+  if (level === SOL_SOCKET && s.family === AF_UNIX) numberPeers(t, name, value);
   const shown = value.subarray(0, room);
   if (!t.memory.copyOut(ptr, shown)) return -EFAULT;
   return t.memory.setU32(lengthPtr, shown.length) ? 0 : -EFAULT;

@@ -8,6 +8,7 @@ import type { ControlMessage, Incoming, OutControl, Ucred } from '../net/message
 import type { Socket } from '../net/socket.ts';
 import { Cap } from '../vfs/cred.ts';
 import type { FileDescription } from '../vfs/fileDescription.ts';
+import { NO_ID } from '../vfs/userNamespace.ts';
 
 /** Most descriptors in one message. */
 const SCM_MAX_FD = 253;
@@ -66,11 +67,13 @@ function takeFiles(t: Task, data: Uint8Array, files: FileDescription[]): number 
 function readCred(t: Task, data: Uint8Array): Ucred | number {
   const { ucred } = t.abi;
   if (data.length !== ucred.size) return -EINVAL;
-  const { pid, uid, gid } = ucred.read(data);
+  const { pid, ...ids } = ucred.read(data);
   const { cred } = t;
+  const uid = cred.userNs.uidIn(ids.uid >>> 0), gid = cred.userNs.gidIn(ids.gid >>> 0);
+  if (uid === NO_ID || gid === NO_ID) return -EINVAL;
   if (pid !== t.tgid && !cred.has(Cap.SYS_ADMIN)) return -EPERM;
-  if (![cred.uid, cred.euid, cred.suid].includes(uid) && !cred.has(Cap.SETUID)) return -EPERM;
-  if (![cred.gid, cred.egid, cred.sgid].includes(gid) && !cred.has(Cap.SETGID)) return -EPERM;
+  if (![cred.uid, cred.euid, cred.suid].includes(uid) && !cred.hasOwn(Cap.SETUID)) return -EPERM;
+  if (![cred.gid, cred.egid, cred.sgid].includes(gid) && !cred.hasOwn(Cap.SETGID)) return -EPERM;
   return t.kernel.pids.processes.has(pid) ? { pid, uid, gid } : -ESRCH;
 }
 
@@ -117,7 +120,8 @@ export class ControlWriter {
     for (const { level, type, data } of msg.control) this.put(level, type, data);
     if (msg.cred !== null) {
       const data = new Uint8Array(t.abi.ucred.size);
-      t.abi.ucred.write(data, { ...msg.cred });
+      const { pid, uid, gid } = msg.cred;
+      t.abi.ucred.write(data, { pid, uid: t.cred.userNs.uidOut(uid), gid: t.cred.userNs.gidOut(gid) });
       this.put(SOL_SOCKET, SCM_CREDENTIALS, data);
     }
     if (msg.files.length > 0) this.putFiles(msg);

@@ -28,6 +28,10 @@ function id16(id: number): number {
   return id > 0xffff ? 65534 : id;
 }
 
+/** Owners as the caller's user namespace numbers them. */
+const uidOf = (t: Task, s: Stat): number => t.cred.userNs.uidOut(s.uid);
+const gidOf = (t: Task, s: Stat): number => t.cred.userNs.gidOut(s.gid);
+
 const writeStat: Writer = (t, s, out) => {
   const { stat } = t.abi;
   const small = t.abi.longBytes === 4;
@@ -35,7 +39,7 @@ const writeStat: Writer = (t, s, out) => {
   const buf = t.memory.writable(out, stat.size);
   if (buf === null) return -EFAULT;
   stat.write(buf, {
-    st_dev: s.dev, st_ino: s.ino, st_mode: s.mode, st_nlink: s.nlink, st_uid: small ? id16(s.uid) : s.uid, st_gid: small ? id16(s.gid) : s.gid,
+    st_dev: s.dev, st_ino: s.ino, st_mode: s.mode, st_nlink: s.nlink, st_uid: small ? id16(uidOf(t, s)) : uidOf(t, s), st_gid: small ? id16(gidOf(t, s)) : gidOf(t, s),
     st_rdev: s.rdev, st_size: s.size, st_blksize: s.blksize, st_blocks: s.blocks, ...times(s),
   });
   return 0;
@@ -46,7 +50,7 @@ const writeStat64: Writer = (t, s, out) => {
   const buf = t.memory.writable(out, stat64.size);
   if (buf === null) return -EFAULT;
   stat64.write(buf, {
-    st_dev: s.dev, st_ino: s.ino, st_mode: s.mode, st_nlink: s.nlink, st_uid: s.uid, st_gid: s.gid, st_rdev: s.rdev, st_size: s.size,
+    st_dev: s.dev, st_ino: s.ino, st_mode: s.mode, st_nlink: s.nlink, st_uid: uidOf(t, s), st_gid: gidOf(t, s), st_rdev: s.rdev, st_size: s.size,
     st_blksize: s.blksize, st_blocks: s.blocks, ...times(s),
   });
   // The low half of the inode number stands a second time where it was before 64-bit numbers came.
@@ -65,7 +69,7 @@ const writeOldStat: Writer = (t, s, out) => {
   const buf = t.memory.writable(out, oldStat.size);
   if (buf === null) return -EFAULT;
   oldStat.write(buf, {
-    st_dev: oldDevice(s.dev), st_ino: s.ino, st_mode: s.mode, st_nlink: s.nlink, st_uid: id16(s.uid), st_gid: id16(s.gid), st_rdev: oldDevice(s.rdev),
+    st_dev: oldDevice(s.dev), st_ino: s.ino, st_mode: s.mode, st_nlink: s.nlink, st_uid: id16(uidOf(t, s)), st_gid: id16(gidOf(t, s)), st_rdev: oldDevice(s.rdev),
     st_size: s.size, st_atime: s.atimeSec, st_mtime: s.mtimeSec, st_ctime: s.ctimeSec,
   });
   return 0;
@@ -106,7 +110,7 @@ function sysStatx(t: Task, dirfd: number, path: number, flags: number, mask: num
   statx.write(buf, {
     stx_mask: STATX_BASIC_STATS | STATX_MNT_ID | (born ? STATX_BTIME : 0), stx_blksize: s.blksize,
     stx_attributes: (place.dentry === place.mount.root ? STATX_ATTR_MOUNT_ROOT : 0) | inodeFlags,
-    stx_nlink: s.nlink, stx_uid: s.uid, stx_gid: s.gid, stx_mode: s.mode, stx_ino: s.ino, stx_size: s.size, stx_blocks: s.blocks,
+    stx_nlink: s.nlink, stx_uid: uidOf(t, s), stx_gid: gidOf(t, s), stx_mode: s.mode, stx_ino: s.ino, stx_size: s.size, stx_blocks: s.blocks,
     stx_attributes_mask: STATX_ATTR_MOUNT_ROOT | CHATTR_ATTRIBUTES,
     stx_atime: s.atimeSec, stx_atime_nsec: s.atimeNsec, stx_btime: s.btimeSec, stx_btime_nsec: s.btimeNsec,
     stx_ctime: s.ctimeSec, stx_ctime_nsec: s.ctimeNsec, stx_mtime: s.mtimeSec, stx_mtime_nsec: s.mtimeNsec,

@@ -23,7 +23,7 @@ function utsNames(t: Task): Record<string, string> {
   const { kernel } = t;
   const machine = (t.personality & PER_MASK) === PER_LINUX32 ? 'i686' : 'x86_64';
   const release = (t.personality & UNAME26) !== 0 ? `2.6.${60 + Number(kernel.parts.release.split('.')[1] ?? 0)}` : kernel.parts.release;
-  return { sysname: 'Linux', nodename: kernel.hostname, release, version: kernel.parts.version, machine, domainname: kernel.domainname };
+  return { sysname: 'Linux', nodename: t.ns.uts.hostname, release, version: kernel.parts.version, machine, domainname: t.ns.uts.domainname };
 }
 
 function sysUname(t: Task, ptr: number): number {
@@ -48,11 +48,11 @@ const oldUname = (width: number) => (t: Task, ptr: number): number => {
 };
 
 const setName = (which: 'hostname' | 'domainname') => (t: Task, ptr: number, length: number): number => {
-  if (!t.cred.has(Cap.SYS_ADMIN)) return -EPERM;
+  if (!t.cred.hasIn(Cap.SYS_ADMIN, t.ns.uts.userNs)) return -EPERM;
   if (length < 0 || length > NEW_UTS_LEN) return -EINVAL;
   const bytes = t.memory.readable(ptr, length);
   if (bytes === null) return -EFAULT;
-  t.kernel[which] = String.fromCharCode(...bytes).replace(/\0.*$/s, '');
+  t.ns.uts[which] = String.fromCharCode(...bytes).replace(/\0.*$/s, '');
   return 0;
 };
 

@@ -5,7 +5,7 @@ import {
 import { MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_SHARED } from '../abi/linux/mman.ts';
 import { memfd } from '../fs/tmpfs/memfd.ts';
 import { Segment, SHM_DEST, SHM_LOCKED, SHMMNI, sweep } from '../kernel/ipc/sysv/segments.ts';
-import { sysvOf } from '../kernel/ipc/sysv/sysv.ts';
+import type { SysvIpc } from '../kernel/ipc/sysv/sysv.ts';
 import { mapMemory, unmapMemory } from '../kernel/mm/mapping.ts';
 import { Prot } from '../kernel/mm/vma.ts';
 import type { Task } from '../kernel/task/task.ts';
@@ -15,8 +15,8 @@ import { applySet, permFields } from './sysvPerm.ts';
 const PAGE = 4096;
 const SHMMAX = 2 ** 53;
 
-function segmentsOf(t: Task): ReturnType<typeof sysvOf>['segments'] {
-  const { segments } = sysvOf(t.kernel);
+function segmentsOf(t: Task): SysvIpc['segments'] {
+  const { segments } = t.ns.ipc.sysv;
   sweep(t.kernel, segments);
   return segments;
 }
@@ -107,7 +107,7 @@ function stat(t: Task, id: number, command: number, ptr: number): number {
   const buf = t.memory.writable(ptr, shmidDs.size);
   if (buf === null) return -EFAULT;
   shmidDs.write(buf, {
-    ...permFields(segment), shm_segsz: segment.size, shm_atime: segment.attachTime, shm_dtime: segment.detachTime, shm_ctime: segment.changeTime,
+    ...permFields(t, segment), shm_segsz: segment.size, shm_atime: segment.attachTime, shm_dtime: segment.detachTime, shm_ctime: segment.changeTime,
     shm_cpid: segment.creator, shm_lpid: segment.lastUser, shm_nattch: segment.attached(t.kernel),
   });
   return command === IPC_STAT ? 0 : segment.id;
@@ -127,7 +127,7 @@ export function sysShmctl(t: Task, id: number, command: number, ptr: number): nu
   const segment = segmentsOf(t).find(id);
   if (typeof segment === 'number') return segment;
   if (command === SHM_LOCK || command === SHM_UNLOCK) {
-    if (!t.cred.has(Cap.IPC_LOCK) && segment.mayControl(t) < 0) return -EPERM;
+    if (!t.cred.hasIn(Cap.IPC_LOCK, t.ns.ipc.userNs) && segment.mayControl(t) < 0) return -EPERM;
     segment.mode = command === SHM_LOCK ? segment.mode | SHM_LOCKED : segment.mode & ~SHM_LOCKED;
     return 0;
   }
@@ -138,7 +138,8 @@ export function sysShmctl(t: Task, id: number, command: number, ptr: number): nu
     segment.key = IPC_PRIVATE;
     segmentsOf(t);
   } else {
-    applySet(segment, shmidDs.read(buf!));
+    const applied = applySet(t, segment, shmidDs.read(buf!));
+    if (applied < 0) return applied;
     segment.changeTime = t.kernel.realtime().sec;
   }
   return 0;

@@ -2,14 +2,13 @@ import { EAGAIN, EFAULT, EINVAL, EPERM } from '../abi/linux/errno.ts';
 import { IPC_INFO, IPC_NOWAIT, IPC_RMID, IPC_SET, IPC_STAT, MSG_COPY, MSG_EXCEPT, MSG_INFO, MSG_STAT, MSG_STAT_ANY } from '../abi/linux/ipc.ts';
 import { EPOLLIN, EPOLLOUT } from '../abi/linux/poll.ts';
 import { checkMessage, MessageQueue, MSGMAX, MSGMNB, MSGMNI } from '../kernel/ipc/sysv/messages.ts';
-import { sysvOf } from '../kernel/ipc/sysv/sysv.ts';
 import { PARKED, Restart } from '../kernel/task/block.ts';
 import type { Task } from '../kernel/task/task.ts';
 import { Cap } from '../vfs/cred.ts';
 import { applySet, permFields } from './sysvPerm.ts';
 
 export function sysMsgget(t: Task, key: number, flags: number): number {
-  return sysvOf(t.kernel).queues.get(t, key, flags, () => 0, () => new MessageQueue(t, key, flags));
+  return t.ns.ipc.sysv.queues.get(t, key, flags, () => 0, () => new MessageQueue(t, key, flags));
 }
 
 export function sysMsgsnd(t: Task, id: number, ptr: number, size: number, flags: number): number {
@@ -20,7 +19,7 @@ export function sysMsgsnd(t: Task, id: number, ptr: number, size: number, flags:
   if (checked < 0) return checked;
   const bytes = t.memory.copyIn(ptr + word, size);
   if (bytes === null) return -EFAULT;
-  const queue = sysvOf(t.kernel).queues.find(id);
+  const queue = t.ns.ipc.sysv.queues.find(id);
   if (typeof queue === 'number') return queue;
   const message = { type, bytes };
   const first = queue.send(t, message);
@@ -37,7 +36,7 @@ export function sysMsgsnd(t: Task, id: number, ptr: number, size: number, flags:
 export function sysMsgrcv(t: Task, id: number, ptr: number, size: number, type: number, flags: number): number {
   if (id < 0 || size < 0 || size > 0x7fffffff) return -EINVAL;
   if ((flags & MSG_COPY) !== 0 && ((flags & MSG_EXCEPT) !== 0 || (flags & IPC_NOWAIT) === 0)) return -EINVAL;
-  const queue = sysvOf(t.kernel).queues.find(id);
+  const queue = t.ns.ipc.sysv.queues.find(id);
   if (typeof queue === 'number') return queue;
   const word = t.abi.longBytes;
   const attempt = (): number => {
@@ -66,14 +65,14 @@ function writeStat(t: Task, queue: MessageQueue, ptr: number): number {
   const buf = t.memory.writable(ptr, msqidDs.size);
   if (buf === null) return -EFAULT;
   msqidDs.write(buf, {
-    ...permFields(queue), msg_stime: queue.sendTime, msg_rtime: queue.receiveTime, msg_ctime: queue.changeTime, msg_cbytes: queue.bytes,
+    ...permFields(t, queue), msg_stime: queue.sendTime, msg_rtime: queue.receiveTime, msg_ctime: queue.changeTime, msg_cbytes: queue.bytes,
     msg_qnum: queue.messages.length, msg_qbytes: queue.limit, msg_lspid: queue.sender, msg_lrpid: queue.receiver,
   });
   return 0;
 }
 
 export function sysMsgctl(t: Task, id: number, command: number, ptr: number): number {
-  const { queues } = sysvOf(t.kernel);
+  const { queues } = t.ns.ipc.sysv;
   if (id < 0 || command < 0) return -EINVAL;
   switch (command) {
     case IPC_INFO: case MSG_INFO: {
@@ -105,8 +104,9 @@ export function sysMsgctl(t: Task, id: number, command: number, ptr: number): nu
       const allowed = queue.mayControl(t);
       if (allowed < 0) return allowed;
       const limit = msqidDs.get(buf, 'msg_qbytes');
-      if (limit > MSGMNB && !t.cred.has(Cap.SYS_RESOURCE)) return -EPERM;
-      applySet(queue, msqidDs.read(buf));
+      if (limit > MSGMNB && !t.cred.hasIn(Cap.SYS_RESOURCE, t.ns.ipc.userNs)) return -EPERM;
+      const applied = applySet(t, queue, msqidDs.read(buf));
+      if (applied < 0) return applied;
       queue.limit = limit;
       queue.changeTime = t.kernel.realtime().sec;
       queue.waitQueue.wake(EPOLLIN | EPOLLOUT);

@@ -5,7 +5,6 @@ import {
 import { EPOLLOUT } from '../abi/linux/poll.ts';
 import { putU16 } from '../abi/layout.ts';
 import { SEMMNI, SEMMSL, type SemOp, SEMOPM, SemaphoreSet, SEMVMX } from '../kernel/ipc/sysv/semaphores.ts';
-import { sysvOf } from '../kernel/ipc/sysv/sysv.ts';
 import { PARKED, Restart } from '../kernel/task/block.ts';
 import type { Task } from '../kernel/task/task.ts';
 import { timespecDeadline, type Time } from './poll.ts';
@@ -13,7 +12,7 @@ import { applySet, permFields } from './sysvPerm.ts';
 
 export function sysSemget(t: Task, key: number, count: number, flags: number): number {
   if (count < 0 || count > SEMMSL) return -EINVAL;
-  return sysvOf(t.kernel).semaphores.get(
+  return t.ns.ipc.sysv.semaphores.get(
     t, key, flags, (set) => (count > set.values.length ? -EINVAL : 0), () => (count === 0 ? -EINVAL : new SemaphoreSet(t, key, flags, count)),
   );
 }
@@ -36,7 +35,7 @@ export function semtimedop(t: Task, id: number, ptr: number, count: number, time
   if (typeof ops === 'number') return ops;
   const deadlineNs = timespecDeadline(t, timePtr, layout);
   if (deadlineNs < 0) return deadlineNs;
-  const set = sysvOf(t.kernel).semaphores.find(id);
+  const set = t.ns.ipc.sysv.semaphores.find(id);
   if (typeof set === 'number') return set;
   const blocked: { op: SemOp | null } = { op: null };
   const first = set.operate(t, ops, blocked);
@@ -65,7 +64,7 @@ export function sysSemop(t: Task, id: number, ptr: number, count: number): numbe
 }
 
 function info(t: Task, command: number, ptr: number): number {
-  const { semaphores } = sysvOf(t.kernel);
+  const { semaphores } = t.ns.ipc.sysv;
   const { seminfo } = t.abi;
   const buf = t.memory.writable(ptr, seminfo.size);
   if (buf === null) return -EFAULT;
@@ -79,7 +78,7 @@ function info(t: Task, command: number, ptr: number): number {
 }
 
 function stat(t: Task, id: number, command: number, ptr: number): number {
-  const { semaphores } = sysvOf(t.kernel);
+  const { semaphores } = t.ns.ipc.sysv;
   const set = command === IPC_STAT ? semaphores.find(id) : semaphores.at(id);
   if (typeof set === 'number') return set;
   const allowed = command === SEM_STAT_ANY ? 0 : set.access(t, 0o444);
@@ -87,7 +86,7 @@ function stat(t: Task, id: number, command: number, ptr: number): number {
   const { semidDs } = t.abi;
   const buf = t.memory.writable(ptr, semidDs.size);
   if (buf === null) return -EFAULT;
-  semidDs.write(buf, { ...permFields(set), sem_otime: set.opTime, sem_ctime: set.changeTime, sem_nsems: set.values.length });
+  semidDs.write(buf, { ...permFields(t, set), sem_otime: set.opTime, sem_ctime: set.changeTime, sem_nsems: set.values.length });
   return command === IPC_STAT ? 0 : set.id;
 }
 
@@ -124,7 +123,7 @@ function getAll(t: Task, set: SemaphoreSet, ptr: number): number {
 }
 
 function control(t: Task, id: number, command: number, ptr: number): number {
-  const { semaphores } = sysvOf(t.kernel);
+  const { semaphores } = t.ns.ipc.sysv;
   const { semidDs } = t.abi;
   const buf = command === IPC_SET ? t.memory.readable(ptr, semidDs.size) : null;
   if (command === IPC_SET && buf === null) return -EFAULT;
@@ -136,7 +135,8 @@ function control(t: Task, id: number, command: number, ptr: number): number {
     semaphores.remove(set);
     set.waitQueue.wake(EPOLLOUT);
   } else {
-    applySet(set, semidDs.read(buf!));
+    const applied = applySet(t, set, semidDs.read(buf!));
+    if (applied < 0) return applied;
     set.changeTime = t.kernel.realtime().sec;
   }
   return 0;
@@ -149,7 +149,7 @@ export function sysSemctl(t: Task, id: number, num: number, command: number, arg
     case IPC_STAT: case SEM_STAT: case SEM_STAT_ANY: return stat(t, id, command, arg);
     case IPC_SET: case IPC_RMID: return control(t, id, command, arg);
     case GETVAL: case GETPID: case GETNCNT: case GETZCNT: case SETVAL: case GETALL: case SETALL: {
-      const set = sysvOf(t.kernel).semaphores.find(id);
+      const set = t.ns.ipc.sysv.semaphores.find(id);
       if (typeof set === 'number') return set;
       const writes = command === SETVAL || command === SETALL;
       if (command === SETVAL && ((arg | 0) < 0 || (arg | 0) > SEMVMX)) return -ERANGE;

@@ -21,6 +21,7 @@ import { openRows } from './open.ts';
 import { pathRows } from './path.ts';
 import { pollRows } from './poll.ts';
 import { prctlRows } from './prctl.ts';
+import { namespaceRows } from './namespaces.ts';
 import { processMemoryRows } from './processMemory.ts';
 import { processRows } from './process.ts';
 import { ptraceRows } from './ptrace.ts';
@@ -44,5 +45,5 @@ import { xattrRows } from './xattr.ts';
 
 export const allRows: readonly SyscallRow[] = [
   ...readWriteRows, ...openRows, ...statRows, ...pathRows, ...dirRows, ...lockRows, ...syncRows, ...xattrRows, ...socketRows, ...socketCallRows, ...mountRows, ...spliceRows, ...mmRows,
-  ...processRows, ...resourceRows, ...futexRows, ...futex2Rows, ...pollRows, ...epollRows, ...eventfdRows, ...timerfdRows, ...signalRows, ...signalfdRows, ...inotifyRows, ...ioctlRows, ...timeRows, ...credRows, ...schedRows, ...systemRows, ...prctlRows, ...sysvIpcRows, ...mqueueRows, ...processMemoryRows, ...ptraceRows, ...seccompRows, ...aioRows, ...memoryPolicyRows, ...keyRows, ...adjtimeRows, ...adminRows, ...fileHandleRows,
+  ...processRows, ...resourceRows, ...futexRows, ...futex2Rows, ...pollRows, ...epollRows, ...eventfdRows, ...timerfdRows, ...signalRows, ...signalfdRows, ...inotifyRows, ...ioctlRows, ...timeRows, ...credRows, ...schedRows, ...systemRows, ...prctlRows, ...sysvIpcRows, ...mqueueRows, ...namespaceRows, ...processMemoryRows, ...ptraceRows, ...seccompRows, ...aioRows, ...memoryPolicyRows, ...keyRows, ...adjtimeRows, ...adminRows, ...fileHandleRows,
 ];

@@ -25,7 +25,7 @@ export function changeMode(t: PathContext, path: Path, mode: number): number {
   if (allowed < 0) return allowed;
   if ((inode.flags & IMMUTABLE_OR_APPEND) !== 0) return -EPERM;
   let bits = mode & 0o7777;
-  if (!t.cred.inGroup(stat.gid) && !t.cred.has(Cap.FSETID)) bits &= ~S_ISGID;
+  if (!t.cred.inGroup(stat.gid) && !t.cred.hasOver(Cap.FSETID, stat)) bits &= ~S_ISGID;
   return apply(path, { mode: bits });
 }
 
@@ -43,7 +43,7 @@ export function changeOwner(t: PathContext, path: Path, uid: number, gid: number
   if ((stat.mode & S_IFMT) !== S_IFDIR) {
     let bits = stat.mode & 0o7777 & ~S_ISUID;
     // Set-group-ID without group execute once meant mandatory locking; only members of the group keep it.
-    if ((stat.mode & S_IXGRP) !== 0 || (!t.cred.inGroup(stat.gid) && !t.cred.has(Cap.FSETID))) bits &= ~S_ISGID;
+    if ((stat.mode & S_IXGRP) !== 0 || (!t.cred.inGroup(stat.gid) && !t.cred.hasOver(Cap.FSETID, stat))) bits &= ~S_ISGID;
     if (bits !== (stat.mode & 0o7777)) change.mode = bits;
   }
   dropCapability(inode);

@@ -1,3 +1,5 @@
+import { initialUserNamespace, type UserNamespace } from './userNamespace.ts';
+
 /** Capability numbers (capabilities(7)). */
 export const Cap = {
   CHOWN: 0, DAC_OVERRIDE: 1, DAC_READ_SEARCH: 2, FOWNER: 3, FSETID: 4, KILL: 5, SETGID: 6, SETUID: 7, SETPCAP: 8,
@@ -35,6 +37,8 @@ export class Cred {
   readonly capBounding: number = ALL_CAPS;
   readonly capAmbient: number = 0;
   readonly secureBits: number = 0;
+  /** The capabilities are over what belongs to this namespace and those inside of it. */
+  readonly userNs: UserNamespace = initialUserNamespace;
 
   static user(uid: number, gid: number, groups: readonly number[] = []): Cred {
     const caps = uid === 0 ? ALL_CAPS : 0;
@@ -43,12 +47,30 @@ export class Cred {
     });
   }
 
-  with(change: Partial<Omit<Cred, 'with' | 'has' | 'inGroup'>>): Cred {
+  with(change: Partial<Omit<Cred, 'with' | 'has' | 'hasOwn' | 'hasIn' | 'hasOver' | 'inGroup'>>): Cred {
     return Object.assign(Object.assign(new Cred(), this), change);
   }
 
+  /** A capability over the system itself: in the first user namespace. */
   has(cap: number): boolean {
+    return this.userNs.parent === null && capIn(this.capEffective, cap);
+  }
+  /** In its own user namespace. */
+  hasOwn(cap: number): boolean {
     return capIn(this.capEffective, cap);
+  }
+  /** Over what belongs to the user namespace `ns` (cap_capable): its owner has all of them. */
+  hasIn(cap: number, ns: UserNamespace): boolean {
+    for (let at = ns; ; at = at.parent!) {
+      if (at === this.userNs) return capIn(this.capEffective, cap);
+      if (at.level <= this.userNs.level) return false;
+      if (at.parent === this.userNs && at.owner === this.euid) return true;
+    }
+  }
+  /** Over a file: the namespace must know its owners (capable_wrt_inode_uidgid). */
+  hasOver(cap: number, file: { readonly uid: number; readonly gid: number }): boolean {
+    const { userNs } = this;
+    return capIn(this.capEffective, cap) && (userNs.parent === null || (userNs.uids.has(file.uid) && userNs.gids.has(file.gid)));
   }
 
   /** Whether files of group `gid` count as ours (file-system identity). */

@@ -2,6 +2,7 @@ import type { Dentry } from './dentry.ts';
 import type { FsEnv } from './fsEnv.ts';
 import type { Inode } from './inode.ts';
 import type { StatFs } from './stat.ts';
+import { initialUserNamespace, type UserNamespace } from './userNamespace.ts';
 
 /** Options of mount(2)'s data string, split at commas. */
 export type MountOptions = ReadonlyMap<string, string>;
@@ -22,6 +23,8 @@ export abstract class FileSystem {
   /** Root dentry; the constructor of each file system sets it. */
   root!: Dentry;
   readonly env: FsEnv;
+  /** Who mounted it: ids without a number there cannot own its files (s_user_ns). */
+  userNs: UserNamespace = initialUserNamespace;
 
   constructor(env: FsEnv, dev: number = anonymousDevice()) {
     this.env = env;

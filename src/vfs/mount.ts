@@ -1,7 +1,8 @@
-import { MS_RDONLY } from '../abi/linux/fs.ts';
+import { MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY } from '../abi/linux/fs.ts';
 import type { Dentry } from './dentry.ts';
 import type { FileSystem } from './fileSystem.ts';
-import { Path } from './path.ts';
+import { type FsContext, Path } from './path.ts';
+import { initialUserNamespace, newNamespaceId, type UserNamespace } from './userNamespace.ts';
 
 let nextMountId = 1;
 
@@ -18,6 +19,10 @@ export class Mount {
   /** First column of /proc/mounts. */
   readonly source: string;
   readonly children: Mount[] = [];
+  /** It came from a more privileged namespace: may not be taken away, as what is under it was not to be seen (MNT_LOCKED). */
+  locked = false;
+  /** Flags that came from there and may not be cleared. */
+  lockedFlags = 0;
   /** Open descriptions, working directories...: counted for umount's EBUSY. */
   users = 0;
 
@@ -59,11 +64,60 @@ export class Mount {
   }
 }
 
-/** The mounts that a process sees (one for all, so far). */
+const LOCKABLE = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC;
+
+/** The mounts that processes see (mount_namespaces(7)). */
 export class MountNamespace {
-  readonly root: Mount;
-  constructor(root: Mount) {
+  readonly kind = 'mnt';
+  root: Mount;
+  readonly userNs: UserNamespace;
+  readonly id: number;
+  private users = 0;
+
+  constructor(root: Mount, userNs: UserNamespace = initialUserNamespace, id = 4026531841) {
     this.root = root;
+    this.userNs = userNs;
+    this.id = id;
+  }
+
+  acquire(): this {
+    this.users++;
+    return this;
+  }
+  /** Without users its mounts are gone: their places can be removed again. The first one stays. */
+  release(): void {
+    if (--this.users > 0 || this.id === 4026531841) return;
+    for (const mount of this.list().reverse()) mount.detach();
+  }
+
+  /** Whether `mount` is one of these. */
+  has(mount: Mount): boolean {
+    let at = mount;
+    while (at.parent !== null) at = at.parent;
+    return at === this.root;
+  }
+
+  /** The same mounts for others; `fs` goes over to them. Less privileged ones may not see what is beneath them. */
+  copy(userNs: UserNamespace, fs: FsContext): MountNamespace {
+    const copies = new Map<Mount, Mount>();
+    const lesser = userNs !== this.userNs;
+    const visit = (from: Mount, parent: Mount | null): Mount => {
+      const to = new Mount(from.fs, from.root, from.source, from.flags);
+      to.locked = parent !== null && (lesser || from.locked);
+      to.lockedFlags = lesser ? from.flags & LOCKABLE : from.lockedFlags;
+      copies.set(from, to);
+      if (parent !== null) to.attach(parent, from.mountPoint!);
+      for (const child of from.children) visit(child, to);
+      return to;
+    };
+    const ns = new MountNamespace(visit(this.root, null), userNs, newNamespaceId());
+    const moved = (path: Path): Path => {
+      const mount = copies.get(path.mount);
+      return mount === undefined ? path : new Path(mount, path.dentry);
+    };
+    fs.root = moved(fs.root);
+    fs.cwd = moved(fs.cwd);
+    return ns;
   }
 
   get rootPath(): Path {

@@ -8,8 +8,9 @@ import { FS_APPEND, FS_IMMUTABLE, type Inode, type NewInode } from './inode.ts';
 import {
   IN_ATTRIB, IN_CREATE, IN_DELETE, IN_ISDIR, IN_MOVE_SELF, IN_MOVED_FROM, IN_MOVED_TO, nextCookie, notifyDentry, notifyEntry, notifyGone, notifyInode,
 } from './notify.ts';
+import type { Mount } from './mount.ts';
 import { Path, type PathContext } from './path.ts';
-import { initialOwner, inodePermission, MAY_EXEC, MAY_READ, MAY_WRITE, ownerOrCapable, stickyForbids } from './permission.ts';
+import { initialOwner, inodePermission, MAY_EXEC, MAY_READ, MAY_WRITE, mayMakeIn, ownerOrCapable, stickyForbids } from './permission.ts';
 import { Last, Walk, Walker } from './walk.ts';
 
 export const RENAME_NOREPLACE = 1;
@@ -38,8 +39,7 @@ function newPlace(t: PathContext, start: Path | null, name: string, wantDirector
 }
 
 function mayCreate(t: PathContext, parent: Path): number {
-  if (parent.dentry.unhashed) return -ENOENT;
-  return inodePermission(parent.inode, MAY_WRITE | MAY_EXEC, t.cred);
+  return parent.dentry.unhashed ? -ENOENT : mayMakeIn(parent.inode, t.cred);
 }
 
 /** Linux's may_delete, for a victim that exists. */
@@ -157,7 +157,7 @@ export function removeFile(t: PathContext, start: Path | null, name: string): nu
   if (walker.mount !== atMount) return -EBUSY;
   result = mayDelete(t, parent, dentry, false);
   if (result < 0) return result;
-  if (dentry.mounts > 0) return -EBUSY;
+  if (isMountPoint(t, dentry)) return -EBUSY;
   result = parent.inode.unlink(dentry.name, inode);
   if (result < 0) return result;
   gone(parent, dentry, 0);
@@ -181,11 +181,20 @@ export function removeDirectory(t: PathContext, start: Path | null, name: string
   if (inode === null) return -ENOENT;
   result = mayDelete(t, parent, dentry, true);
   if (result < 0) return result;
-  if (dentry.mounts > 0) return -EBUSY;
+  if (isMountPoint(t, dentry)) return -EBUSY;
   result = parent.inode.rmdir(dentry.name, inode);
   if (result < 0) return result;
   gone(parent, dentry, IN_ISDIR);
   return 0;
+}
+
+/** Whether something is mounted there among the caller's mounts; those of other namespaces keep nothing from being removed. */
+function isMountPoint(t: PathContext, dentry: Dentry): boolean {
+  if (dentry.mounts === 0) return false;
+  let top = t.fs.root.mount;
+  while (top.parent !== null) top = top.parent;
+  const under = (mount: Mount): boolean => mount.children.some((child) => child.mountPoint === dentry || under(child));
+  return under(top);
 }
 
 /** A name has been removed: the caches and the watchers hear of it. */
@@ -258,7 +267,7 @@ export function renamePath(t: PathContext, oldStart: Path | null, oldName: strin
     if (result === 0 && exchange && target.inode!.isDirectory) result = inodePermission(target.inode!, MAY_WRITE, t.cred);
     if (result < 0) return result;
   }
-  if (old.mounts > 0 || target.mounts > 0) return -EBUSY;
+  if (isMountPoint(t, old) || isMountPoint(t, target)) return -EBUSY;
   if (from.inode.fs !== to.inode.fs) return -EXDEV;
   const oldLast = old.name;
   const newLast = target.name;

@@ -11,7 +11,7 @@ import { breakLeases, type LeaseTable } from './lease.ts';
 import { MS_NODEV, MS_NOEXEC } from '../abi/linux/fs.ts';
 import { IN_CREATE, IN_MODIFY, IN_OPEN, notifyDentry, notifyEntry } from './notify.ts';
 import { Path } from './path.ts';
-import { initialOwner, inodePermission, MAY_EXEC, MAY_READ, MAY_WRITE, ownerOrCapable } from './permission.ts';
+import { initialOwner, inodePermission, MAY_EXEC, MAY_READ, MAY_WRITE, mayMakeIn, ownerOrCapable } from './permission.ts';
 import { majorOf, minorOf } from './stat.ts';
 import { Last, Walk, Walker } from './walk.ts';
 
@@ -92,7 +92,7 @@ function createAndOpen(t: FileCaller, parent: Path, negative: Dentry, how: OpenH
   if (parent.mount.readOnly) return -EROFS;
   if (parent.dentry.unhashed) return -ENOENT;
   const dir = parent.inode;
-  const allowed = inodePermission(dir, MAY_WRITE | MAY_EXEC, t.cred);
+  const allowed = mayMakeIn(dir, t.cred);
   if (allowed < 0) return allowed;
   const init = initialOwner(dir.stat(), S_IFREG | (how.mode & 0o7777 & ~t.fs.umask), t.cred);
   const inode = dir.mknod(negative.name, { ...init, rdev: 0 });
@@ -108,7 +108,7 @@ function openTmpfile(t: FileCaller, start: Path | null, name: string, how: OpenH
   if (result < 0) return result;
   const dir = walker.path;
   if (dir.mount.readOnly) return -EROFS;
-  const allowed = inodePermission(dir.inode, MAY_WRITE | MAY_EXEC, t.cred);
+  const allowed = mayMakeIn(dir.inode, t.cred);
   if (allowed < 0) return allowed;
   const init = initialOwner(dir.inode.stat(), S_IFREG | (how.mode & 0o7777 & ~t.fs.umask), t.cred);
   const inode = dir.inode.tmpfile({ ...init, rdev: 0 });

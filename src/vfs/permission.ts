@@ -1,4 +1,4 @@
-import { EACCES, EPERM } from '../abi/linux/errno.ts';
+import { EACCES, EOVERFLOW, EPERM } from '../abi/linux/errno.ts';
 import { S_IFDIR, S_IFMT, S_ISGID, S_ISUID, S_ISVTX, S_IXGRP } from '../abi/linux/fileMode.ts';
 import { Cap, type Cred } from './cred.ts';
 import { FS_IMMUTABLE, type Inode } from './inode.ts';
@@ -16,11 +16,11 @@ export function mayAccess(stat: Stat, mask: number, cred: Cred): number {
   else if (((mode >>> 3) & 7) !== (mode & 7) && cred.inGroup(stat.gid)) bits = mode >>> 3;
   if ((mask & ~bits & 7) === 0) return 0;
   if ((mode & S_IFMT) === S_IFDIR) {
-    if ((mask & MAY_WRITE) === 0 && cred.has(Cap.DAC_READ_SEARCH)) return 0;
-    return cred.has(Cap.DAC_OVERRIDE) ? 0 : -EACCES;
+    if ((mask & MAY_WRITE) === 0 && cred.hasOver(Cap.DAC_READ_SEARCH, stat)) return 0;
+    return cred.hasOver(Cap.DAC_OVERRIDE, stat) ? 0 : -EACCES;
   }
-  if (mask === MAY_READ && cred.has(Cap.DAC_READ_SEARCH)) return 0;
-  if (((mask & MAY_EXEC) === 0 || (mode & 0o111) !== 0) && cred.has(Cap.DAC_OVERRIDE)) return 0;
+  if (mask === MAY_READ && cred.hasOver(Cap.DAC_READ_SEARCH, stat)) return 0;
+  if (((mask & MAY_EXEC) === 0 || (mode & 0o111) !== 0) && cred.hasOver(Cap.DAC_OVERRIDE, stat)) return 0;
   return -EACCES;
 }
 
@@ -32,13 +32,22 @@ export function inodePermission(inode: Inode, mask: number, cred: Cred): number 
 }
 
 export function ownerOrCapable(stat: Stat, cred: Cred): boolean {
-  return cred.fsuid === stat.uid || cred.has(Cap.FOWNER);
+  if (cred.fsuid === stat.uid) return true;
+  return cred.hasOwn(Cap.FOWNER) && (cred.userNs.parent === null || cred.userNs.uids.has(stat.uid));
 }
 
 /** Whether the sticky bit of `dir` keeps `cred` from removing or renaming `victim`. */
 export function stickyForbids(dir: Stat, victim: Stat, cred: Cred): boolean {
   if ((dir.mode & S_ISVTX) === 0) return false;
-  return cred.fsuid !== victim.uid && cred.fsuid !== dir.uid && !cred.has(Cap.FOWNER);
+  return cred.fsuid !== victim.uid && cred.fsuid !== dir.uid && !cred.hasOver(Cap.FOWNER, victim);
+}
+
+/** Whether `cred` may make an inode in `dir`: 0 or -errno (may_o_create, may_create). */
+export function mayMakeIn(dir: Inode, cred: Cred): number {
+  const { userNs } = dir.fs;
+  // Nobody there could own it.
+  if (userNs.parent !== null && (!userNs.uids.has(cred.fsuid) || !userNs.gids.has(cred.fsgid))) return -EOVERFLOW;
+  return inodePermission(dir, MAY_WRITE | MAY_EXEC, cred);
 }
 
 /** Group and mode of an inode made in `dir`: set-group-ID directories pass their group on (inode_init_owner). */
@@ -48,7 +57,7 @@ export function initialOwner(dir: Stat, mode: number, cred: Cred): { mode: numbe
   if ((dir.mode & S_ISGID) !== 0) {
     gid = dir.gid;
     if ((mode & S_IFMT) === S_IFDIR) bits |= S_ISGID;
-    else if ((mode & (S_ISGID | S_IXGRP)) === (S_ISGID | S_IXGRP) && !cred.inGroup(gid) && !cred.has(Cap.FSETID)) bits &= ~S_ISGID;
+    else if ((mode & (S_ISGID | S_IXGRP)) === (S_ISGID | S_IXGRP) && !cred.inGroup(gid) && !cred.hasOver(Cap.FSETID, dir)) bits &= ~S_ISGID;
   }
   return { mode: bits, uid: cred.fsuid, gid };
 }
@@ -62,8 +71,9 @@ export function modeWithoutPrivileges(mode: number): number {
 
 /** Credentials as access(2) uses them: the real ids in the place of the file-system ones. */
 export function realIdCred(cred: Cred): Cred {
-  if (cred.fsuid === cred.uid && cred.fsgid === cred.gid && (cred.uid === 0 || cred.capEffective === 0)) return cred;
-  return cred.with({ fsuid: cred.uid, fsgid: cred.gid, capEffective: cred.uid === 0 ? cred.capPermitted : 0 });
+  const { root } = cred.userNs;
+  if (cred.fsuid === cred.uid && cred.fsgid === cred.gid && (cred.uid === root || cred.capEffective === 0)) return cred;
+  return cred.with({ fsuid: cred.uid, fsgid: cred.gid, capEffective: cred.uid === root ? cred.capPermitted : 0 });
 }
 
 /** chmod's and chown's right to change. */
@@ -73,7 +83,7 @@ export function mayChangeMode(stat: Stat, cred: Cred): number {
 
 /** `uid`, `gid` -1 = unchanged. */
 export function mayChangeOwner(stat: Stat, uid: number, gid: number, cred: Cred): number {
-  if (cred.has(Cap.CHOWN)) return 0;
+  if (cred.hasOver(Cap.CHOWN, stat)) return 0;
   if (uid !== -1 && !(cred.fsuid === stat.uid && uid === stat.uid)) return -EPERM;
   if (gid !== -1 && !(cred.fsuid === stat.uid && (gid === stat.gid || cred.inGroup(gid)))) return -EPERM;
   return 0;

@@ -40,11 +40,11 @@ export class MqueueFs extends FileSystem {
   }
 }
 
-const instances = new WeakMap<FsEnv, MqueueFs>();
-/** The one of an emulator. */
-export function mqueueFs(env: FsEnv): MqueueFs {
-  let fs = instances.get(env);
-  if (fs === undefined) instances.set(env, (fs = new MqueueFs(env)));
+const instances = new WeakMap<object, MqueueFs>();
+/** The one of an IPC namespace. */
+export function mqueueFs(ns: object, env: FsEnv): MqueueFs {
+  let fs = instances.get(ns);
+  if (fs === undefined) instances.set(ns, (fs = new MqueueFs(env)));
   return fs;
 }
 

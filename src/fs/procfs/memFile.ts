@@ -24,7 +24,7 @@ export class MemFile extends InfoNode {
   override open(flags: number, path: Path, caller: FileCaller): FileDescription | number {
     const t = this.task();
     const reader = caller as Task;
-    if (reader.process !== t.process && reader.cred.fsuid !== t.cred.euid && !reader.cred.has(Cap.SYS_PTRACE)) return -EACCES;
+    if (reader.process !== t.process && reader.cred.fsuid !== t.cred.euid && !reader.cred.hasIn(Cap.SYS_PTRACE, t.cred.userNs)) return -EACCES;
     if (!hasMemory(t)) return -ESRCH;
     return new MemDescription(t, path, flags, caller);
   }

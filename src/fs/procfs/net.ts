@@ -1,3 +1,4 @@
+import type { Task } from '../../kernel/task/task.ts';
 import { file, text, type MakeNode } from './nodes.ts';
 
 /** What the network says of itself; boot joins it to procfs. */
@@ -14,13 +15,14 @@ export interface NetTables {
   route(): string;
 }
 
-const tablesOf = new WeakMap<object, NetTables>();
+type TablesOf = (t: Task) => NetTables;
+const tablesOf = new WeakMap<object, TablesOf>();
 
-export function installNetTables(kernel: object, tables: NetTables): void {
+export function installNetTables(kernel: object, tables: TablesOf): void {
   tablesOf.set(kernel, tables);
 }
 
-const table = (name: keyof NetTables): MakeNode => file((t) => tablesOf.get(t.kernel)?.[name]() ?? '');
+const table = (name: keyof NetTables): MakeNode => file((t) => tablesOf.get(t.kernel)?.(t)[name]() ?? '');
 
 const SOCKET_HEADER = '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode';
 const SOCKET6_HEADER = '  sl  local_address                         remote_address                        st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode';

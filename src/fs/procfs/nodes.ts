@@ -137,20 +137,20 @@ export class TableDir extends InfoDir {
 }
 
 /** What a file shows to `t`, or -errno. */
-export type Show = (t: Task) => string | number;
+export type Show = (t: Task, opener: Cred) => string | number;
 /** Takes what `t` wrote at the given position: bytes taken or -errno. */
-export type Store = (text: string, t: Task, pos: number) => number;
+export type Store = (text: string, t: Task, pos: number, opener: Cred) => number;
 
 /** A regular file. */
 export class InfoFile extends InfoNode {
   readonly show: Show | null;
   readonly store: Store | null;
   /** Whether `cred` may open it although the mode bits say so: 0 or -errno. */
-  readonly guard: ((t: Task) => number) | null;
+  readonly guard: ((t: Task, flags: number) => number) | null;
   /** Whether its end can be sought: it is at 0. */
   readonly seeksEnd: boolean;
 
-  constructor(fs: FileSystem, permissions: number, owner: Owner, show: Show | null, store: Store | null = null, guard: ((t: Task) => number) | null = null, seeksEnd = false) {
+  constructor(fs: FileSystem, permissions: number, owner: Owner, show: Show | null, store: Store | null = null, guard: ((t: Task, flags: number) => number) | null = null, seeksEnd = false) {
     super(fs, S_IFREG | permissions, owner);
     this.seeksEnd = seeksEnd;
     this.show = show;
@@ -158,7 +158,7 @@ export class InfoFile extends InfoNode {
     this.guard = guard;
   }
   override open(flags: number, path: Path, t: FileCaller): FileDescription | number {
-    const refused = this.guard?.(t as Task) ?? 0;
+    const refused = this.guard?.(t as Task, flags) ?? 0;
     return refused < 0 ? refused : new InfoDescription(this, path, flags, t.cred);
   }
 }
@@ -175,7 +175,7 @@ class InfoDescription extends PositionedFile {
   override pread(buf: Uint8Array, offset: number, t: FileCaller): number {
     if (this.file.show === null) return -EIO;
     if (this.text === null || offset === 0) {
-      const text = this.file.show(t as Task);
+      const text = this.file.show(t as Task, this.cred);
       if (typeof text === 'number') return text;
       this.text = text;
     }
@@ -189,7 +189,7 @@ class InfoDescription extends PositionedFile {
     if (this.file.store === null) return -EIO;
     let text = '';
     for (const byte of buf.subarray(0, 4096)) text += String.fromCharCode(byte);
-    return this.file.store(text, t as Task, offset);
+    return this.file.store(text, t as Task, offset, this.cred);
   }
 
   override seek(offset: number, whence: number): number {

@@ -1,4 +1,4 @@
-import { EACCES, EINVAL, ENOENT, EPERM, ESRCH } from '../../abi/linux/errno.ts';
+import { EACCES, EINVAL, ENOENT, ESRCH } from '../../abi/linux/errno.ts';
 import type { Process } from '../../kernel/task/process.ts';
 import type { Task } from '../../kernel/task/task.ts';
 import { GUEST_END } from '../../machine/memoryLayout.ts';
@@ -6,6 +6,10 @@ import { Cap, type Cred } from '../../vfs/cred.ts';
 import type { DirEntry, Inode } from '../../vfs/inode.ts';
 import type { FileSystem } from '../../vfs/fileSystem.ts';
 import type { Path } from '../../vfs/path.ts';
+import { CLONE_FLAG, namespaceOf, type NamespaceKind } from '../../kernel/task/namespaces.ts';
+import { namespacePath } from '../nsfs/nsFs.ts';
+import { mapFile, setgroupsFile } from './idMaps.ts';
+import { mayControl } from '../../kernel/trace/attach.ts';
 import { FdDir, FdInfoDir } from './fdDir.ts';
 import { Gpr } from '../../machine/cpuState.ts';
 import { hex, placeName } from './format.ts';
@@ -24,7 +28,7 @@ export function mayInspect(reader: Task, target: Task): number {
   const r = reader.cred;
   const c = target.cred;
   const same = r.fsuid === c.uid && r.fsuid === c.euid && r.fsuid === c.suid && r.fsgid === c.gid && r.fsgid === c.egid && r.fsgid === c.sgid;
-  return (same && target.mm.dumpable === 1) || r.has(Cap.SYS_PTRACE) ? 0 : -EACCES;
+  return (same && target.mm.dumpable === 1 && mayControl(r, c)) || r.hasIn(Cap.SYS_PTRACE, c.userNs) ? 0 : -EACCES;
 }
 
 /** What a thread is in: its call with six arguments, stack pointer and where it goes on; -1 when it stands still outside of one. */
@@ -172,7 +176,7 @@ export class TaskNodes {
       exe: this.link((t) => t.mm.exe?.path ?? null),
       fd: (fs, owner) => new FdDir(fs, owner, task),
       fdinfo: (fs, owner) => new FdInfoDir(fs, owner, task),
-      gid_map: this.file(() => '         0          0 4294967295\n', 0o644, false, () => -EPERM),
+      gid_map: mapFile(task, 'gids'),
       io: this.file((t) => ioText(t.process), 0o400, true),
       limits: this.file((t) => limitsText(t.process)),
       loginuid: kept('4294967295'),
@@ -182,25 +186,25 @@ export class TaskNodes {
       mountinfo: this.file(mountinfoText, 0o444, false, null, MOUNTS),
       mounts: this.file(mountsText, 0o444, false, null, MOUNTS),
       net: (fs, owner) => new TableDir(fs, netTable(), owner),
-      ns: (fs, owner) => new OneTaskDir(fs, task, namespaces(), owner, 0o511),
+      ns: (fs, owner) => new OneTaskDir(fs, task, namespaces(task), owner, 0o511),
       oom_adj: this.file((t) => `${Math.trunc((t.process.oomScoreAdj * 17) / 1000)}\n`, 0o644, false, (text, t) => this.setOom(text, t, 1000 / 17), SEEKS_END),
       oom_score: this.file((t) => `${Math.max(0, 666 + Math.trunc((t.process.oomScoreAdj * 2) / 3))}\n`),
       oom_score_adj: this.file((t) => `${t.process.oomScoreAdj}\n`, 0o644, false, (text, t) => this.setOom(text, t, 1), SEEKS_END),
       pagemap: (fs, owner) => new PagemapFile(fs, owner, task, (reader) => mayInspect(reader, task())),
       personality: this.file((t) => `${hex(t.personality, 8)}\n`, 0o400, true),
-      projid_map: this.file(() => '         0          0 4294967295\n', 0o644, false, () => -EPERM),
+      projid_map: mapFile(task, 'projects'),
       root: this.link((t) => t.fs.root),
       sched: this.file(schedText, 0o644),
       schedstat: this.file((t) => `${t.kernel.cpuClock.userNs(t) + t.usage.systemNs} 0 ${t.usage.voluntarySwitches}\n`),
       sessionid: this.file(() => '4294967295', 0o444, false, null, SEEKS_END),
-      setgroups: this.file(() => 'allow\n', 0o644),
+      setgroups: setgroupsFile(task),
       smaps: this.file(this.withMemory(smapsText), 0o444, true),
       smaps_rollup: this.file(this.withMemory(smapsRollupText), 0o444, true),
       stack: this.file(() => '', 0o400, true),
       statm: this.file(statmText),
       status: this.file(statusText),
       syscall: this.file(syscallText, 0o400, true),
-      uid_map: this.file(() => '         0          0 4294967295\n', 0o644, false, () => -EPERM),
+      uid_map: mapFile(task, 'uids'),
       wchan: this.file((t) => (t.state === 'parked' ? 'do_wait' : '0')),
     };
   }
@@ -242,15 +246,16 @@ export class TaskNodes {
   }
 }
 
-const NAMESPACES = { cgroup: 4026531835, ipc: 4026531839, mnt: 4026531841, net: 4026531840, pid: 4026531836, time: 4026531834, user: 4026531837, uts: 4026531838 };
-
-function namespaces(): Record<string, MakeNode> {
+/** /proc/PID/ns: links to what namespaces are as files. */
+function namespaces(task: () => Task): Record<string, MakeNode> {
   const out: Record<string, MakeNode> = {};
-  const one = (name: string, kind: keyof typeof NAMESPACES): void => {
-    // There is one namespace of each kind, and it cannot be entered.
-    out[name] = (fs, owner) => new InfoLink(fs, () => `${kind}:[${NAMESPACES[kind]}]`, () => -EACCES, owner);
+  const one = (name: string, kind: NamespaceKind): void => {
+    const refused = (reader: Task): number => (mayInspect(reader, task()) < 0 ? -EACCES : task().state === 'dead' ? -ENOENT : 0);
+    const jump = (reader: Task): Path | number => refused(reader) || namespacePath(reader, namespaceOf(task(), kind));
+    const target = (reader: Task): string | number => refused(reader) || `${kind}:[${namespaceOf(task(), kind).id}]`;
+    out[name] = (fs, owner) => new InfoLink(fs, target, jump, owner);
   };
-  for (const kind of Object.keys(NAMESPACES) as (keyof typeof NAMESPACES)[]) {
+  for (const kind of Object.keys(CLONE_FLAG) as NamespaceKind[]) {
     one(kind, kind);
     if (kind === 'pid' || kind === 'time') one(`${kind}_for_children`, kind);
   }

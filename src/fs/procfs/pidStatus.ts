@@ -51,17 +51,19 @@ function memoryRows(t: Task): string {
     row('CoreDumping', 0) + row('THP_enabled', 0) + row('untag_mask', '0xffffffffffffffff');
 }
 
-export function statusText(t: Task): string {
+export function statusText(t: Task, reader: Task): string {
   const { process, cred, kernel } = t;
   const { cpus } = kernel.parts;
   const { ignored, caught } = dispositions(t);
-  const ids = (...n: number[]): string => n.join('\t');
+  const { userNs } = reader.cred;
+  const uids = (...n: number[]): string => n.map((id) => userNs.uidOut(id)).join('\t');
+  const gids = (...n: number[]): string => n.map((id) => userNs.gidOut(id)).join('\t');
   const queued = process.pending.length + [...process.tasks].reduce((sum, task) => sum + task.pending.length, 0);
   return row('Name', escapePath(t.comm, '\n\\')) +
     (hasMemory(t) ? row('Umask', `0${t.fs.umask.toString(8).padStart(3, '0')}`) : '') +
     row('State', STATES[stateLetter(t)]!) + row('Tgid', process.pid) + row('Ngid', 0) + row('Pid', t.tid) + row('PPid', process.ppid) + row('TracerPid', t.trace?.tracer.tid ?? 0) +
-    row('Uid', ids(cred.uid, cred.euid, cred.suid, cred.fsuid)) + row('Gid', ids(cred.gid, cred.egid, cred.sgid, cred.fsgid)) +
-    row('FDSize', t.fds.capacity) + row('Groups', `${cred.groups.map((g) => `${g} `).join('')}${cred.groups.length === 0 ? ' ' : ''}`) +
+    row('Uid', uids(cred.uid, cred.euid, cred.suid, cred.fsuid)) + row('Gid', gids(cred.gid, cred.egid, cred.sgid, cred.fsgid)) +
+    row('FDSize', t.fds.capacity) + row('Groups', `${cred.groups.map((g) => `${userNs.gidOut(g)} `).join('')}${cred.groups.length === 0 ? ' ' : ''}`) +
     row('NStgid', process.pid) + row('NSpid', t.tid) + row('NSpgid', process.pgid) + row('NSsid', process.sid) + row('Kthread', 0) +
     (hasMemory(t) ? memoryRows(t) : '') +
     row('Threads', Math.max(1, process.tasks.size)) + row('SigQ', `${queued}/${process.rlimits.cur[Rlimit.SIGPENDING]}`) +

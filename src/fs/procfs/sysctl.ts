@@ -1,5 +1,6 @@
 import { EINVAL } from '../../abi/linux/errno.ts';
 import { LAST_CAP } from '../../vfs/cred.ts';
+import type { Task } from '../../kernel/task/task.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
 import type { SystemFacts } from '../systemFacts.ts';
 import { dir, file, InfoFile, setting, text, type MakeNode } from './nodes.ts';
@@ -13,11 +14,11 @@ function uuid(bytes: Uint8Array): string {
 }
 
 /** A text of the kernel's that programs may change. */
-function kernelText(get: () => string, put: (value: string) => void): MakeNode {
-  return (fs, owner) => new InfoFile(fs, 0o644, owner, () => `${get()}\n`, (written) => {
+function kernelText(get: (t: Task) => string, put: (t: Task, value: string) => void): MakeNode {
+  return (fs, owner) => new InfoFile(fs, 0o644, owner, (t) => `${get(t)}\n`, (written, t) => {
     const value = written.replace(/\n.*$/s, '');
     if (value.length > 64) return -EINVAL;
-    put(value);
+    put(t, value);
     return written.length;
   });
 }
@@ -38,8 +39,8 @@ function kernelTable(kernel: Kernel, facts: SystemFacts): Record<string, MakeNod
     }),
     arch: text('x86_64\n'),
     cap_last_cap: text(`${LAST_CAP}\n`),
-    domainname: kernelText(() => kernel.domainname, (v) => (kernel.domainname = v)),
-    hostname: kernelText(() => kernel.hostname, (v) => (kernel.hostname = v)),
+    domainname: kernelText((t) => t.ns.uts.domainname, (t, v) => (t.ns.uts.domainname = v)),
+    hostname: kernelText((t) => t.ns.uts.hostname, (t, v) => (t.ns.uts.hostname = v)),
     keys: dir(numbers({ gc_delay: 300, maxbytes: 20000, maxkeys: 200, root_maxbytes: 25000000, root_maxkeys: 1000000 })),
     ngroups_max: text('65536\n'),
     ns_last_pid: file(() => `${kernel.pids.lastAllocated}\n`),
@@ -119,7 +120,7 @@ export function sysctlTable(kernel: Kernel, facts: SystemFacts): Record<string, 
     fs: dir(fsTable()),
     kernel: dir(kernelTable(kernel, facts)),
     net: dir(netTree()),
-    user: dir(numbers(Object.fromEntries(namespaces.map((n) => [`max_${n}_namespaces`, 0])))),
+    user: dir(numbers(Object.fromEntries(namespaces.map((n) => [`max_${n}_namespaces`, 96365])))),
     vm: dir(vm),
   };
 }

@@ -84,6 +84,12 @@ function overLimit(process: Process): boolean {
   return queuedSignals(process) >= process.rlimits.cur[Rlimit.SIGPENDING]!;
 }
 
+/** The sender's uid as the receiver's user namespace numbers it. */
+function seenBy(t: Task, info: Siginfo): Siginfo {
+  const { userNs } = t.cred;
+  return userNs.parent === null ? info : { ...info, uid: userNs.uidOut(info.uid) };
+}
+
 /** Sends to one thread. 0, or -EAGAIN when a real-time signal finds the queue full. */
 export function sendToTask(t: Task, info: Siginfo): number {
   if (t.state === 'dead') return 0;
@@ -91,7 +97,7 @@ export function sendToTask(t: Task, info: Siginfo): number {
   prepare(t.process, sig);
   if (ignored(t, sig)) return 0;
   if (sig >= 32 && info.code < 0 && overLimit(t.process)) return -EAGAIN;
-  if (t.pending.add(info)) notifySignalfd(t);
+  if (t.pending.add(seenBy(t, info))) notifySignalfd(t);
   if (!t.blocked.has(sig) || sig === SIGKILL) signalWakeUp(t);
   return 0;
 }
@@ -103,7 +109,7 @@ export function sendToProcess(process: Process, info: Siginfo): number {
   prepare(process, sig);
   if (ignored(process.leader, sig)) return 0;
   if (sig >= 32 && info.code < 0 && overLimit(process)) return -EAGAIN;
-  const added = process.pending.add(info);
+  const added = process.pending.add(seenBy(process.leader, info));
   if (added) notifySignalfd(process.leader);
   const taker = chooseTask(process, sig);
   if (taker !== null) signalWakeUp(taker);
@@ -152,7 +158,7 @@ export function forceSignal(t: Task, info: Siginfo): void {
 export function mayKill(sender: Task, target: Process, sig: number): number {
   const me = sender.cred;
   const its = target.leader.cred;
-  if (me.euid === its.suid || me.euid === its.uid || me.uid === its.suid || me.uid === its.uid || me.has(Cap.KILL)) return 0;
+  if (me.euid === its.suid || me.euid === its.uid || me.uid === its.suid || me.uid === its.uid || me.hasIn(Cap.KILL, its.userNs)) return 0;
   if (sig === SIGCONT && sender.process.session === target.session) return 0;
   return -EPERM;
 }

@@ -1,8 +1,7 @@
 import { EAGAIN, EFAULT, EINVAL, EPERM } from '../../abi/linux/errno.ts';
 import {
-  CLONE_CHILD_CLEARTID, CLONE_CHILD_SETTID, CLONE_DETACHED, CLONE_FILES, CLONE_FS, CLONE_NEWCGROUP, CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWNS,
-  CLONE_NEWPID, CLONE_NEWUSER, CLONE_NEWUTS, CLONE_PARENT, CLONE_PARENT_SETTID, CLONE_PIDFD, CLONE_SETTLS, CLONE_SIGHAND, CLONE_THREAD, CLONE_VFORK,
-  CLONE_VM, SCHED_DEADLINE,
+  CLONE_CHILD_CLEARTID, CLONE_CHILD_SETTID, CLONE_DETACHED, CLONE_FILES, CLONE_FS, CLONE_NEWIPC, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUSER, CLONE_PARENT, CLONE_PARENT_SETTID, CLONE_PIDFD, CLONE_SETTLS, CLONE_SIGHAND, CLONE_SYSVSEM, CLONE_THREAD,
+  CLONE_VFORK, CLONE_VM, SCHED_DEADLINE,
 } from '../../abi/linux/sched.ts';
 import { EPOLLIN } from '../../abi/linux/poll.ts';
 import { Cpu } from '../../machine/cpuState.ts';
@@ -19,6 +18,7 @@ import { cloneEvent, inheritTrace } from '../trace/attach.ts';
 import { stopForEvent } from '../trace/syscallStops.ts';
 import { PARKED } from './block.ts';
 import { unpark } from './park.ts';
+import { ALL_NAMESPACES, credInNewUserNamespace, newNamespaces } from './namespaces.ts';
 import { Process } from './process.ts';
 import { Task, type TaskParts } from './task.ts';
 
@@ -38,11 +38,10 @@ export interface CloneArgs {
   wantedTid: number;
 }
 
-const NAMESPACES = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
-
 function checkFlags(t: Task, args: CloneArgs): number {
   const { flags } = args;
-  if ((flags & NAMESPACES) !== 0) return (flags & CLONE_NEWUSER) === 0 && !t.cred.has(Cap.SYS_ADMIN) ? -EPERM : -EINVAL;
+  if ((flags & CLONE_FS) !== 0 && (flags & (CLONE_NEWNS | CLONE_NEWUSER)) !== 0) return -EINVAL;
+  if ((flags & CLONE_THREAD) !== 0 && (flags & (CLONE_NEWUSER | CLONE_NEWPID)) !== 0) return -EINVAL;
   if ((flags & CLONE_THREAD) !== 0 && (flags & CLONE_SIGHAND) === 0) return -EINVAL;
   if ((flags & CLONE_SIGHAND) !== 0 && (flags & CLONE_VM) === 0) return -EINVAL;
   if (args.clearSighand && (flags & CLONE_SIGHAND) !== 0) return -EINVAL;
@@ -68,12 +67,14 @@ export function cloneTask(t: Task, args: CloneArgs): number {
   const { kernel } = t;
   const { flags } = args;
   const thread = (flags & CLONE_THREAD) !== 0;
+  const owned = newOwn(t, flags);
+  if (typeof owned === 'number') return owned;
   const tid = args.wantedTid !== 0 ? args.wantedTid : kernel.pids.allocate();
   if (tid < 0) return -EAGAIN;
   let pidfd = -1;
   if ((flags & CLONE_PIDFD) !== 0 && !thread && !t.memory.setU32(args.pidfd, 0)) return -EFAULT;
   const process = thread ? t.process : newProcess(t, tid, args);
-  const child = new Task(kernel, tid, partsOf(t, process, flags, args.clearSighand));
+  const child = new Task(kernel, tid, partsOf(t, process, flags, args.clearSighand, owned));
   inherit(t, child, flags);
   if (!kernel.guests.attachCpu(child, (memory, cpu) => new Registers(memory, cpu))) {
     abandon(child);
@@ -135,16 +136,29 @@ function newProcess(t: Task, pid: number, args: CloneArgs): Process {
   return process;
 }
 
+type Owned = Pick<TaskParts, 'cred' | 'fs' | 'ns'>;
+
+/** What new namespaces come with. */
+function newOwn(t: Task, flags: number): Owned | number {
+  const fs = (flags & CLONE_FS) !== 0 ? t.fs : t.fs.clone();
+  if ((flags & ALL_NAMESPACES) === 0) return { cred: t.cred, fs, ns: t.ns };
+  const cred = (flags & CLONE_NEWUSER) !== 0 ? credInNewUserNamespace(t) : t.cred;
+  if (typeof cred === 'number') return cred;
+  // Undo lists of semaphores cannot be shared between namespaces.
+  if ((flags & CLONE_NEWIPC) !== 0 && (flags & CLONE_SYSVSEM) !== 0) return cred.hasOwn(Cap.SYS_ADMIN) ? -EINVAL : -EPERM;
+  const ns = newNamespaces(t, flags, cred, fs);
+  return typeof ns === 'number' ? ns : { cred, fs, ns };
+}
+
 /** Each resource shared or copied, as its flag says. */
-function partsOf(t: Task, process: Process, flags: number, clearSighand: boolean): TaskParts {
+function partsOf(t: Task, process: Process, flags: number, clearSighand: boolean, owned: Owned): TaskParts {
   const handlers = (flags & CLONE_SIGHAND) !== 0 ? t.handlers.share() : t.handlers.copy();
   if (clearSighand) handlers.reset(false);
   return {
     process,
     mm: (flags & CLONE_VM) !== 0 ? t.mm.share() : forkAddressSpace(t.mm),
     fds: (flags & CLONE_FILES) !== 0 ? t.fds.share() : t.fds.fork(),
-    fs: (flags & CLONE_FS) !== 0 ? t.fs : t.fs.clone(),
-    cred: t.cred,
+    ...owned,
     handlers,
     arch: t.arch,
     abi: t.abi,
@@ -152,6 +166,7 @@ function partsOf(t: Task, process: Process, flags: number, clearSighand: boolean
 }
 
 function inherit(t: Task, child: Task, flags: number): void {
+  child.ns.mnt.acquire();
   child.blocked.set(t.savedMask ?? t.blocked);
   // A thread or a vfork child that shares memory must not use the parent's alternate stack; vfork's may.
   if ((flags & CLONE_VM) === 0 || (flags & CLONE_VFORK) !== 0) child.altStack = { ...t.altStack };
@@ -197,6 +212,7 @@ function enroll(_t: Task, process: Process, child: Task, _flags: number): void {
 function abandon(child: Task): void {
   filtersOf(child)?.drop();
   child.fds.release();
+  child.ns.mnt.release();
   child.handlers.release();
   child.mm.release();
   child.state = 'dead';

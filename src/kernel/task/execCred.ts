@@ -47,8 +47,10 @@ export function credForExec(t: Task, path: Path): { cred: Cred; secure: boolean 
   const maySuid = (path.mount.flags & MS_NOSUID) === 0;
   let { euid, egid } = old;
   if (maySuid && !t.noNewPrivs) {
-    if ((stat.mode & S_ISUID) !== 0) euid = stat.uid;
-    if ((stat.mode & (S_ISGID | S_IXGRP)) === (S_ISGID | S_IXGRP)) egid = stat.gid;
+    // Owners that the namespace does not know are nobody it can become.
+    const known = old.userNs.parent === null || (old.userNs.uids.has(stat.uid) && old.userNs.gids.has(stat.gid));
+    if (known && (stat.mode & S_ISUID) !== 0) euid = stat.uid;
+    if (known && (stat.mode & (S_ISGID | S_IXGRP)) === (S_ISGID | S_IXGRP)) egid = stat.gid;
   }
   let permitted = 0, effective = false;
   const caps = maySuid ? fileCaps(path.inode) : null;
@@ -57,10 +59,11 @@ export function credForExec(t: Task, path: Path): { cred: Cred; secure: boolean 
     effective = caps.effective;
     if (effective && !subset(caps.permitted, permitted)) return -EPERM;
   }
+  const { root } = old.userNs;
   const noRoot = (old.secureBits & SECBIT_NOROOT) !== 0;
-  if (!noRoot && !(caps !== null && old.uid !== 0 && euid === 0)) {
-    if (old.uid === 0 || euid === 0) permitted = orCaps(old.capBounding, old.capInheritable);
-    if (euid === 0) effective = true;
+  if (!noRoot && !(caps !== null && old.uid !== root && euid === root)) {
+    if (old.uid === root || euid === root) permitted = orCaps(old.capBounding, old.capInheritable);
+    if (euid === root) effective = true;
   }
   const gained = !subset(permitted, old.capPermitted);
   // Another's debugger, or the promise not to gain anything, takes away what would be new.
@@ -78,6 +81,6 @@ export function credForExec(t: Task, path: Path): { cred: Cred; secure: boolean 
     secureBits: old.secureBits & ~SECBIT_KEEP_CAPS,
   });
   const grew = !subset(permitted, capAmbient);
-  return { cred, secure: euid !== old.uid || egid !== old.gid || (old.uid !== 0 && (effective || grew)) };
+  return { cred, secure: euid !== old.uid || egid !== old.gid || (old.uid !== root && (effective || grew)) };
 }
 

@@ -8,6 +8,7 @@ import { siginfo } from '../signal/siginfo.ts';
 import { PTRACE_EVENT_EXIT } from '../../abi/linux/ptrace.ts';
 import { processEnds, traceeEnds, tracerEnds } from '../trace/attach.ts';
 import { stopForEvent } from '../trace/syscallStops.ts';
+import { switchNamespaces } from './namespaces.ts';
 import { signalWakeUp, unpark } from './park.ts';
 import type { Process, Usage } from './process.ts';
 import type { ProcessGroup } from './session.ts';
@@ -44,6 +45,7 @@ export function exitTask(t: Task, status: number, workerGone = false): void {
   t.vforkDone = null;
   const last = process.tasks.size === 1;
   t.fds.release();
+  switchNamespaces(t, null);
   t.handlers.release();
   addUsage(process.ownUsage, t.usage);
   kernel.guests.detachCpu(t);

@@ -23,6 +23,7 @@ import type { Siginfo } from '../signal/siginfo.ts';
 import type { DebugRegisters } from '../trace/debugRegisters.ts';
 import type { Trace } from '../trace/trace.ts';
 import type { WaitQueue } from '../../vfs/waitQueue.ts';
+import type { Namespaces } from './namespaces.ts';
 import type { Process } from './process.ts';
 import { noUsage, type Usage } from './process.ts';
 
@@ -47,6 +48,7 @@ export interface TaskParts {
   handlers: SignalHandlers;
   arch: Arch;
   abi: Abi;
+  ns: Namespaces;
 }
 
 /** sched_setattr's for SCHED_DEADLINE. */
@@ -76,6 +78,7 @@ export class Task implements FileCaller {
   /** Root, working directory, umask. */
   fs: FsContext;
   cred: Cred;
+  ns: Namespaces;
 
   /** Slot in the mailbox, CPU state in the memory, and the worker that runs it. */
   slot = -1;
@@ -172,6 +175,7 @@ export class Task implements FileCaller {
     this.handlers = parts.handlers;
     this.arch = parts.arch;
     this.abi = parts.abi;
+    this.ns = parts.ns;
   }
 
   /** Short name of `memory`. */

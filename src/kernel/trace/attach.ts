@@ -2,11 +2,12 @@ import { CLD_EXITED, CLD_KILLED, SIGCHLD, SIGKILL, SIGSTOP } from '../../abi/lin
 import { EPERM, ESRCH } from '../../abi/linux/errno.ts';
 import { CLONE_PTRACE, CLONE_UNTRACED, CLONE_VFORK } from '../../abi/linux/sched.ts';
 import * as P from '../../abi/linux/ptrace.ts';
-import { Cap } from '../../vfs/cred.ts';
+import { Cap, type Cred } from '../../vfs/cred.ts';
 import { LocalField, LocalFlag } from '../../machine/localState.ts';
 import { sendToTask } from '../signal/send.ts';
 import { siginfo } from '../signal/siginfo.ts';
 import { signalWakeUp } from '../task/park.ts';
+import { andCaps } from '../task/execCred.ts';
 import { notifyParent } from '../task/exit.ts';
 import type { Process, Usage } from '../task/process.ts';
 import type { Task } from '../task/task.ts';
@@ -22,11 +23,16 @@ export interface DeadTracee {
   readonly process: Process | null;
 }
 
+/** Identity is not enough against a process with more capabilities (cap_ptrace_access_check). */
+export function mayControl(reader: Cred, target: Cred): boolean {
+  return (reader.userNs === target.userNs && andCaps(reader.capPermitted, target.capPermitted) === target.capPermitted) || reader.hasIn(Cap.SYS_PTRACE, target.userNs);
+}
+
 /** ptrace_may_access with PTRACE_MODE_ATTACH. */
 export function mayTrace(tracer: Task, target: Task): boolean {
   const r = tracer.cred, c = target.cred;
   const same = r.uid === c.uid && r.uid === c.euid && r.uid === c.suid && r.gid === c.gid && r.gid === c.egid && r.gid === c.sgid;
-  return (same && target.mm.dumpable === 1) || r.has(Cap.SYS_PTRACE);
+  return (same && target.mm.dumpable === 1 && mayControl(r, c)) || r.hasIn(Cap.SYS_PTRACE, c.userNs);
 }
 
 function begin(t: Task, trace: Trace): void {

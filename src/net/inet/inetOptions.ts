@@ -89,7 +89,7 @@ export function setInetOption(s: InetSocket, level: number, name: number, value:
   else return -EINVAL;
   if (level === SOL_IPV6 && name === IPV6_V6ONLY && s.local !== null) return -EINVAL;
   if ((level === SOL_IP && name === IP_TRANSPARENT) || (level === SOL_IPV6 && name === IPV6_TRANSPARENT)) {
-    if (n !== 0 && !cred.has(Cap.NET_ADMIN) && !cred.has(Cap.NET_RAW)) return -EPERM;
+    if (n !== 0 && !cred.hasIn(Cap.NET_ADMIN, s.net.userNs) && !cred.hasIn(Cap.NET_RAW, s.net.userNs)) return -EPERM;
   }
   // -1 asks for the default.
   if (n === -1 && ((level === SOL_IP && (name === IP_TTL || name === IP_MULTICAST_TTL)) || (level === SOL_IPV6 && name !== IPV6_MULTICAST_IF))) n = option.initial;

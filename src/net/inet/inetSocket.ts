@@ -58,7 +58,7 @@ export abstract class InetSocket extends Socket implements PortUser {
     if (typeof wanted === 'number') return wanted;
     if (isV4(wanted.ip) && this.isV6 && isV6Only(this)) return -EINVAL;
     if (!this.mayBindTo(wanted.ip)) return -EADDRNOTAVAIL;
-    if (wanted.port !== 0 && wanted.port < 1024 && !t.cred.has(Cap.NET_BIND_SERVICE)) return -EACCES;
+    if (wanted.port !== 0 && wanted.port < 1024 && !t.cred.hasIn(Cap.NET_BIND_SERVICE, this.net.userNs)) return -EACCES;
     return this.local !== null ? -EINVAL : wanted;
   }
 

@@ -1,6 +1,6 @@
-import { ENODEV, ENETUNREACH, EOPNOTSUPP, EPERM } from '../../abi/linux/errno.ts';
+import { EEXIST, ENODEV, ENETUNREACH, EOPNOTSUPP, EPERM } from '../../abi/linux/errno.ts';
 import {
-  AF_INET, AF_INET6, AF_UNSPEC, ARPHRD_ETHER, ARPHRD_LOOPBACK, NLM_F_ACK, NLM_F_DUMP, NLM_F_MULTI, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR,
+  AF_INET, AF_INET6, AF_UNSPEC, ARPHRD_ETHER, ARPHRD_LOOPBACK, IFF_UP, NLM_F_ACK, NLM_F_DUMP, NLM_F_MULTI, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR,
 } from '../../abi/linux/socket.ts';
 import { getI32, getU16, getU32, putU16, putU32 } from '../../abi/layout.ts';
 import { latin1 } from '../../machine/guestMemory.ts';
@@ -13,6 +13,7 @@ import { MessageWriter } from './attributes.ts';
 /** rtnetlink(7): message types. */
 const RTM_NEWLINK = 16;
 const RTM_GETLINK = 18;
+const RTM_SETLINK = 19;
 const RTM_NEWADDR = 20;
 const RTM_GETADDR = 22;
 const RTM_NEWROUTE = 24;
@@ -53,7 +54,10 @@ export function answerRequests(net: NetStack, data: Uint8Array, portId: number, 
 function answer(net: NetStack, r: Request, portId: number, cred: Cred): Uint8Array[] {
   // The lowest two bits of a type: new, delete, get, set.
   if (r.type > RTM_LAST) return [errorMessage(r, -EOPNOTSUPP, portId)];
-  if ((r.type & 3) !== 2) return [errorMessage(r, cred.has(Cap.NET_ADMIN) ? -EOPNOTSUPP : -EPERM, portId)];
+  if ((r.type & 3) !== 2) {
+    const result = cred.hasIn(Cap.NET_ADMIN, net.userNs) ? change(net, r) : -EPERM;
+    return result < 0 || (r.flags & NLM_F_ACK) !== 0 ? [errorMessage(r, result, portId)] : [];
+  }
   const dump = (r.flags & NLM_F_DUMP) === NLM_F_DUMP;
   const family = r.body.length > 0 ? r.body[0]! : AF_UNSPEC;
   const flags = dump ? NLM_F_MULTI : 0;
@@ -68,6 +72,23 @@ function answer(net: NetStack, r: Request, portId: number, cred: Cred): Uint8Arr
   if (!dump) return (r.flags & NLM_F_ACK) !== 0 ? [...messages, errorMessage(r, 0, portId)] : messages;
   const done = new MessageWriter(NLMSG_DONE, NLM_F_MULTI, r.seq, portId, new Uint8Array(4)).finish();
   return [...gather(messages), done];
+}
+
+/** What can be changed: whether the loopback is up, and whether it has its own address. 0 or -errno. */
+function change(net: NetStack, r: Request): number {
+  const { body } = r;
+  if (body.length < 8 || (r.type !== RTM_NEWLINK && r.type !== RTM_SETLINK && r.type !== RTM_NEWADDR)) return -EOPNOTSUPP;
+  const index = r.type === RTM_NEWADDR ? getU32(body, 4) : getI32(body, 4);
+  const name = r.type === RTM_NEWADDR ? null : attributeOf(body, 16, IFLA.IFNAME);
+  const found = net.interfaces().find((i) => (index !== 0 ? i.index === index : name !== null && latin1(name, 0, name.length).replace(/\0.*$/s, '') === i.name));
+  if (found === undefined) return -ENODEV;
+  if (!found.loopback) return -EOPNOTSUPP;
+  if (r.type !== RTM_NEWADDR) return net.setLoopback((getU32(body, 8) & IFF_UP) !== 0);
+  const address = attributeOf(body, 8, IFA.LOCAL) ?? attributeOf(body, 8, IFA.ADDRESS);
+  if (body[0] !== AF_INET || body[1] !== 8 || address === null || address.length !== 4 || ipText(address) !== '127.0.0.1') return -EOPNOTSUPP;
+  if (net.loopbackState !== 'down') return -EEXIST;
+  net.loopbackState = 'addressed';
+  return 0;
 }
 
 /** Several messages to a datagram. */

@@ -40,13 +40,13 @@ export class IpcObject {
     let granted = this.mode;
     if (cred.euid === this.cuid || cred.euid === this.uid) granted >>>= 6;
     else if (cred.egid === this.cgid || cred.egid === this.gid || cred.groups.includes(this.cgid) || cred.groups.includes(this.gid)) granted >>>= 3;
-    return (asked & ~granted & 7) !== 0 && !cred.has(Cap.IPC_OWNER) ? -EACCES : 0;
+    return (asked & ~granted & 7) !== 0 && !cred.hasIn(Cap.IPC_OWNER, t.ns.ipc.userNs) ? -EACCES : 0;
   }
 
   /** Who may change or remove it. 0 or -EPERM. */
   mayControl(t: Task): number {
     const { euid } = t.cred;
-    return euid === this.cuid || euid === this.uid || t.cred.has(Cap.SYS_ADMIN) ? 0 : -EPERM;
+    return euid === this.cuid || euid === this.uid || t.cred.hasIn(Cap.SYS_ADMIN, t.ns.ipc.userNs) ? 0 : -EPERM;
   }
 }
 

@@ -95,6 +95,16 @@ export class SemaphoreSet extends IpcObject {
     this.waitQueue.wake(EPOLLOUT);
   };
 
+  /** unshare(CLONE_SYSVSEM) of a process with one thread: as at its end. */
+  static leave(t: Task, sets: readonly SemaphoreSet[]): void {
+    if (t.process.tasks.size > 1) return;
+    for (const set of sets) {
+      if (!t.atExit.delete(set.atExit)) continue;
+      set.atExit(t);
+    }
+    t.process.hasSemUndo = false;
+  }
+
   /** SETVAL and SETALL: the value is new, so nothing of it is to be undone. */
   assign(t: Task, num: number, value: number): void {
     this.values[num] = value;

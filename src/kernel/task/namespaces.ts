@@ -1,0 +1,120 @@
+import { EINVAL, ENOSPC, EPERM } from '../../abi/linux/errno.ts';
+import { CLONE_NEWCGROUP, CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWTIME, CLONE_NEWUSER, CLONE_NEWUTS } from '../../abi/linux/sched.ts';
+import { ALL_CAPS, Cap, type Cred } from '../../vfs/cred.ts';
+import type { MountNamespace } from '../../vfs/mount.ts';
+import type { FsContext } from '../../vfs/path.ts';
+import { initialUserNamespace, newNamespaceId, NO_ID, UserNamespace } from '../../vfs/userNamespace.ts';
+import { SysvIpc } from '../ipc/sysv/sysv.ts';
+import type { Task } from './task.ts';
+
+export type NamespaceKind = 'cgroup' | 'ipc' | 'mnt' | 'net' | 'pid' | 'time' | 'user' | 'uts';
+export const CLONE_FLAG: Readonly<Record<NamespaceKind, number>> = {
+  cgroup: CLONE_NEWCGROUP, ipc: CLONE_NEWIPC, mnt: CLONE_NEWNS, net: CLONE_NEWNET, pid: CLONE_NEWPID, time: CLONE_NEWTIME, user: CLONE_NEWUSER, uts: CLONE_NEWUTS,
+};
+export const ALL_NAMESPACES = Object.values(CLONE_FLAG).reduce((all, flag) => all | flag, 0);
+/** How deep user namespaces may be nested. */
+const MAX_LEVEL = 32;
+
+/** What processes can have of their own (namespaces(7)). Who has a capability in `userNs` has it over this. */
+export class Namespace {
+  readonly kind: NamespaceKind;
+  readonly userNs: UserNamespace;
+  /** Its inode number. */
+  readonly id: number;
+  constructor(kind: NamespaceKind, userNs: UserNamespace, id = newNamespaceId()) {
+    this.kind = kind;
+    this.userNs = userNs;
+    this.id = id;
+  }
+}
+
+export class UtsNamespace extends Namespace {
+  hostname: string;
+  domainname: string;
+  constructor(userNs: UserNamespace, hostname: string, domainname: string, id?: number) {
+    super('uts', userNs, id);
+    this.hostname = hostname;
+    this.domainname = domainname;
+  }
+}
+
+/** System V objects; POSIX queues and the network hang theirs on their namespace themselves. */
+export class IpcNamespace extends Namespace {
+  readonly sysv = new SysvIpc();
+  constructor(userNs: UserNamespace, id?: number) {
+    super('ipc', userNs, id);
+  }
+}
+
+/** Those of a thread (struct nsproxy), but for its user namespace, which belongs to its credentials. Never changed: replaced. */
+export interface Namespaces {
+  readonly cgroup: Namespace;
+  readonly ipc: IpcNamespace;
+  readonly mnt: MountNamespace;
+  readonly net: Namespace;
+  readonly pid: Namespace;
+  readonly time: Namespace;
+  readonly uts: UtsNamespace;
+}
+
+export type AnyNamespace = Namespace | MountNamespace | UserNamespace;
+
+export function namespaceOf(t: Task, kind: NamespaceKind): AnyNamespace {
+  return kind === 'user' ? t.cred.userNs : t.ns[kind];
+}
+
+/** The first of each kind but mounts, with the numbers they have on Linux. */
+export function initialNamespaces(hostname: string): Omit<Namespaces, 'mnt'> {
+  const user = initialUserNamespace;
+  return {
+    cgroup: new Namespace('cgroup', user, 4026531835), ipc: new IpcNamespace(user, 4026531839), net: new Namespace('net', user, 4026531840),
+    pid: new Namespace('pid', user, 4026531836), time: new Namespace('time', user, 4026531834), uts: new UtsNamespace(user, hostname, '(none)', 4026531838),
+  };
+}
+
+/** Credentials in a user namespace of their own: all capabilities there, none outside of it. Or -errno. */
+export function credInNewUserNamespace(t: Task): Cred | number {
+  const { cred } = t;
+  if (cred.userNs.level > MAX_LEVEL) return -ENOSPC;
+  const { root } = t.fs;
+  // Out of a chroot it would get by a descriptor.
+  if (!t.ns.mnt.rootPath.equals(root)) return -EPERM;
+  if (cred.userNs.uidOutOrNone(cred.euid) === NO_ID || cred.userNs.gidOutOrNone(cred.egid) === NO_ID) return -EPERM;
+  return credIn(cred, new UserNamespace(cred.userNs, cred.euid, cred.egid, newNamespaceId()));
+}
+
+/** Credentials of who has just entered a user namespace. */
+export function credIn(cred: Cred, userNs: UserNamespace): Cred {
+  return cred.with({ userNs, secureBits: 0, capInheritable: 0, capPermitted: ALL_CAPS, capEffective: ALL_CAPS, capBounding: ALL_CAPS, capAmbient: 0 });
+}
+
+/**
+ * The namespaces that `flags` ask for, made for `cred`; t's own otherwise. `fs` is what is to see the new mounts. -EPERM, or -EINVAL for the
+ * kinds that are not there (pid, time).
+ */
+export function newNamespaces(t: Task, flags: number, cred: Cred, fs: FsContext): Namespaces | number {
+  const wanted = flags & ALL_NAMESPACES & ~CLONE_NEWUSER;
+  if (wanted === 0) return t.ns;
+  if (!cred.hasOwn(Cap.SYS_ADMIN)) return -EPERM;
+  if ((wanted & (CLONE_NEWPID | CLONE_NEWTIME)) !== 0) return -EINVAL;
+  const { ns } = t, { userNs } = cred;
+  const asked = (kind: NamespaceKind): boolean => (wanted & CLONE_FLAG[kind]) !== 0;
+  return {
+    ...ns,
+    ...(asked('cgroup') ? { cgroup: new Namespace('cgroup', userNs) } : {}),
+    ...(asked('ipc') ? { ipc: new IpcNamespace(userNs) } : {}),
+    ...(asked('mnt') ? { mnt: ns.mnt.copy(userNs, fs) } : {}),
+    ...(asked('net') ? { net: new Namespace('net', userNs) } : {}),
+    ...(asked('uts') ? { uts: new UtsNamespace(userNs, ns.uts.hostname, ns.uts.domainname) } : {}),
+  };
+}
+
+/** Gives a thread other namespaces; `null` at its end. */
+export function switchNamespaces(t: Task, next: Namespaces | null): void {
+  const old = t.ns.mnt;
+  if (next !== null) {
+    next.mnt.acquire();
+    t.ns = next;
+  }
+  old.release();
+}
