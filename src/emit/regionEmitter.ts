@@ -55,13 +55,24 @@ export interface RegionNode {
   start: number;
 }
 
+interface Callee {
+  readonly place: number;
+  readonly record: number;
+}
+
 export interface CallImports extends RegionImports {
   /** Number of the region's own function. */
   readonly itself: number;
   /** Its type. */
   readonly signature: number;
   /** Another region's place in table 0, and the number of the global with its record (0: it has none). */
-  callee(address: number): { place: number; record: number };
+  callee(address: number): Callee;
+  /** The same for what an indirect call has called, and the number of the global that counts down how often it may yet call something else. */
+  site(): Callee & { turns: number };
+  /** Global: the region's own place in the interpreter's table. */
+  readonly slot: number;
+  /** (slot, place, guest address) -> i32: calls of the site go there now; how often it may call something else until the next time. */
+  readonly learn: number;
   /** (cpu, guest address, depth, return address) -> i32: runs the guest from the address until it is at the return address; anything else returned unwinds. */
   readonly enter: number;
   /** --profile: EngineField.region says which region runs. */
@@ -170,7 +181,7 @@ export class RegionEmitter implements StructureSink {
     return wasm.finish();
   }
 
-  /** For the profiler: what runs from here on. */
+  /** For the profiler: what runs from here on. The way to a callee counts for the caller; when the interpreter takes over on it, it says so. */
   private note(region: number): void {
     if (!this.imports.profiled) return;
     this.wasm.get(CPU);
@@ -330,9 +341,8 @@ export class RegionEmitter implements StructureSink {
     wasm.i32(MAX_DEPTH);
     wasm.op('i32.ge_u');
     wasm.brIf(this.outLabel);
-    this.note(0);
     if (end.kind === 'call') this.callDirectly(end);
-    else this.enter(end.returnTo);
+    else this.callIndirectly(end.returnTo);
     this.note(this.nodes[0]!.start);
     this.readAgain(this.sync.reloads[node]!);
   }
@@ -349,13 +359,54 @@ export class RegionEmitter implements StructureSink {
       wasm.brIf(unknown);
     }
     const callee = address === this.nodes[0]!.start ? null : this.imports.callee(address);
-    if (callee !== null) {
-      wasm.globalGet(callee.record);
-      wasm.mem('i32.load16_u', Field.caseId, 1);
-      wasm.i32(Case.region);
-      wasm.op('i32.ne');
-      wasm.brIf(unknown);
-    }
+    if (callee !== null) this.unlessLive(callee, unknown);
+    this.callRegion(callee, end.returnTo, done);
+    wasm.end();
+    this.enter(end.returnTo);
+    wasm.end();
+  }
+
+  /** A call to the address in `pc`: straight into the region that was called there last, if it is that one's. */
+  private callIndirectly(returnTo: number): void {
+    const wasm = this.wasm, pc = this.target.exits.pc, site = this.imports.site();
+    const done = wasm.block(), unknown = wasm.block();
+    wasm.globalGet(site.record);
+    wasm.mem('i32.load', Field.rip, 2);
+    wasm.get(pc);
+    wasm.op('i32.ne');
+    wasm.brIf(unknown);
+    this.unlessLive(site, unknown);
+    this.callRegion(site, returnTo, done);
+    wasm.end();
+    wasm.globalGet(site.turns);
+    wasm.i32(1);
+    wasm.op('i32.sub');
+    wasm.globalSet(site.turns);
+    wasm.globalGet(site.turns);
+    wasm.op('i32.eqz');
+    wasm.if();
+    wasm.globalGet(this.imports.slot);
+    wasm.i32(site.place);
+    wasm.get(pc);
+    wasm.call(this.imports.learn);
+    wasm.globalSet(site.turns);
+    wasm.end();
+    this.enter(returnTo);
+    wasm.end();
+  }
+
+  private unlessLive({ record }: Callee, unknown: number): void {
+    const { wasm } = this;
+    wasm.globalGet(record);
+    wasm.mem('i32.load16_u', Field.caseId, 1);
+    wasm.i32(Case.region);
+    wasm.op('i32.ne');
+    wasm.brIf(unknown);
+  }
+
+  /** `callee`: null is the region itself. To `done` when it has returned. */
+  private callRegion(callee: Callee | null, returnTo: number, done: number): void {
+    const { wasm } = this;
     wasm.get(CPU);
     this.deeper();
     if (callee === null) wasm.call(this.imports.itself);
@@ -363,13 +414,10 @@ export class RegionEmitter implements StructureSink {
       wasm.i32(callee.place);
       wasm.callIndirect(this.imports.signature);
     }
-    wasm.tee(pc);
-    wasm.i32(end.returnTo | 0);
+    wasm.tee(this.target.exits.pc);
+    wasm.i32(returnTo | 0);
     wasm.op('i32.eq');
     wasm.brIf(done);
-    wasm.end();
-    this.enter(end.returnTo);
-    wasm.end();
   }
 
   /** The callee's address on the stack: a stub is skipped while its slot, which may be read, has the value it had. */

@@ -1,11 +1,11 @@
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { Cpu, Eflags } from '../machine/cpuState.ts';
 import { EngineField, Globals } from '../machine/codeLayout.ts';
 import { CodePages } from '../machine/codePages.ts';
 import { Access, Exit, Vector } from '../machine/exit.ts';
 import { BIAS, Perm, RECORD_ARENA_END } from '../machine/memoryLayout.ts';
 import { instantiateHelpers } from '../helpers/testing/instance.ts';
-import { MAX_REGIONS } from './regions.ts';
+import { MAX_REGIONS, Regions } from './regions.ts';
 import { OwnTranslator } from './translate/service.ts';
 import type { TranslationRequest } from './translate/translation.ts';
 import { TestGuest } from './testing/testGuest.ts';
@@ -109,6 +109,31 @@ describe('guest thread', () => {
     g.run();
     expect([g.u32(Cpu.exitReason), g.gpr(RAX)]).toEqual([Exit.trap, 75025n]);
     expect(looks).toBeGreaterThanOrEqual(10);
+  });
+
+  test('an indirect call goes to what it called last, while that is there', () => {
+    // loop: call [rdi]; sub ecx,1; jnz loop; hlt. Three functions: add eax,1 (3, 5); ret
+    const g = guest(64, 'ff17 83e901 75f9 f4'), functions = [CODE + 0x100, CODE + 0x200, CODE + 0x1000], learn = vi.spyOn(Regions.prototype, 'learn');
+    functions.forEach((at, k) => g.code(at, `83c0${['01', '03', '05'][k]!} c3`));
+    g.setGpr(RDI, DATA);
+    g.changeWorker(g.worker(new OwnTranslator()));
+    const sums: bigint[] = [];
+    for (const [k, change] of [[0, false], [1, false], [0, false], [2, false], [2, true], [1, false]] as const) {
+      g.view.setBigUint64(BIAS + DATA, BigInt(functions[k]!), true);
+      if (change) {
+        new CodePages(g.memory.buffer).dropRange(functions[k]!, 4);
+        g.code(functions[k]!, '83c007 c3');
+      }
+      g.rip = CODE;
+      g.setGpr(RAX, 0);
+      g.setGpr(RCX, 100_000);
+      g.run();
+      sums.push(g.gpr(RAX) / 100_000n);
+    }
+    expect(sums).toEqual([1n, 3n, 1n, 5n, 7n, 3n]);
+    expect(learn.mock.calls.length).toBeGreaterThan(2);
+    expect(learn.mock.calls.length).toBeLessThan(30);
+    learn.mockRestore();
   });
 
   test('a fault changes nothing', () => {

@@ -55,7 +55,8 @@ class Machine {
     this.code = new CodeCache(memory, cases, runs);
     const helpers = new WebAssembly.Instance(options.helpersModule, { env: { memory, abort: helperAbort } });
     const timeStamp = (): bigint => BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e6));
-    const instance = new WebAssembly.Instance(options.interpreterModule, { env: { memory, timeStamp, miss }, helpers: helpers.exports });
+    const learn: RegionHost['learn'] = (slot, place, address) => this.regions.learn(slot, place, address >>> 0);
+    const instance = new WebAssembly.Instance(options.interpreterModule, { env: { memory, timeStamp, miss, learn }, helpers: helpers.exports });
     this.interpreter = instance.exports as unknown as InterpreterExports;
     this.segmented = new SegmentedProcessor(this.code, this.interpreter, cases);
     this.regions = new Regions(memory, this.code, this.interpreter, helpers.exports, options.translator ?? null, heats);
@@ -163,6 +164,7 @@ export class GuestThread {
     }
     const outer = words[(cpu + EngineField.depth) >> 2]!;
     words[(cpu + EngineField.depth) >> 2] = depth;
+    words[(cpu + EngineField.region) >> 2] = 0;
     code.hold(returnTo >>> 0);
     this.activation(machine, cpu, returnTo >>> 0, words[(cpu + SP) >> 2]! >>> 0);
     code.unhold();

@@ -28,6 +28,7 @@ const SLOTS_AT_ONCE = 64;
 export interface RegionHost {
   enter: (cpu: number, pc: number, depth: number, returnTo: number) => number;
   statusFlags: (cpu: number) => number;
+  learn: (slot: number, place: number, address: number) => number;
   table: WebAssembly.Table;
   /** Fills the places of regions that only other workers of the process have. */
   noRegion: unknown;
@@ -39,7 +40,12 @@ interface Installed {
   readonly exports: Record<string, unknown>;
   /** Place in the interpreter's table. */
   readonly slot: number;
+  /** How often its indirect calls may call something else until they learn again, by place. */
+  readonly turns: Map<number, number>;
 }
+
+/** An indirect call learns what it calls more and more rarely. */
+const LEARN_AGAIN = { first: 32, factor: 4, most: 1 << 20 } as const;
 
 export class Regions {
   private readonly memory: WebAssembly.Memory;
@@ -52,6 +58,8 @@ export class Regions {
   private readonly waiting = new Map<number, number>();
   /** Addresses that have been answered with nothing. */
   private readonly hopeless = new Set<number>();
+  /** By slot, those too that a warmer one has taken the place of. */
+  private readonly bySlot = new Map<number, Installed>();
   /** By entry. */
   private readonly installed = new Map<number, Installed>();
   /** By address: the regions that call it directly. */
@@ -89,6 +97,7 @@ export class Regions {
     // Also those of regions that a warmer one has taken the place of.
     for (let slot = this.firstSlot; slot < this.host.table.length; slot++) this.host.table.set(slot, this.host.noRegion);
     this.installed.clear();
+    this.bySlot.clear();
     this.callers.clear();
   }
 
@@ -106,6 +115,7 @@ export class Regions {
     for (const [entry, one] of this.installed) {
       if (this.code.regionSlot(entry) === one.slot) continue;
       this.host.table.set(one.slot, this.host.noRegion);
+      this.bySlot.delete(one.slot);
       this.dismiss(entry);
       this.installed.delete(entry);
     }
@@ -195,7 +205,7 @@ export class Regions {
     if (before !== undefined && before.translation.id === t.id && before.slot === this.code.regionSlot(t.start)) return;
     const instance = new WebAssembly.Instance(t.module, {
       env: { memory: this.memory },
-      engine: { enter: this.host.enter, statusFlags: this.host.statusFlags },
+      engine: { enter: this.host.enter, statusFlags: this.host.statusFlags, learn: this.host.learn },
       helpers: this.helpers,
     });
     const { words } = this.code.current();
@@ -214,7 +224,10 @@ export class Regions {
     if (slot < 0) return;
     if (slot >= table.length) table.grow(slot + SLOTS_AT_ONCE - table.length, this.host.noRegion);
     table.set(slot, exports['region']);
-    const one: Installed = { translation: t, exports, slot };
+    const one: Installed = { translation: t, exports, slot, turns: new Map() };
+    const own = exports['slot'] as WebAssembly.Global | undefined;
+    if (own !== undefined) own.value = slot;
+    this.bySlot.set(slot, one);
     this.dismiss(entry);
     this.installed.set(entry, one);
     for (const callee of t.callees) {
@@ -238,9 +251,22 @@ export class Regions {
 
   /** Lets `caller` call the region at `callee` directly, if there is one. */
   private bind(caller: Installed, callee: number): void {
+    this.fill(caller, caller.translation.callees.indexOf(callee), callee);
+  }
+
+  /** Indirect call `place` of the region in `slot` calls `address`, and will do so again: returns how often it may call something else meanwhile. */
+  learn(slot: number, place: number, address: number): number {
+    const caller = this.bySlot.get(slot);
+    if (caller === undefined) return LEARN_AGAIN.most;
+    this.fill(caller, place, address);
+    const turns = caller.turns.get(place) ?? LEARN_AGAIN.first;
+    caller.turns.set(place, Math.min(turns * LEARN_AGAIN.factor, LEARN_AGAIN.most));
+    return turns;
+  }
+
+  private fill(caller: Installed, place: number, callee: number): void {
     const target = this.installed.get(callee), record = this.code.regionRecord(callee);
     if (target === undefined || record === 0 || this.code.regionSlot(callee) !== target.slot) return;
-    const place = caller.translation.callees.indexOf(callee);
     (caller.exports['callees'] as WebAssembly.Table).set(place, target.exports['region']);
     (caller.exports[`record${place}`] as WebAssembly.Global).value = record;
   }

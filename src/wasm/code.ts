@@ -44,6 +44,7 @@ export class Code {
   set(local: number): void { this.out.u8(0x21); this.out.leb(local); }
   tee(local: number): void { this.out.u8(0x22); this.out.leb(local); }
   globalGet(global: number): void { this.out.u8(0x23); this.out.leb(global); }
+  globalSet(global: number): void { this.out.u8(0x24); this.out.leb(global); }
   /** A load or store; `align` is log2 of the promised alignment. Atomic ones need their natural alignment. */
   mem(name: string, offset: number, align = 0): void {
     this.op(name);

@@ -90,10 +90,20 @@ export class ModuleWriter {
   /** Table 0 with places that are filled from outside, instead of tableEntry(). */
   table(places: number): void { this.emptyTable = places; }
 
+  /** A mutable i32; returns its number. */
+  global(initial: number): number {
+    const out = new ByteSink();
+    out.u8(0x7f);
+    out.u8(1);
+    out.u8(0x41);
+    out.sleb(initial);
+    out.u8(0x0b);
+    return this.globals.push(out.view()) - 1;
+  }
+
   /** A mutable i32 that is 0 at first, exported; returns its number. */
   exportGlobal(name: string): number {
-    this.globals.push(Uint8Array.of(0x7f, 1, 0x41, 0, 0x0b));
-    const out = new ByteSink(), index = this.globals.length - 1;
+    const out = new ByteSink(), index = this.global(0);
     out.name(name);
     out.u8(3);
     out.leb(index);

@@ -45,7 +45,7 @@ export class TranslatorExecutor implements Executor {
     const module = new WebAssembly.Module(emitModule(lifted));
     const instance = new WebAssembly.Instance(module, {
       env: { memory: guest.memory },
-      engine: { enter: (_cpu: number, address: number) => address, statusFlags: (cpu: number) => lazyStatus(guest.view, cpu) },
+      engine: { enter: (_cpu: number, address: number) => address, statusFlags: (cpu: number) => lazyStatus(guest.view, cpu), learn: () => 1 },
       helpers: this.helpers as WebAssembly.ModuleImports,
     });
     const next = (instance.exports['region'] as RegionFunction)(guest.cpu, 0);

@@ -68,6 +68,7 @@ export function generate(): Generated {
   }
   const timeStamp = module.importFunction('env', 'timeStamp', module.type([], [WasmType.i64]));
   const miss = module.importFunction('env', 'miss', module.type([I, I, I, I], [I]));
+  const learn = module.importFunction('env', 'learn', module.type([I, I, I], [I]));
   const runtime = addRuntime(module, (name) => helpers.get(name)!, timeStamp);
   const { cases, keys, missing } = collectCases(runtime);
   const inLoop = cases.slice(0, cases.findLastIndex((c) => c.hot) + 1).map((c) => (c.hot ? c.ir : null));
@@ -78,10 +79,19 @@ export function generate(): Generated {
   module.exportFunction('step', module.function(caseType, stepBody(caseType)));
   module.exportFunction('statusFlags', runtime.statusFlags);
   module.exportFunction('enter', addEnter(module, runtime, miss));
+  // Regions import it from here: V8 makes a way out to JavaScript for each module that has one.
+  module.exportFunction('learn', module.function(module.type([I, I, I], [I]), learnBody(learn)));
   module.exportFunction('noRegion', module.function(runtime.regionType, noRegion()));
   module.exportTable('table');
   module.custom('cases', keyTable(keys));
   return { module: module.finish(), missing, cases: cases.length, hot: inLoop.length, keys: keys.size, runBytes: loop.length };
+}
+
+function learnBody(learn: number): Uint8Array {
+  const code = new Code([I, I, I]);
+  for (const parameter of [0, 1, 2]) code.get(parameter);
+  code.call(learn);
+  return code.finish();
 }
 
 function caseBody(runtime: RuntimeFunctions, ir: IrBuilder): Uint8Array {

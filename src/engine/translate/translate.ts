@@ -2,8 +2,9 @@
  * A region -> a WebAssembly module. Pure: bytes in, bytes out; installing the result is the region cache's work.
  *
  * The module imports `env.memory`, `engine.enter`, `engine.statusFlags` and the helpers it calls. For each
- * function that it calls directly it has a place in the table `callees` and a global `record<place>`, in the order of calleesOf(),
- * that are filled when that has a region: its function and its record. It exports the function
+ * function that it calls directly, and for each indirect call, it has a place in the table `callees` and a global `record<place>`, in the order of calleesOf(),
+ * that are filled when that has a region: its function and its record. Indirect calls ask for that (`engine.learn`) by the place's
+ * number and that of the region itself, the global `slot`. It exports the function
  * `region`: (cpu, depth) -> guest address to go on at, or -1 (see emit/regionEmitter.ts).
  */
 import { type NodeEnd, RegionEmitter, type RegionNode } from '../../emit/regionEmitter.ts';
@@ -28,6 +29,9 @@ const EXPECTED_END: Record<number, number> = {
 };
 const RET = opId('ret');
 const LEAVES = new Set([RET, opId('jumpTo')]);
+
+/** An indirect call has been made so often when what it called is learnt first. */
+const FIRST_TURNS = 8;
 
 /** The lifter of a row, or undefined: the interpreter takes such instructions. */
 export type LifterOf = (row: number) => Lifter | undefined;
@@ -115,6 +119,7 @@ export function emitModule({ region, ir, nodes, successors }: LiftedRegion, prof
   module.importMemory('env', 'memory', 1, 65536);
   const enter = module.importFunction('engine', 'enter', module.type([I, I, I, I], [I]));
   const statusFlags = module.importFunction('engine', 'statusFlags', module.type([I], [I]));
+  const learn = module.importFunction('engine', 'learn', module.type([I, I, I], [I]));
   const helpers = new Map<string, number>();
   for (const name of helpersOf(ir)) {
     const [params, result] = helperSignatures[name]!.split(':') as [string, string];
@@ -122,8 +127,13 @@ export function emitModule({ region, ir, nodes, successors }: LiftedRegion, prof
     helpers.set(name, module.importFunction('helpers', name, type));
   }
   const callees = new Map(calleesOf(nodes, region.start).map((address, place) => [address, { place, record: module.exportGlobal(`record${place}`) }]));
-  if (callees.size > 0) {
-    module.table(callees.size);
+  const sites = nodes.filter(({ end }) => end.kind === 'callTo').map((_, k) => {
+    const place = callees.size + k;
+    return { place, record: module.exportGlobal(`record${place}`), turns: module.global(FIRST_TURNS) };
+  });
+  const places = callees.size + sites.length;
+  if (places > 0) {
+    module.table(places);
     module.exportTable('callees');
   }
   const signature = module.type([I, I], [I]), body = module.declare(signature);
@@ -135,6 +145,9 @@ export function emitModule({ region, ir, nodes, successors }: LiftedRegion, prof
     itself: body,
     signature,
     callee: (address: number) => callees.get(address)!,
+    site: () => sites.pop()!,
+    slot: sites.length > 0 ? module.exportGlobal('slot') : -1,
+    learn,
     profiled,
   };
   module.define(body, new RegionEmitter(ir, nodes, successors, region.mode === 64, imports).emit());
