@@ -14,6 +14,7 @@ import { noHooks, type KernelHooks, type KernelParts } from './ports.ts';
 import { deliverSignals } from './signal/deliver.ts';
 import { raiseFault, raiseTrap } from './signal/trap.ts';
 import { enterWatched, stopAfterExec, stopAtExit } from './trace/syscallStops.ts';
+import { dispatchesToUser } from './trace/userDispatch.ts';
 import { CpuClock } from './time/cpuClock.ts';
 import { TimerHeap } from './time/timerHeap.ts';
 import type { FileDescription } from '../vfs/fileDescription.ts';
@@ -173,6 +174,7 @@ export class Kernel implements AddressSpaceHost {
     const regs = t.regs;
     const number = t.arch.syscallNumber(regs);
     t.syscallNumber = number;
+    if (t.userDispatch !== null && dispatchesToUser(t)) return;
     if (t.trace !== null || t.seccomp !== null) return enterWatched(t);
     this.dispatch(t);
   }

@@ -5,6 +5,7 @@ import { fromLatin1 } from '../machine/guestMemory.ts';
 import { GUEST_END } from '../machine/memoryLayout.ts';
 import { andCaps, orCaps } from '../kernel/task/execCred.ts';
 import type { Task } from '../kernel/task/task.ts';
+import { setUserDispatch } from '../kernel/trace/userDispatch.ts';
 import { Cap, LAST_CAP, capIn } from '../vfs/cred.ts';
 import type { SyscallRow } from './row.ts';
 import { prctlSetSeccomp } from './seccomp.ts';
@@ -63,6 +64,7 @@ function sysPrctl(t: Task, option: number, arg2: number, arg3: number, arg4: num
       return -EINVAL;
     case P.PR_GET_TSC: return put(P.PR_TSC_ENABLE);
     case P.PR_SET_TSC: return arg2 === P.PR_TSC_ENABLE ? 0 : -EINVAL;
+    case P.PR_SET_SYSCALL_USER_DISPATCH: return setUserDispatch(t, arg2, arg3, arg4, arg5);
     case P.PR_GET_SECCOMP: return t.seccomp?.mode ?? 0;
     case P.PR_SET_SECCOMP: return prctlSetSeccomp(t, arg2, arg3);
     case P.PR_CAPBSET_READ: return arg2 > LAST_CAP ? -EINVAL : capIn(t.cred.capBounding, arg2) ? 1 : 0;

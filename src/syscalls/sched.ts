@@ -201,21 +201,38 @@ function sysNice(t: Task, increment: number): number {
   return 0;
 }
 
+/** The tasks that ioprio_get and ioprio_set mean; IOPRIO_WHO_* begin at 1 where PRIO_* begin at 0. `uid`: who 0 stands for as a user. */
+function ioTargets(t: Task, which: number, who: number, uid: number): Task[] | number {
+  return which < 1 ? -EINVAL : prioTargets(t, which - 1, which === 3 && who === 0 ? uid : who);
+}
+
+/** What counts for a task that has been given no class: one by its policy, a level by its nice value. */
+function effectiveIoPriority(t: Task): number {
+  if (t.ioPriority >> 13 !== 0) return t.ioPriority;
+  const kind = t.schedPolicy === SCHED_IDLE ? 3 : isRealtime(t.schedPolicy) ? 1 : 2;
+  return (kind << 13) | Math.floor((t.nice + 20) / 5);
+}
+
 function sysIoprioGet(t: Task, which: number, who: number): number {
-  if (which < 1 || which > 3) return -EINVAL;
-  const other = who === 0 ? t : t.kernel.pids.tasks.get(who);
-  return other === undefined ? -ESRCH : other.ioPriority;
+  const targets = ioTargets(t, which, who, t.cred.userNs.uidOut(t.cred.uid));
+  if (typeof targets === 'number') return targets;
+  if (targets.length === 0) return -ESRCH;
+  // Of one thread what was set; of several the best of what counts.
+  return which === 1 ? targets[0]!.ioPriority : Math.min(...targets.map(effectiveIoPriority));
 }
 
 function sysIoprioSet(t: Task, which: number, who: number, value: number): number {
-  const level = value & 7;
-  const kind = value >> 13;
-  if (which < 1 || which > 3 || kind < 0 || kind > 3 || (kind === 0 && level !== 0)) return -EINVAL;
+  const kind = (value >> 13) & 7;
+  if (kind > 3 || (kind === 0 && (value & 7) !== 0)) return -EINVAL;
   if (kind === 1 && !t.cred.has(Cap.SYS_ADMIN) && !t.cred.has(Cap.SYS_NICE)) return -EPERM;
-  const other = who === 0 ? t : t.kernel.pids.tasks.get(who);
-  if (other === undefined) return -ESRCH;
-  other.ioPriority = value;
-  return 0;
+  // User 0 is root here, unlike in ioprio_get.
+  const targets = which === 3 && who === 0 ? [...t.kernel.pids.tasks.values()].filter((task) => task.cred.uid === t.cred.userNs.root) : ioTargets(t, which, who, 0);
+  if (typeof targets === 'number') return targets;
+  for (const other of targets) {
+    if (other.cred.uid !== t.cred.euid && other.cred.uid !== t.cred.uid && !t.cred.has(Cap.SYS_NICE)) return -EPERM;
+    other.ioPriority = value & 0xffff;
+  }
+  return targets.length === 0 ? -ESRCH : 0;
 }
 
 // ---- processors ----

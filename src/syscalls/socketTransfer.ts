@@ -1,9 +1,10 @@
 /** Sending and receiving as operations that can be tried again while the task is parked. */
-import { EAGAIN, EFAULT, EINTR, EPIPE, ERESTARTSYS } from '../abi/linux/errno.ts';
+import { EAGAIN, EFAULT, EINPROGRESS, EINTR, EINVAL, EOPNOTSUPP, EPIPE, ERESTARTSYS } from '../abi/linux/errno.ts';
 import { EPOLLERR, EPOLLHUP, EPOLLIN } from '../abi/linux/poll.ts';
 import { O_NONBLOCK } from '../abi/linux/openFlags.ts';
-import { AF_UNIX, SOCK_DGRAM, MSG_DONTWAIT, MSG_NOSIGNAL, MSG_PEEK, MSG_WAITALL } from '../abi/linux/socket.ts';
+import { AF_INET, AF_INET6, AF_UNIX, AF_UNSPEC, SOCK_DGRAM, MSG_DONTWAIT, MSG_FASTOPEN, MSG_NOSIGNAL, MSG_PEEK, MSG_WAITALL } from '../abi/linux/socket.ts';
 import { SIGPIPE } from '../abi/linux/signal.ts';
+import { getU16 } from '../abi/layout.ts';
 import { PARKED, Restart } from '../kernel/task/block.ts';
 import { kernelSignal, sendToTask } from '../kernel/signal/send.ts';
 import type { Task } from '../kernel/task/task.ts';
@@ -65,6 +66,7 @@ export class SendOperation implements Operation {
   private readonly vector: readonly IoVec[];
   private readonly length: number;
   private readonly msg: Outgoing;
+  private opening = false;
 
   constructor(t: Task, socket: Socket, vector: readonly IoVec[], name: Uint8Array | null, flags: number, control: OutControl | null) {
     this.t = t;
@@ -76,8 +78,28 @@ export class SendOperation implements Operation {
     this.msg = { bufs: [], length: 0, name, flags, control };
   }
 
+  /** MSG_FASTOPEN: connects first. 0 or -errno, -EAGAIN while that goes on. */
+  private open(): number {
+    const { socket, msg, t } = this;
+    if (!this.opening) {
+      if (msg.name === null || msg.name.length < 2) return -EINVAL;
+      if (getU16(msg.name, 0) === AF_UNSPEC) return -EOPNOTSUPP;
+      const first = socket.connect(msg.name, t);
+      if (first !== -EINPROGRESS) return first;
+      this.opening = true;
+    }
+    const now = socket.connectResult();
+    return now === -EINPROGRESS && this.waits ? -EAGAIN : now;
+  }
+
   attempt(): number {
     const { t, socket, msg, length } = this;
+    if ((msg.flags & MSG_FASTOPEN) !== 0 && this.done === 0 && socket.isStream && (socket.family === AF_INET || socket.family === AF_INET6)) {
+      const opened = this.open();
+      if (opened < 0) return opened;
+      msg.name = null;
+      msg.flags &= ~MSG_FASTOPEN;
+    }
     for (;;) {
       const views = vectorViews(t, this.vector, this.done, length - this.done, false);
       msg.length = views === null ? 0 : totalLength(views);

@@ -317,6 +317,7 @@ export function becomeProgram(t: Task, program: Program): void {
   t.comm = program.comm;
   t.personality = program.personality;
   t.restartBlock = null;
+  t.userDispatch = null;
   t.trap = { number: 0, error: 0, cr2Lo: 0, cr2Hi: 0 };
   process.timers.dropPosix();
   process.execed = true;

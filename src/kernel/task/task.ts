@@ -21,6 +21,7 @@ import { park, type Parked } from './park.ts';
 import type { Seccomp } from '../seccomp/filters.ts';
 import type { Siginfo } from '../signal/siginfo.ts';
 import type { DebugRegisters } from '../trace/debugRegisters.ts';
+import type { UserDispatch } from '../trace/userDispatch.ts';
 import type { Trace } from '../trace/trace.ts';
 import type { WaitQueue } from '../../vfs/waitQueue.ts';
 import type { Namespaces } from './namespaces.ts';
@@ -116,6 +117,8 @@ export class Task implements FileCaller {
   /** Debug registers, while any of them is set. */
   debug: DebugRegisters | null = null;
   seccomp: Seccomp | null = null;
+  /** Of this thread alone: children and new programs are without it. */
+  userDispatch: UserDispatch | null = null;
   altStack = { sp: 0, size: 0, flags: 2 };
 
   /** Thread-local storage descriptors (set_thread_area). */

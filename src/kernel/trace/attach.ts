@@ -76,7 +76,7 @@ export function forgetTrace(t: Task): void {
   t.debug = null;
   t.trace = null;
   if (t.state === 'dead') return;
-  if (t.seccomp === null && t.kernel.hooks.syscallEnter === null) t.regs.setU32(LocalField.flags, t.regs.u32(LocalField.flags) & ~LocalFlag.off);
+  if (t.seccomp === null && t.userDispatch === null && t.kernel.hooks.syscallEnter === null) t.regs.setU32(LocalField.flags, t.regs.u32(LocalField.flags) & ~LocalFlag.off);
   // Its group may be stopped: it is no exception any more.
   if (t.process.stopSignal !== 0 && t.state === 'running') t.kernel.guests.interrupt(t);
 }

@@ -206,7 +206,8 @@ export class TcpSocket extends InetSocket {
     this.state = TcpState.connecting;
     this.connectReported = false;
     if (listener !== null) this.beginInner(listener, to);
-    else if (host === null || to.port === 0) this.failed(ECONNREFUSED);
+    // Ports that are taken and not listened on: the host must not be asked, it would find our own hold of the port.
+    else if (host === null || to.port === 0 || (this.net.isLocal(to.ip) && this.net.tcp.matching(to.ip, to.port).length > 0)) this.failed(ECONNREFUSED);
     else this.beginOutside(to);
     return -EINPROGRESS;
   }

@@ -25,14 +25,18 @@ int main(void) {
   R(set(3, 54321, V(2, 1)));
   R(set(1, 0, V(2, 6)));
   int p[2];
+  int q[2];
   pipe(p);
+  pipe(q);
   pid_t c = fork();
   if (c == 0) {
     char x;
     R(get(1, 0));
     R(set(1, 0, V(2, 2)));
     write(p[1], "x", 1);
-    pause();
+    close(q[1]);
+    read(q[0], &x, 1);
+    _exit(0);
   }
   char x;
   read(p[0], &x, 1);
