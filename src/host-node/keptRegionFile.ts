@@ -7,9 +7,9 @@
  *   then each part: where the region begins, ranges, bytes of wasm, bytes of V8's code (0: none), callees; the ranges' first addresses and
  *   lengths; the callees' addresses; the ranges' bytes, the wasm, the code, each filled up to words
  */
-import { closeSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, readSync } from 'node:fs';
 import type { CodeRange, Translation } from '../engine/translate/translation.ts';
-import { keptNames, openKept, sumOf } from './keptFiles.ts';
+import { keptNames, openKept, removeKept, sumOf } from './keptFiles.ts';
 
 const MAGIC = 0x36787574;
 const HEAD_WORDS = 4, ANSWER_WORDS = 4, PART_WORDS = 3, PART_HEAD_WORDS = 5;
@@ -25,19 +25,24 @@ const padded = (length: number): number => (length + 3) & ~3;
 
 /** An open file: what workers are given. The index has one word more in front: 1 when it has been read, -1 when it is damaged. */
 export interface KeptFile {
+  readonly name: string;
   readonly fd: number;
+  readonly size: number;
   readonly index: SharedArrayBuffer;
 }
 
-/** The user's files of translations, in order of time. They stay open while Node runs. */
+/** The user's files of translations, in order of time; damaged ones are removed. They stay open while Node runs. */
 export function openKeptFiles(prefix: string): KeptFile[] {
   const files: KeptFile[] = [];
   for (const name of keptNames(prefix)) {
     const fd = openKept(name);
     if (fd < 0) continue;
     const words = indexWords(fd);
-    if (words > 0) files.push({ fd, index: new SharedArrayBuffer(4 + words * 4) });
-    else closeSync(fd);
+    if (words > 0) files.push({ name, fd, size: fstatSync(fd).size, index: new SharedArrayBuffer(4 + words * 4) });
+    else {
+      closeSync(fd);
+      removeKept(name);
+    }
   }
   return files;
 }

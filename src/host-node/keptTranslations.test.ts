@@ -26,11 +26,11 @@ bytes[PERMISSION_TABLE + (BEGIN >>> 12)] = Perm.R | Perm.X;
 const codeOf = (program: number): Uint8Array => Uint8Array.from({ length: 64 }, (_, k) => (k < 32 ? (program * 37 + k * 11) & 0xff : k));
 const load = (program: number): void => bytes.set(codeOf(program), BEGIN + BIAS);
 let id = 0;
-/** What a run of `program` keeps: a region of all its code, with a block at 32. */
-function keep(program: number): void {
+/** What a run of `program` keeps: a region of all its code, with a block at 32, and `more` bytes of what V8 made of it. */
+function keep(program: number, more = 0): void {
   const answer: Translation = { entry: BEGIN, start: BEGIN, mode: 64, module: null, ranges: [{ first: BEGIN, bytes: codeOf(program) }], callees: [program], id: ++id };
   vi.setSystemTime(id * 1000);
-  writeTranslations('regions', [{ answer, wasm: WASM, code: new Uint8Array(0), blocks: [BEGIN + 32] }]);
+  writeTranslations('regions', [{ answer, wasm: WASM, code: new Uint8Array(more), blocks: [BEGIN + 32] }]);
 }
 const opened = (): InstanceType<typeof KeptTranslations> => new KeptTranslations(openKeptFiles('regions'), () => null);
 const ask = (entry = BEGIN, mode: 32 | 64 = 64) => ({ memory, entry, mode });
@@ -82,5 +82,17 @@ test('many files become one, of each program\'s regions the latest', () => {
   for (const program of [1, 2, 3, 4, 5, 6]) {
     load(program);
     expect(opened().find(ask())).toMatchObject({ callees: [program] });
+  }
+});
+
+test('a few new translations do not write many old ones again', () => {
+  keep(1, 100_000);
+  const [large] = readdirSync(directory);
+  for (const program of [2, 3, 4, 5, 6, 7, 8, 9]) keep(program);
+  expect(readdirSync(directory).length).toBe(2);
+  expect(readdirSync(directory)).toContain(large);
+  for (const program of [1, 2, 9]) {
+    load(program);
+    expect(opened().has(ask())).toBe(true);
   }
 });

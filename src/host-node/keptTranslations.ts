@@ -9,11 +9,13 @@ import { CodePages } from '../machine/codePages.ts';
 import { BIAS } from '../machine/memoryLayout.ts';
 import { wholeBuffer } from '../machine/wholeBuffer.ts';
 import type { CompiledCode } from './compiledCode.ts';
-import { keptNames, removeKept, sumOf, writeKept } from './keptFiles.ts';
+import { removeKept, sumOf, writeKept } from './keptFiles.ts';
 import { type Answer, type KeptFile, KeptIndex, KeptWriter, openKeptFiles, pack, type Part } from './keptRegionFile.ts';
 
-/** Files of one version; when there are more they are joined. */
+/** Files of one version; when there are more the latest are joined. */
 const MOST_FILES = 8;
+/** At least so many, and further ones up to one that is so many times as long as all those: a few new translations do not write many old ones again. */
+const JOINED = { least: 4, longer: 4 } as const;
 /** The joined file is not made longer: the oldest parts are left out. */
 const LONGEST = 64 << 20;
 
@@ -118,20 +120,32 @@ export function writeTranslations(prefix: string, answers: readonly { readonly a
     writer.answer(answer.mode, false, answer.entry, answer.ranges, part);
   }
   writeKept(newName(prefix), writer.finish());
-  if (keptNames(prefix).length > MOST_FILES) join(prefix);
+  const files = openKeptFiles(prefix);
+  if (files.length > MOST_FILES) join(prefix, latest(files));
+  for (const { fd } of files) closeSync(fd);
 }
 
 function newName(prefix: string): string {
   return `${prefix}-${Date.now().toString(36).padStart(9, '0')}${process.pid.toString(36)}.cache`;
 }
 
-/** One file instead of all; of regions that begin at the same address with the same bytes the last. */
-function join(prefix: string): void {
-  const names = keptNames(prefix), files = openKeptFiles(prefix);
+/** Those that are joined, the latest first. */
+function latest(files: readonly KeptFile[]): KeptFile[] {
+  const some: KeptFile[] = [];
+  let size = 0;
+  for (const file of [...files].reverse()) {
+    if (some.length >= JOINED.least && file.size > JOINED.longer * size) break;
+    some.push(file);
+    size += file.size;
+  }
+  return some;
+}
+
+/** One file instead of several, the latest first; of regions that begin at the same address with the same bytes the last. */
+function join(prefix: string, files: readonly KeptFile[]): void {
   const kept: { readonly part: Part; readonly answers: readonly Answer[] }[] = [], seen = new Set<string>();
   let size = 0;
-  // The latest first.
-  for (const file of [...files].reverse()) {
+  for (const file of files) {
     const index = new KeptIndex(file), answers = index.byPart();
     for (let k = index.parts - 1; k >= 0 && size < LONGEST; k--) {
       const part = index.readPart(k), mode = answers[k]![0]?.mode;
@@ -142,7 +156,6 @@ function join(prefix: string): void {
       kept.push({ part, answers: answers[k]! });
       size += part.bytes.length;
     }
-    closeSync(file.fd);
   }
   const writer = new KeptWriter();
   for (const { part, answers } of kept.reverse()) {
@@ -151,7 +164,7 @@ function join(prefix: string): void {
   }
   const joined = newName(prefix);
   writeKept(joined, writer.finish());
-  for (const name of names) if (name !== joined) removeKept(name);
+  for (const { name } of files) if (name !== joined) removeKept(name);
 }
 
 function questionOf({ start, ranges }: Part, mode: number): string {

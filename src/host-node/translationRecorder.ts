@@ -5,8 +5,6 @@ import type { CompiledCode } from './compiledCode.ts';
 import { idleInstance } from './idleInstance.ts';
 import { writeTranslations } from './keptTranslations.ts';
 
-/** Fewer new answers are not worth a file, unless V8 found one of them worth optimising. */
-const WORTH_KEEPING = 8;
 /** More are not kept. */
 const MOST_ANSWERS = 8000;
 /** Answers for one address: who asks for more makes its code as it runs. */
@@ -41,14 +39,9 @@ export class TranslationRecorder {
     this.answers.set(question, answer);
   }
 
-  private isWorthKeeping(compiled: CompiledCode | null): boolean {
-    if (this.answers.size >= WORTH_KEEPING) return true;
-    for (const { module } of this.answers.values()) if (compiled !== null && isOptimised(module!, compiled)) return true;
-    return false;
-  }
-
+  /** Also of a single one: what is not kept is asked for again by each run, which starts the translating worker for it. */
   write(prefix: string, compiled: CompiledCode | null): void {
-    if (!this.isWorthKeeping(compiled)) return;
+    if (this.answers.size === 0) return;
     const codes = new Map<number, Uint8Array>(), until = performance.now() + Math.min(COMPILE_MS, process.uptime() * 1000 * COMPILE_PART);
     const list = [];
     for (const answer of this.answers.values()) {
