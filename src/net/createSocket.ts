@@ -5,6 +5,7 @@ import {
 } from '../abi/linux/socket.ts';
 import { Cap } from '../vfs/cred.ts';
 import type { FileCaller } from '../vfs/fileDescription.ts';
+import { IcmpSocket, mayPing } from './inet/icmpSocket.ts';
 import { TcpSocket } from './inet/tcpSocket.ts';
 import { UdpSocket } from './inet/udpSocket.ts';
 import { NetlinkSocket } from './netlink/netlinkSocket.ts';
@@ -30,11 +31,14 @@ function inetSocket(t: FileCaller, net: NetStack, family: number, type: number, 
   switch (type) {
     case SOCK_STREAM: return protocol === 0 || protocol === IPPROTO_TCP ? new TcpSocket(t, net, family, IPPROTO_TCP, flags) : -EPROTONOSUPPORT;
     case SOCK_DGRAM:
-      if (protocol === IPPROTO_ICMP || protocol === IPPROTO_ICMPV6) return -EACCES;
+      if (protocol === (family === AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6)) return mayPing(t, net) ? new IcmpSocket(t, net, family, type, protocol, flags) : -EACCES;
       if (protocol !== 0 && protocol !== IPPROTO_UDP && protocol !== IPPROTO_UDPLITE) return -EPROTONOSUPPORT;
       return new UdpSocket(t, net, family, protocol || IPPROTO_UDP, flags);
-    // The hosts' JavaScript has no raw sockets: as without the capability.
-    case SOCK_RAW: return protocol === 0 ? -EPROTONOSUPPORT : -EPERM;
+    // The hosts' JavaScript has no raw sockets: but for those that need no host as without the capability.
+    case SOCK_RAW:
+      if (protocol === 0) return -EPROTONOSUPPORT;
+      if (!t.cred.hasIn(Cap.NET_RAW, net.userNs) || protocol !== (family === AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6)) return -EPERM;
+      return new IcmpSocket(t, net, family, type, protocol, flags);
     default: return -ESOCKTNOSUPPORT;
   }
 }
@@ -49,7 +53,7 @@ export function createSocket(t: FileCaller, net: NetStack, family: number, type:
     case AF_NETLINK:
       if (type !== SOCK_RAW && type !== SOCK_DGRAM) return -ESOCKTNOSUPPORT;
       return protocol === NETLINK_ROUTE ? new NetlinkSocket(t, net, type, protocol, flags) : -EPROTONOSUPPORT;
-    case AF_PACKET: return t.cred.has(Cap.NET_RAW) ? -EAFNOSUPPORT : -EPERM;
+    case AF_PACKET: return t.cred.hasIn(Cap.NET_RAW, net.userNs) ? -EAFNOSUPPORT : -EPERM;
     default: return -EAFNOSUPPORT;
   }
 }

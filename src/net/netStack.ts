@@ -2,13 +2,15 @@ import { EADDRINUSE, EOPNOTSUPP } from '../abi/linux/errno.ts';
 import { SO_REUSEPORT } from '../abi/linux/socket.ts';
 import type { HostAddress, HostListener, HostStream, Sockets } from '../host/sockets.ts';
 import type { Kernel } from '../kernel/kernel.ts';
+import type { NetNamespace } from '../kernel/task/namespaces.ts';
 import { HostPorts } from './inet/hostPorts.ts';
+import type { IcmpSocket } from './inet/icmpSocket.ts';
 import { PortTable } from './inet/portTable.ts';
 import type { TcpSocket } from './inet/tcpSocket.ts';
 import type { UdpSocket } from './inet/udpSocket.ts';
 import { isAny, isLoopback } from './inet/ip.ts';
 import type { Task } from '../kernel/task/task.ts';
-import { initialUserNamespace, type UserNamespace } from '../vfs/userNamespace.ts';
+import type { UserNamespace } from '../vfs/userNamespace.ts';
 import { loopback, type LoopbackState, type NetInterface, netInterfaces } from './netInterface.ts';
 import { collectInFlight } from './unix/inFlight.ts';
 import type { UnixSocket } from './unix/unixSocket.ts';
@@ -31,6 +33,8 @@ export class NetStack {
   readonly unixSockets: Set<UnixSocket>;
   readonly tcpSockets = new Set<TcpSocket>();
   readonly udpSockets = new Set<UdpSocket>();
+  /** Raw ones, and those that have an identifier. */
+  readonly icmpSockets = new Set<IcmpSocket>();
   /** TCP ports on the host; null: the guest's are its own. */
   readonly hostPorts: HostPorts | null;
   readonly tcp: PortTable<TcpSocket>;
@@ -46,13 +50,12 @@ export class NetStack {
 
   /** A new network's must be brought up first. */
   loopbackState: LoopbackState;
-  /** Who has capabilities here may use those over networks. */
-  readonly userNs: UserNamespace;
+  readonly ns: NetNamespace;
 
   /** `first`: the emulator's, for a further one. */
-  constructor(kernel: Kernel, host: Sockets | null, userNs = initialUserNamespace, first: NetStack | null = null) {
+  constructor(kernel: Kernel, host: Sockets | null, ns = kernel.namespaces.net, first: NetStack | null = null) {
     this.kernel = kernel;
-    this.userNs = userNs;
+    this.ns = ns;
     this.loopbackState = first === null ? 'up' : 'down';
     this.unixSockets = first === null ? new Set() : first.unixSockets;
     this.host = host;
@@ -65,6 +68,11 @@ export class NetStack {
     this.tcp = new PortTable<TcpSocket>(random);
     this.udp = new PortTable<UdpSocket>(random);
     this.udpLite = new PortTable<UdpSocket>(random);
+  }
+
+  /** Who has capabilities here may use those over networks. */
+  get userNs(): UserNamespace {
+    return this.ns.userNs;
   }
 
   interfaces(): readonly NetInterface[] {
@@ -186,6 +194,6 @@ export function installNetStack(stack: NetStack): void {
 export function netStackOf(t: Task): NetStack {
   const { net } = t.ns;
   let stack = stacks.get(net);
-  if (stack === undefined) stacks.set(net, (stack = new NetStack(t.kernel, null, net.userNs, stacks.get(t.kernel.namespaces.net) ?? null)));
+  if (stack === undefined) stacks.set(net, (stack = new NetStack(t.kernel, null, net, stacks.get(t.kernel.namespaces.net) ?? null)));
   return stack;
 }

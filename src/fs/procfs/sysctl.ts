@@ -100,9 +100,17 @@ const netTree = (): Record<string, MakeNode> => ({
   ipv4: dir({
     ...numbers({
       icmp_echo_ignore_all: 0, ip_default_ttl: 64, ip_forward: 0, ip_local_port_range: '32768\t60999', ip_local_reserved_ports: '', ip_nonlocal_bind: 0,
-      ip_unprivileged_port_start: 1024, ping_group_range: '1\t0', tcp_congestion_control: 'cubic', tcp_fastopen: 1, tcp_fin_timeout: 60, tcp_keepalive_intvl: 75,
+      ip_unprivileged_port_start: 1024, tcp_congestion_control: 'cubic', tcp_fastopen: 1, tcp_fin_timeout: 60, tcp_keepalive_intvl: 75,
       tcp_keepalive_probes: 9, tcp_keepalive_time: 7200, tcp_max_syn_backlog: 1024, tcp_rmem: '4096\t131072\t6291456', tcp_sack: 1, tcp_syncookies: 1,
       tcp_timestamps: 1, tcp_tw_reuse: 2, tcp_window_scaling: 1, tcp_wmem: '4096\t16384\t4194304',
+    }),
+    ping_group_range: (fs, owner) => new InfoFile(fs, 0o644, owner, (t) => `${t.ns.net.pingGroups.join('\t')}\n`, (written, t) => {
+      const groups = /^\s*(\d+)\s+(\d+)\s*$/.exec(written);
+      if (groups === null) return -EINVAL;
+      const [low, high] = [Number(groups[1]), Number(groups[2])];
+      if (low > 0x7fffffff || high > 0x7fffffff) return -EINVAL;
+      t.ns.net.pingGroups = high < low ? [1, 0] : [low, high];
+      return written.length;
     }),
     tcp_available_congestion_control: text('reno cubic\n'),
   }),

@@ -38,11 +38,20 @@ export class UtsNamespace extends Namespace {
   }
 }
 
-/** System V objects; POSIX queues and the network hang theirs on their namespace themselves. */
+/** System V objects; POSIX queues hang theirs on it themselves. */
 export class IpcNamespace extends Namespace {
   readonly sysv = new SysvIpc();
   constructor(userNs: UserNamespace, id?: number) {
     super('ipc', userNs, id);
+  }
+}
+
+/** What sysctls say of a network; the stack hangs on it by itself. */
+export class NetNamespace extends Namespace {
+  /** net.ipv4.ping_group_range: nobody, at first. */
+  pingGroups: readonly [low: number, high: number] = [1, 0];
+  constructor(userNs: UserNamespace, id?: number) {
+    super('net', userNs, id);
   }
 }
 
@@ -51,7 +60,7 @@ export interface Namespaces {
   readonly cgroup: Namespace;
   readonly ipc: IpcNamespace;
   readonly mnt: MountNamespace;
-  readonly net: Namespace;
+  readonly net: NetNamespace;
   readonly pid: Namespace;
   readonly time: Namespace;
   readonly uts: UtsNamespace;
@@ -67,7 +76,7 @@ export function namespaceOf(t: Task, kind: NamespaceKind): AnyNamespace {
 export function initialNamespaces(hostname: string): Omit<Namespaces, 'mnt'> {
   const user = initialUserNamespace;
   return {
-    cgroup: new Namespace('cgroup', user, 4026531835), ipc: new IpcNamespace(user, 4026531839), net: new Namespace('net', user, 4026531840),
+    cgroup: new Namespace('cgroup', user, 4026531835), ipc: new IpcNamespace(user, 4026531839), net: new NetNamespace(user, 4026531840),
     pid: new Namespace('pid', user, 4026531836), time: new Namespace('time', user, 4026531834), uts: new UtsNamespace(user, hostname, '(none)', 4026531838),
   };
 }
@@ -104,7 +113,7 @@ export function newNamespaces(t: Task, flags: number, cred: Cred, fs: FsContext)
     ...(asked('cgroup') ? { cgroup: new Namespace('cgroup', userNs) } : {}),
     ...(asked('ipc') ? { ipc: new IpcNamespace(userNs) } : {}),
     ...(asked('mnt') ? { mnt: ns.mnt.copy(userNs, fs) } : {}),
-    ...(asked('net') ? { net: new Namespace('net', userNs) } : {}),
+    ...(asked('net') ? { net: new NetNamespace(userNs) } : {}),
     ...(asked('uts') ? { uts: new UtsNamespace(userNs, ns.uts.hostname, ns.uts.domainname) } : {}),
   };
 }

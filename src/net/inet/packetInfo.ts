@@ -10,15 +10,16 @@ import { intValue } from '../options.ts';
 import { inetInt } from './inetOptions.ts';
 import { endpointBytes } from './endpoint.ts';
 import { ipBytes, isV4 } from './ip.ts';
-import type { Datagram, UdpSocket } from './udpSocket.ts';
+import type { InetSocket } from './inetSocket.ts';
+import type { Datagram } from './udpSocket.ts';
 
 /** Where a datagram was sent to. */
-function sockaddr(s: UdpSocket, ip: string, family: number): Uint8Array {
+function sockaddr(s: InetSocket, ip: string, family: number): Uint8Array {
   return endpointBytes({ ip, port: s.local?.port ?? 0, scopeId: 0 }, family);
 }
 
 /** The control messages that a program has asked for with each datagram, in Linux's order. */
-export function packetInfo(s: UdpSocket, d: Datagram, t: FileCaller): ControlMessage[] {
+export function packetInfo(s: InetSocket, d: Datagram, t: FileCaller): ControlMessage[] {
   const out: ControlMessage[] = [];
   const { abi } = t as unknown as { abi: Abi };
   if (s.options.flag(SO_TIMESTAMPNS) || s.options.flag(SO_TIMESTAMP)) {
