@@ -52,9 +52,11 @@ export class TranslationRecorder {
         code = compiled === null ? NO_BYTES : codeOf(answer.module!, compiled, performance.now() < until);
         codes.set(answer.id, code);
       }
+      // A guest's thread would have to compile it, before it is known to be hot; the translating worker does that beside it.
+      if (compiled !== null && code.length === 0) continue;
       list.push({ answer, wasm, code, blocks: this.blocks.get(answer.id) ?? [] });
     }
-    writeTranslations(prefix, list);
+    if (list.length > 0) writeTranslations(prefix, list);
   }
 }
 
