@@ -1,9 +1,9 @@
-import { EDOM, EINVAL, ENODEV, ENOPROTOOPT, EOPNOTSUPP, EPERM } from '../abi/linux/errno.ts';
+import { EACCES, EDOM, EINVAL, ENODEV, ENOENT, ENOPROTOOPT, EOPNOTSUPP, EPERM } from '../abi/linux/errno.ts';
 import {
   AF_INET, AF_INET6, AF_NETLINK, AF_UNIX, SO_ACCEPTCONN, SO_BINDTODEVICE, SO_BROADCAST, SO_BSDCOMPAT, SO_BUSY_POLL, SO_COOKIE, SO_DEBUG, SO_DOMAIN, SO_DONTROUTE, SO_ERROR,
   SO_INCOMING_CPU, SO_KEEPALIVE, SO_LINGER, SO_LOCK_FILTER, SO_MARK, SO_NO_CHECK, SO_OOBINLINE, SO_PASSCRED, SO_PASSSEC, SO_PEERNAME, SO_PRIORITY,
   SO_PROTOCOL, SO_RCVBUF, SO_RCVBUFFORCE, SO_RCVLOWAT, SO_RCVTIMEO_NEW, SO_RCVTIMEO_OLD, SO_REUSEADDR, SO_REUSEPORT, SO_RXQ_OVFL,
-  SO_SELECT_ERR_QUEUE, SO_SNDBUF, SO_SNDBUFFORCE, SO_SNDLOWAT, SO_SNDTIMEO_NEW, SO_SNDTIMEO_OLD, SO_TIMESTAMP, SO_TIMESTAMPING,
+  SO_SELECT_ERR_QUEUE, SO_SNDBUF, SO_SNDBUFFORCE, SO_SNDLOWAT, SO_SNDTIMEO_NEW, SO_SNDTIMEO_OLD, SO_DETACH_FILTER, SO_TIMESTAMP, SO_TIMESTAMP_NEW, SO_TIMESTAMPING, SO_TIMESTAMPING_NEW, SO_TIMESTAMPNS_NEW, SO_WIFI_STATUS,
   SO_MEMINFO, SO_NETNS_COOKIE, SO_NOFCS, SO_PEERCRED, SO_TIMESTAMPNS, SO_TYPE, SO_ZEROCOPY,
 } from '../abi/linux/socket.ts';
 import type { Abi } from '../abi/abi.ts';
@@ -50,13 +50,15 @@ export class SocketOptions {
   }
 }
 
+/** Received with each packet: microseconds or nanoseconds, and (since 5.1) with 64-bit seconds on i386, too. */
+const TIMESTAMPS: readonly number[] = [SO_TIMESTAMP, SO_TIMESTAMPNS, SO_TIMESTAMP_NEW, SO_TIMESTAMPNS_NEW];
 /** Options that are 0 or 1. */
 const FLAGS = new Set([
   SO_DEBUG, SO_REUSEADDR, SO_DONTROUTE, SO_BROADCAST, SO_KEEPALIVE, SO_OOBINLINE, SO_NO_CHECK, SO_REUSEPORT, SO_PASSCRED, SO_PASSSEC,
-  SO_TIMESTAMP, SO_TIMESTAMPNS, SO_RXQ_OVFL, SO_SELECT_ERR_QUEUE, SO_ZEROCOPY, SO_LOCK_FILTER, SO_NOFCS,
+  ...TIMESTAMPS, SO_RXQ_OVFL, SO_WIFI_STATUS, SO_SELECT_ERR_QUEUE, SO_ZEROCOPY, SO_LOCK_FILTER, SO_NOFCS,
 ]);
 /** Options that keep any number. */
-const NUMBERS = new Set([SO_PRIORITY, SO_MARK, SO_BUSY_POLL, SO_TIMESTAMPING, SO_INCOMING_CPU]);
+const NUMBERS = new Set([SO_PRIORITY, SO_MARK, SO_BUSY_POLL, SO_TIMESTAMPING, SO_TIMESTAMPING_NEW, SO_INCOMING_CPU]);
 
 export function intValue(value: number): Uint8Array {
   const out = new Uint8Array(4);
@@ -74,12 +76,13 @@ export function setSocketOption(s: Socket, name: number, value: Uint8Array, abi:
     const refused = refusedFlag(s, name, n, cred);
     if (refused !== 0) return refused;
     o.ints.set(name, n === 0 ? 0 : 1);
-    // One precision at a time: the last that was asked for.
-    if (name === SO_TIMESTAMP) o.ints.set(SO_TIMESTAMPNS, 0);
-    if (name === SO_TIMESTAMPNS) o.ints.set(SO_TIMESTAMP, 0);
+    // One form at a time: the last that was asked for.
+    if (TIMESTAMPS.includes(name)) for (const other of TIMESTAMPS) if (other !== name) o.ints.set(other, 0);
     s.optionChanged(name);
     return 0;
   }
+  // No filter is ever attached.
+  if (name === SO_DETACH_FILTER) return -ENOENT;
   if (NUMBERS.has(name)) return setNumber(s, name, n, cred);
   switch (name) {
     case SO_SNDBUFFORCE: case SO_SNDBUF:
@@ -112,7 +115,7 @@ const carriesSenders = (s: Socket): boolean => s.family === AF_UNIX || s.family 
 /** Flags that not everybody may set, or not on every kind of socket. */
 function refusedFlag(s: Socket, name: number, n: number, cred: Cred): number {
   switch (name) {
-    case SO_DEBUG: return n !== 0 && !cred.hasIn(Cap.NET_ADMIN, s.net.userNs) ? -EPERM : 0;
+    case SO_DEBUG: return n !== 0 && !cred.hasIn(Cap.NET_ADMIN, s.net.userNs) ? -EACCES : 0;
     case SO_REUSEPORT: return n !== 0 && !isInet(s) ? -EOPNOTSUPP : 0;
     case SO_PASSCRED: case SO_PASSSEC: return carriesSenders(s) ? 0 : -EOPNOTSUPP;
     case SO_ZEROCOPY: return !isInet(s) ? -EOPNOTSUPP : n < 0 || n > 1 ? -EINVAL : 0;

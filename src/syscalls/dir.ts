@@ -7,6 +7,7 @@ import { makeDirectory, makeNode, removeDirectory, removeFile, renamePath } from
 import { type Path, pathName } from '../vfs/path.ts';
 import { maySearch, Walk, walkPath } from '../vfs/walk.ts';
 import { fileOf, pathArg, startOf } from './fileArgs.ts';
+import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK } from '../abi/linux/fileMode.ts';
 import type { SyscallRow } from './row.ts';
 
 // ---- reading directories ----
@@ -150,6 +151,10 @@ function sysMkdirat(t: Task, dirfd: number, ptr: number, mode: number): number {
 }
 
 function sysMknodat(t: Task, dirfd: number, ptr: number, mode: number, dev: number): number {
+  // What cannot be made at all is told first.
+  const type = mode & S_IFMT;
+  if (type === S_IFDIR) return -EPERM;
+  if (![0, S_IFREG, S_IFCHR, S_IFBLK, S_IFIFO, S_IFSOCK].includes(type)) return -EINVAL;
   const name = pathArg(t, ptr);
   if (typeof name === 'number') return name;
   if (name === '') return -ENOENT;

@@ -201,7 +201,7 @@ const futex = (layoutOf: (t: Task) => Time) => (t: Task, addr: number, opAndFlag
   const { futexes } = t.kernel;
   if (realtime && op !== F.FUTEX_WAIT_BITSET && op !== F.FUTEX_WAIT_REQUEUE_PI && op !== F.FUTEX_LOCK_PI2) return -ENOSYS;
   // Where a timeout is not a timeout it is a second count.
-  const val2 = timeout >= 2 ** 63 ? -1 : timeout % 2 ** 32 | 0;
+  const val2 = t.regs.lo(t.arch.argumentRegisters[3]!) | 0;
   switch (op) {
     case F.FUTEX_WAIT:
     case F.FUTEX_WAIT_BITSET: {

@@ -175,7 +175,8 @@ function setOwnerEx(t: Task, file: FileDescription, arg: number): number {
   if (buf === null) return -EFAULT;
   const { type, pid } = fOwnerEx.read(buf);
   if (type !== OWNER_TASK && type !== OWNER_PROCESS && type !== OWNER_GROUP) return -EINVAL;
-  const known = type === OWNER_GROUP ? t.kernel.pids.groups.has(pid) : t.kernel.pids.processes.has(pid) || type === OWNER_TASK;
+  const { tasks, processes, groups, sessions } = t.kernel.pids;
+  const known = tasks.has(pid) || processes.has(pid) || groups.has(pid) || sessions.has(pid);
   if (pid !== 0 && !known) return -ESRCH;
   file.owner = { type, id: pid };
   return 0;

@@ -115,9 +115,9 @@ function queueOf(t: Task, fd: number): QueueFile | number {
 const ETIMEDOUT = 110;
 
 const timedSend = (layout: (abi: Abi) => Time) => (t: Task, fd: number, ptr: number, length: number, priority: number, timePtr: number): number => {
-  if (priority >= PRIORITY_MAX) return -EINVAL;
   const deadlineNs = deadlineOf(t, timePtr, layout(t.abi));
   if (deadlineNs < 0) return deadlineNs;
+  if (priority >= PRIORITY_MAX) return -EINVAL;
   const file = queueOf(t, fd);
   if (typeof file === 'number' || !file.writable) return -EBADF;
   if (length > file.queue.messageSize) return -EMSGSIZE;

@@ -15,6 +15,7 @@ import { checkFlags, type OpenHow, openPath } from '../vfs/open.ts';
 import { RESOLVE_ALL, RESOLVE_SHIFT, Walk } from '../vfs/walk.ts';
 import { installFile, pathArg, startOf } from './fileArgs.ts';
 import { PARKED, type SyscallRow } from './row.ts';
+import { structArg } from './structArg.ts';
 
 const KNOWN_FLAGS = O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_SYNC | O_ASYNC | O_DIRECT | O_LARGEFILE
   | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_PATH | O_TMPFILE_BIT;
@@ -84,9 +85,8 @@ function sysOpenat2(t: Task, dirfd: number, path: number, howPtr: number, size: 
   const { openHow } = t.abi;
   if (size < openHow.size) return -EINVAL;
   if (size > 4096) return -E2BIG;
-  const buf = t.memory.readable(howPtr, size);
-  if (buf === null) return -EFAULT;
-  for (let i = openHow.size; i < size; i++) if (buf[i] !== 0) return -E2BIG;
+  const buf = structArg(t, howPtr, size, openHow.size);
+  if (typeof buf === 'number') return buf;
   const { flags, mode, resolve } = openHow.read(buf);
   if (flags > 0x7fffffff || (flags & ~KNOWN_FLAGS) !== 0 || resolve > RESOLVE_ALL) return -EINVAL;
   // RESOLVE_BENEATH and RESOLVE_IN_ROOT exclude each other.

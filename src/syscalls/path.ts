@@ -28,6 +28,7 @@ function access(t: Task, dirfd: number, ptr: number, mode: number, flags: number
   if ((mode & ~7) !== 0 || (flags & ~(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) !== 0) return -EINVAL;
   const name = pathArg(t, ptr);
   if (typeof name === 'number') return name;
+  if (name === '' && (flags & AT_EMPTY_PATH) === 0) return -ENOENT;
   const cred = (flags & AT_EACCESS) !== 0 ? t.cred : realIdCred(t.cred);
   // The same task with other credentials: procfs wants to know who looks.
   const ctx = cred === t.cred ? t : Object.assign(Object.create(t) as Task, { cred });

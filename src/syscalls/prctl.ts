@@ -39,9 +39,9 @@ function sysPrctl(t: Task, option: number, arg2: number, arg3: number, arg4: num
       t.mm.dumpable = arg2;
       return 0;
     case P.PR_SET_NAME: {
-      const name = t.memory.cstring(arg2, 16);
-      if (typeof name === 'number' && name === -EFAULT) return -EFAULT;
-      t.comm = typeof name === 'string' ? name.slice(0, 15) : String.fromCharCode(...(t.memory.readable(arg2, 15) ?? []));
+      const length = t.memory.cstringLength(arg2, 15);
+      if (length < 0) return length;
+      t.comm = String.fromCharCode(...(t.memory.readable(arg2, length) ?? []));
       return 0;
     }
     case P.PR_GET_NAME: {
@@ -57,6 +57,8 @@ function sysPrctl(t: Task, option: number, arg2: number, arg3: number, arg4: num
       if ((t.cred.secureBits & SECBIT_KEEP_CAPS_LOCKED) !== 0) return -EPERM;
       t.cred = t.cred.with({ secureBits: (t.cred.secureBits & ~SECBIT_KEEP_CAPS) | (arg2 === 1 ? SECBIT_KEEP_CAPS : 0) });
       return 0;
+    // There are none.
+    case P.PR_TASK_PERF_EVENTS_DISABLE: case P.PR_TASK_PERF_EVENTS_ENABLE: return 0;
     case P.PR_GET_TIMING: return 0;
     case P.PR_SET_TIMING: return arg2 === 0 ? 0 : -EINVAL;
     case P.PR_GET_ENDIAN: case P.PR_SET_ENDIAN: case P.PR_GET_FPEMU: case P.PR_SET_FPEMU: case P.PR_GET_FPEXC: case P.PR_SET_FPEXC:

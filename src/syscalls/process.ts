@@ -16,6 +16,8 @@ import { writeSiginfo } from '../kernel/signal/siginfoLayout.ts';
 import { pidOfFile } from '../kernel/ipc/pidfd.ts';
 import type { Path } from '../vfs/path.ts';
 import { Walk, walkPath } from '../vfs/walk.ts';
+import { mayExecute } from '../vfs/open.ts';
+import { structArg } from './structArg.ts';
 import type { SyscallRow } from './row.ts';
 import { writeRusage } from './resource.ts';
 
@@ -43,17 +45,16 @@ function sysClone3(t: Task, addr: number, size: number): number {
   if (size < C.CLONE_ARGS_SIZE_VER0) return -EINVAL;
   if (size > 4096) return -E2BIG;
   const layout = t.abi.cloneArgs;
-  const given = t.memory.readable(addr, size);
-  if (given === null) return -EFAULT;
-  if (given.subarray(layout.size).some((byte) => byte !== 0)) return -E2BIG;
-  const buf = new Uint8Array(layout.size);
-  buf.set(given.subarray(0, layout.size));
+  const buf = structArg(t, addr, size, layout.size);
+  if (typeof buf === 'number') return buf;
   const a = layout.read(buf);
   const high = layout.hi(buf, 'flags');
   const low = layout.lo(buf, 'flags');
-  if ((high & ~3) !== 0 || (low & (C.CSIGNAL | C.CLONE_DETACHED)) !== 0 || (high & 2) !== 0) return -EINVAL;
+  if ((high & ~3) !== 0 || (low & (C.CSIGNAL | C.CLONE_DETACHED)) !== 0) return -EINVAL;
   if (layout.hi(buf, 'exit_signal') !== 0 || a.exit_signal > 64) return -EINVAL;
   if ((low & (C.CLONE_THREAD | C.CLONE_PARENT)) !== 0 && a.exit_signal !== 0) return -EINVAL;
+  // There are no control groups to be put into.
+  if ((high & 2) !== 0) return size < C.CLONE_ARGS_SIZE_VER2 || a.cgroup > 0x7fffffff ? -EINVAL : -EBADF;
   if ((a.stack === 0) !== (a.stack_size === 0)) return -EINVAL;
   if (a.stack !== 0 && !t.memory.inRange(a.stack, a.stack_size)) return -EINVAL;
   if ((a.set_tid === 0) !== (a.set_tid_size === 0) || a.set_tid_size > 32) return -EINVAL;
@@ -109,6 +110,9 @@ function readStrings(t: Task, ptr: number): string[] | number {
 }
 
 function execute(t: Task, path: Path, filename: string, argvPtr: number, envpPtr: number): number {
+  // That it cannot be run is found out before the arguments are looked at.
+  const allowed = mayExecute(t, path);
+  if (allowed < 0) return allowed;
   const argv = readStrings(t, argvPtr);
   if (typeof argv === 'number') return argv;
   const envp = readStrings(t, envpPtr);

@@ -17,6 +17,7 @@ function vector(t: Task, ptr: number, count: number): Piece[] | number {
   const { iovec } = t.abi;
   const buf = t.memory.readable(ptr, count * iovec.size);
   if (buf === null) return -EFAULT;
+  for (let i = 0; i < count; i++) if (iovec.read(buf, i * iovec.size).iov_len >= 2 ** (8 * t.abi.longBytes - 1)) return -EINVAL;
   return Array.from({ length: count }, (_, i) => {
     const { iov_base, iov_len } = iovec.read(buf, i * iovec.size);
     return { base: iov_base, length: iov_len };

@@ -144,6 +144,7 @@ const regset = (store: boolean): Request => (tracer, target, type, iovPtr) => {
   if (now === null) return -EINVAL;
   const word = abi === 'x86_64' ? 8 : 4;
   if (type === NT_X86_XSTATE && store && iov_len !== now.length) return -EFAULT;
+  if (type === NT_PRFPREG && abi === 'x86_64' && store && iov_len < now.length) return -EINVAL;
   if (iov_len % (type === NT_X86_XSTATE ? 8 : word) !== 0) return -EINVAL;
   const length = Math.min(iov_len, now.length);
   if (store) {

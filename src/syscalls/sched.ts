@@ -6,6 +6,7 @@ import type { DeadlineParameters, Task } from '../kernel/task/task.ts';
 import { Cpu } from '../machine/cpuState.ts';
 import { Cap } from '../vfs/cred.ts';
 import type { Layout } from '../abi/layout.ts';
+import { structArg } from './structArg.ts';
 import type { SyscallRow } from './row.ts';
 
 /** Policies and priorities are kept and told; the host schedules as it likes. */
@@ -101,11 +102,9 @@ function sysSetattr(t: Task, pid: number, ptr: number, flags: number): number {
   const layout = t.abi.schedAttr;
   const length = size === 0 ? 48 : size;
   if (length < 48 || length > 4096) return t.memory.setU32(ptr, layout.size) ? -E2BIG : -EFAULT;
-  const given = t.memory.readable(ptr, length);
-  if (given === null) return -EFAULT;
-  if (given.subarray(layout.size).some((byte) => byte !== 0)) return -E2BIG;
-  const buf = new Uint8Array(layout.size);
-  buf.set(given.subarray(0, layout.size));
+  const buf = structArg(t, ptr, length, layout.size);
+  if (buf === -E2BIG && !t.memory.setU32(ptr, layout.size)) return -EFAULT;
+  if (typeof buf === 'number') return buf;
   const a = layout.read(buf);
   if ((a.sched_flags & ~0x7f) !== 0) return -EINVAL;
   const reset = (a.sched_flags & SCHED_FLAG_RESET_ON_FORK) !== 0 ? SCHED_RESET_ON_FORK : 0;

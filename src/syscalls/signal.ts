@@ -179,12 +179,13 @@ const userInfo = (t: Task, sig: number, code: number): Siginfo => siginfo(sig, c
 
 /** kill(2). */
 function sysKill(t: Task, pid: number, sig: number): number {
-  if (sig < 0 || sig > NSIG) return -EINVAL;
   const { kernel } = t;
+  const known = sig >= 0 && sig <= NSIG;
   const info = (): Siginfo => userInfo(t, sig, SI_USER);
   if (pid > 0) {
     const target = kernel.pids.processes.get(pid) ?? kernel.pids.tasks.get(pid)?.process;
     // Process 1 that is not one of ours: an init that belongs to root and ignores what it is sent.
+    if (target !== undefined && !known) return -EINVAL;
     if (target === undefined) return pid !== 1 ? -ESRCH : t.cred.euid === 0 || t.cred.has(Cap.KILL) ? 0 : -EPERM;
     const allowed = mayKill(t, target, sig);
     if (allowed < 0) return allowed;
@@ -197,6 +198,7 @@ function sysKill(t: Task, pid: number, sig: number): number {
     targets = group === undefined ? [] : [...group.members];
   }
   if (targets.length === 0) return -ESRCH;
+  if (!known) return -EINVAL;
   let error = 0;
   let sent = false;
   for (const target of targets) {
@@ -220,9 +222,9 @@ function sysTkill(t: Task, tid: number, sig: number): number {
 }
 
 function killThread(t: Task, tgid: number, tid: number, sig: number, info: Siginfo | null): number {
-  if (sig < 0 || sig > NSIG) return -EINVAL;
   const target = t.kernel.pids.tasks.get(tid);
   if (target === undefined || (tgid !== 0 && target.tgid !== tgid)) return -ESRCH;
+  if (sig < 0 || sig > NSIG) return -EINVAL;
   const allowed = mayKill(t, target.process, sig);
   if (allowed < 0) return allowed;
   return sig === 0 ? 0 : sendToTask(target, info ?? userInfo(t, sig, SI_TKILL));

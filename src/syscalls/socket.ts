@@ -196,11 +196,14 @@ export function sysShutdown(t: Task, fd: number, how: number): number {
 // ---- options ----
 
 export function sysSetsockopt(t: Task, fd: number, level: number, name: number, ptr: number, length: number): number {
-  if (length < 0) return -EINVAL;
   const s = socketOf(t, fd);
   if (typeof s === 'number') return s;
-  const value = t.memory.copyIn(ptr, Math.min(length, MAX_OPTION));
-  return value === null ? -EFAULT : s.setOption(level, name, value, t.abi, t);
+  if (length < 0) return -EINVAL;
+  const wanted = Math.min(length, MAX_OPTION);
+  // Of a value that is longer than the option only what the option needs has to be there.
+  const value = wanted === 0 ? new Uint8Array(0) : (t.memory.readablePrefix(ptr, wanted)?.slice() ?? new Uint8Array(0));
+  const result = s.setOption(level, name, value, t.abi, t);
+  return result === -EINVAL && value.length < wanted ? -EFAULT : result;
 }
 
 const SO_PEERPIDFD = 77;

@@ -1,6 +1,9 @@
-import { EBADF, EFAULT, EINVAL, EPERM, ESRCH, ENOSYS } from '../abi/linux/errno.ts';
+import { EBADF, EEXIST, EFAULT, EINVAL, EPERM, ESRCH, ENOSYS } from '../abi/linux/errno.ts';
 import { PER_LINUX32, PER_MASK, UNAME26 } from '../abi/linux/personality.ts';
-import { ARCH_GET_CPUID, ARCH_GET_FS, ARCH_GET_GS, ARCH_SET_CPUID, ARCH_SET_FS, ARCH_SET_GS } from '../abi/linux/prctl.ts';
+import {
+  ARCH_GET_CPUID, ARCH_GET_FS, ARCH_GET_GS, ARCH_GET_XCOMP_PERM, ARCH_GET_XCOMP_SUPP, ARCH_MAP_VDSO_32, ARCH_MAP_VDSO_64, ARCH_SET_CPUID,
+  ARCH_SET_FS, ARCH_SET_GS,
+} from '../abi/linux/prctl.ts';
 import { fromLatin1 } from '../machine/guestMemory.ts';
 import { Cpu, Seg } from '../machine/cpuState.ts';
 import { getThreadArea, readDescriptor, setThreadArea } from '../kernel/arch/i386/threadArea.ts';
@@ -16,6 +19,8 @@ import { LDT_ENTRIES } from '../machine/descriptors.ts';
 import type { SyscallRow } from './row.ts';
 
 const NEW_UTS_LEN = 64;
+/** Bits 0 and 1 of XCR0: all the state that is shown here. */
+const X87_AND_SSE = 3;
 
 // ---- names ----
 
@@ -112,6 +117,8 @@ export function archPrctl(t: Task, code: number, addr: number, memory: GuestMemo
     case ARCH_SET_GS: return base(Seg.gs, addr);
     case ARCH_GET_FS: return get(Seg.fs);
     case ARCH_GET_GS: return get(Seg.gs);
+    case ARCH_MAP_VDSO_32: case ARCH_MAP_VDSO_64: return t.mm.layout.vdso !== 0 ? -EEXIST : -EINVAL;
+    case ARCH_GET_XCOMP_SUPP: case ARCH_GET_XCOMP_PERM: return memory.setU64(addr, X87_AND_SSE) ? 0 : -EFAULT;
     case ARCH_GET_CPUID: return 1;
     case ARCH_SET_CPUID: return addr === 1 ? 0 : -19;
     default: return -EINVAL;

@@ -51,7 +51,7 @@ export function sysShmat(t: Task, id: number, addr: number, flags: number): numb
   const segment = segmentsOf(t).find(id);
   if (typeof segment === 'number') return segment;
   const writes = (flags & SHM_RDONLY) === 0;
-  if (segment.access(t, writes ? 0o666 : 0o444) < 0) return -EACCES;
+  if (segment.access(t, (writes ? 0o666 : 0o444) | ((flags & SHM_EXEC) !== 0 ? 0o111 : 0)) < 0) return -EACCES;
   const prot = Prot.R | (writes ? Prot.W : 0) | ((flags & SHM_EXEC) !== 0 ? Prot.X : 0);
   const fixed = at === 0 ? 0 : (flags & SHM_REMAP) !== 0 ? MAP_FIXED : MAP_FIXED_NOREPLACE;
   const mapped = mapMemory(t.mm, { addr: at, length: segment.size, prot, flags: MAP_SHARED | fixed, file: segment.file, offset: 0 }, t.rlimits);

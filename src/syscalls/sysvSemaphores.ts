@@ -29,12 +29,13 @@ function readOps(t: Task, ptr: number, count: number): SemOp[] | number {
 
 /** `layout`: of the timeout, which is there when `timePtr` is not 0. */
 export function semtimedop(t: Task, id: number, ptr: number, count: number, timePtr: number, layout: Time): number {
-  if (count < 1 || id < 0) return -EINVAL;
-  if (count > SEMOPM) return -E2BIG;
-  const ops = readOps(t, ptr, count);
-  if (typeof ops === 'number') return ops;
   const deadlineNs = timespecDeadline(t, timePtr, layout);
   if (deadlineNs < 0) return deadlineNs;
+  if (count > SEMOPM) return -E2BIG;
+  if (count < 1) return -EINVAL;
+  const ops = readOps(t, ptr, count);
+  if (typeof ops === 'number') return ops;
+  if (id < 0) return -EINVAL;
   const set = t.ns.ipc.sysv.semaphores.find(id);
   if (typeof set === 'number') return set;
   const blocked: { op: SemOp | null } = { op: null };

@@ -48,9 +48,9 @@ const clockGetres = (layout: TimeOf) => (t: Task, clock: number, ptr: number): n
 };
 
 const clockSettime = (layout: TimeOf) => (t: Task, clock: number, ptr: number): number => {
+  if (clock !== T.CLOCK_REALTIME) return -EINVAL;
   const ns = readTime(t, ptr, layout(t.abi));
   if (ns < 0) return ns;
-  if (clock !== T.CLOCK_REALTIME) return -EINVAL;
   return setWallClock(t, ns);
 };
 

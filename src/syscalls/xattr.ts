@@ -7,6 +7,7 @@ import { AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW } from '../abi/linux/fcntl
 import { getU32, getU64 } from '../abi/layout.ts';
 import { Walk } from '../vfs/walk.ts';
 import { fileOf, lookup, lookupAt } from './fileArgs.ts';
+import { structArg } from './structArg.ts';
 import type { SyscallRow } from './row.ts';
 
 const NAME_MAX = 255;
@@ -83,9 +84,8 @@ const byPathAt = (dirfd: number, flags: number): Target => (t, ptr) => {
 function xattrArgs(t: Task, ptr: number, size: number): { value: number; size: number; flags: number } | number {
   if (size < 16) return -EINVAL;
   if (size > 4096) return -E2BIG;
-  const buf = t.memory.readable(ptr, size);
-  if (buf === null) return -EFAULT;
-  for (let i = 16; i < size; i++) if (buf[i] !== 0) return -E2BIG;
+  const buf = structArg(t, ptr, size, 16);
+  if (typeof buf === 'number') return buf;
   return { value: getU64(buf, 0), size: getU32(buf, 8), flags: getU32(buf, 12) };
 }
 

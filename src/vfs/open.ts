@@ -40,7 +40,7 @@ export function checkFlags(how: OpenHow): number {
   }
   if ((flags & O_TMPFILE_BIT) !== 0) {
     if ((flags & O_DIRECTORY) === 0 || (flags & O_CREAT) !== 0) return -EINVAL;
-    if ((flags & O_ACCMODE) === O_RDONLY || (flags & O_ACCMODE) === O_ACCMODE) return -EINVAL;
+    if ((flags & O_ACCMODE) === O_RDONLY) return -EINVAL;
     return 0;
   }
   return (flags & O_CREAT) !== 0 && (flags & O_DIRECTORY) !== 0 ? -EINVAL : 0;

@@ -38,7 +38,8 @@ export function mapMemory(mm: AddressSpace, request: MapRequest, limits: Rlimits
   if (request.length <= 0) return -EINVAL;
   const length = pageUp(request.length);
   if (length > GUEST_END) return -ENOMEM;
-  if (offset + length > Number.MAX_SAFE_INTEGER) return -EOVERFLOW;
+  // Without a file the offset means nothing.
+  if (file !== null && offset + length > Number.MAX_SAFE_INTEGER) return -EOVERFLOW;
   let type = flags & MAP_TYPE;
   if (type === MAP_SHARED_VALIDATE && file !== null) {
     if ((flags & MAP_SYNC) !== 0) return -95;

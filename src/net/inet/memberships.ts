@@ -40,6 +40,7 @@ export class Memberships {
 
   /** null: not an option about groups. */
   setOption(level: number, name: number, value: Uint8Array, host: HostDatagrams | null): number | null {
+    if (level === SOL_IPV6 && this.socket.family !== AF_INET6) return null;
     if (level === SOL_IP && name === IP_MULTICAST_IF) return this.sendThrough(value, host);
     const join = level === SOL_IP ? name === IP_ADD_MEMBERSHIP || name === MCAST_JOIN_GROUP : level === SOL_IPV6 && (name === IPV6_JOIN_GROUP || name === MCAST_JOIN_GROUP);
     const leave = level === SOL_IP ? name === IP_DROP_MEMBERSHIP || name === MCAST_LEAVE_GROUP : level === SOL_IPV6 && (name === IPV6_LEAVE_GROUP || name === MCAST_LEAVE_GROUP);
@@ -101,6 +102,7 @@ export class Memberships {
   }
 
   getOption(level: number, name: number): Uint8Array | null {
+    if (level === SOL_IPV6 && this.socket.family !== AF_INET6) return null;
     if (level === SOL_IP && name === IP_MULTICAST_IF) return Uint8Array.from(this.sendIp.split('.'), Number);
     return level === SOL_IPV6 && name === IPV6_MULTICAST_IF && this.sendIp !== '0.0.0.0' ? new Uint8Array(4) : null;
   }

@@ -1,6 +1,6 @@
 import {
   AF_INET, AF_INET6, IP_ORIGDSTADDR, IP_PKTINFO, IP_RECVORIGDSTADDR, IP_RECVTOS, IP_RECVTTL, IP_TOS, IP_TTL, IPV6_HOPLIMIT, IPV6_ORIGDSTADDR, IPV6_PKTINFO, IPV6_RECVHOPLIMIT, IPV6_RECVORIGDSTADDR, IPV6_RECVPKTINFO, IPV6_RECVTCLASS, IPV6_TCLASS,
-  SCM_TIMESTAMP, SCM_TIMESTAMPNS, SO_TIMESTAMP, SO_TIMESTAMPNS, SOL_IP, SOL_IPV6, SOL_SOCKET,
+  SCM_TIMESTAMP, SCM_TIMESTAMPNS, SO_TIMESTAMP, SO_TIMESTAMP_NEW, SO_TIMESTAMPNS, SO_TIMESTAMPNS_NEW, SOL_IP, SOL_IPV6, SOL_SOCKET,
 } from '../../abi/linux/socket.ts';
 import { putU32 } from '../../abi/layout.ts';
 import type { Abi } from '../../abi/abi.ts';
@@ -22,7 +22,14 @@ function sockaddr(s: InetSocket, ip: string, family: number): Uint8Array {
 export function packetInfo(s: InetSocket, d: Datagram, t: FileCaller): ControlMessage[] {
   const out: ControlMessage[] = [];
   const { abi } = t as unknown as { abi: Abi };
-  if (s.options.flag(SO_TIMESTAMPNS) || s.options.flag(SO_TIMESTAMP)) {
+  const wide = s.options.flag(SO_TIMESTAMPNS_NEW) ? SO_TIMESTAMPNS_NEW : s.options.flag(SO_TIMESTAMP_NEW) ? SO_TIMESTAMP_NEW : 0;
+  if (wide !== 0) {
+    // Two 64-bit numbers, whoever asks; the message is named as the option.
+    const data = new Uint8Array(16);
+    putU32(data, 0, d.at.sec);
+    putU32(data, 8, wide === SO_TIMESTAMPNS_NEW ? d.at.nsec : Math.floor(d.at.nsec / 1000));
+    out.push({ level: SOL_SOCKET, type: wide, data });
+  } else if (s.options.flag(SO_TIMESTAMPNS) || s.options.flag(SO_TIMESTAMP)) {
     const nano = s.options.flag(SO_TIMESTAMPNS);
     const layout = nano ? abi.timespec : abi.timeval;
     const data = new Uint8Array(layout.size);
