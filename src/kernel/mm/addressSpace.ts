@@ -11,6 +11,7 @@ import type { Descriptor } from '../arch/segments.ts';
 import { FaultResult, faultPage, type FaultCode } from './fault.ts';
 import { Lineage } from './lineage.ts';
 import type { MemoryPool } from './memoryPool.ts';
+import type { Overlong } from './overlong.ts';
 import { Page } from './page.ts';
 import { Prot, VmaList, type Vma } from './vma.ts';
 
@@ -76,6 +77,8 @@ export class AddressSpace implements Pager {
   /** Where findFree begins, and ranges it leaves alone while there is room elsewhere (brk's and the stack's growth). */
   mmapBase = GUEST_MIN;
   reserved: (readonly [number, number])[] = [];
+  /** Reservations that are longer than the address space. */
+  overlong: readonly Overlong[] = [];
   /** Pages mapped; of them private and writable; locked. For RLIMIT_AS, RLIMIT_DATA, RLIMIT_MEMLOCK. */
   totalPages = 0;
   dataPages = 0;

@@ -10,6 +10,7 @@ export function forkAddressSpace(parent: AddressSpace): AddressSpace {
   child.layout = { ...parent.layout };
   child.mmapBase = parent.mmapBase;
   child.reserved = parent.reserved;
+  child.overlong = parent.overlong;
   child.stackLimit = parent.stackLimit;
   child.stackRoom = parent.stackRoom;
   child.dumpable = parent.dumpable;

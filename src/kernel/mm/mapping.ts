@@ -10,6 +10,7 @@ import type { Inode } from '../../vfs/inode.ts';
 import type { FileDescription } from '../../vfs/fileDescription.ts';
 import { Rlimit, type Rlimits } from '../fd/rlimits.ts';
 import type { AddressSpace } from './addressSpace.ts';
+import { clipOverlong, placeOverlong } from './overlong.ts';
 import { Page } from './page.ts';
 import { SharedObject } from './sharedObject.ts';
 import { Prot, Vma } from './vma.ts';
@@ -37,7 +38,7 @@ export function mapMemory(mm: AddressSpace, request: MapRequest, limits: Rlimits
   const { prot, flags, file, offset } = request;
   if (request.length <= 0) return -EINVAL;
   const length = pageUp(request.length);
-  if (length > GUEST_END) return -ENOMEM;
+  if (length > GUEST_END) return mapOverlong(mm, request, length, limits);
   // Without a file the offset means nothing.
   if (file !== null && offset + length > Number.MAX_SAFE_INTEGER) return -EOVERFLOW;
   let type = flags & MAP_TYPE;
@@ -85,6 +86,16 @@ export function mapMemory(mm: AddressSpace, request: MapRequest, limits: Rlimits
   addArea(mm, vma);
   if ((flags & MAP_POPULATE) !== 0 || vma.locked) populate(mm, addr, addr + length);
   return addr;
+}
+
+/** What is longer than the address space: a reservation, or too much. */
+function mapOverlong(mm: AddressSpace, request: MapRequest, length: number, limits: Rlimits | null): number {
+  const place = placeOverlong(mm, request, length);
+  if (typeof place === 'number') return place;
+  if (limits !== null && mm.totalPages * PAGE_SIZE + length > limits.cur[Rlimit.AS]!) return -ENOMEM;
+  const at = mapMemory(mm, { ...request, addr: place.start, length: place.end - place.start, flags: request.flags | MAP_FIXED_NOREPLACE }, limits);
+  if (at >= 0) mm.overlong = [...mm.overlong.filter((one) => mm.areas.overlaps(one.start, one.end)), place];
+  return at;
 }
 
 function checkFile(file: FileDescription, prot: number, shared: boolean, flags: number): number {
@@ -162,8 +173,10 @@ export function isSealed(mm: AddressSpace, start: number, end: number): boolean 
 
 /** munmap(2). Precondition of the bounds: checked here. */
 export function unmapMemory(mm: AddressSpace, addr: number, length: number): number {
-  if (addr % PAGE_SIZE !== 0 || !(addr + length <= GUEST_END) || length <= 0) return -EINVAL;
-  const end = addr + pageUp(length);
+  if (addr % PAGE_SIZE !== 0 || length <= 0) return -EINVAL;
+  const whole = addr + pageUp(length), end = clipOverlong(mm, addr, whole);
+  if (end === addr && whole !== addr) return 0;
+  if (!(end <= GUEST_END)) return -EINVAL;
   if (!mm.areas.overlaps(addr, end)) return 0;
   if (isSealed(mm, addr, end)) return -EPERM;
   mm.quiesce();

@@ -4,6 +4,7 @@ import { GUEST_END, PAGE_SIZE, Perm } from '../../machine/memoryLayout.ts';
 import { Rlimit, type Rlimits } from '../fd/rlimits.ts';
 import type { AddressSpace } from './addressSpace.ts';
 import { addArea, checkLimits, clearPages, findFree, isData, isSealed, pageUp, populate, unmapMemory } from './mapping.ts';
+import { clipOverlong } from './overlong.ts';
 import { Page } from './page.ts';
 import { Prot, type Vma } from './vma.ts';
 
@@ -14,9 +15,9 @@ export function protectMemory(mm: AddressSpace, start: number, length: number, p
   if (growsDown && (prot & M.PROT_GROWSUP) !== 0) return -EINVAL;
   if ((prot & ~(Prot.R | Prot.W | Prot.X | M.PROT_SEM | M.PROT_GROWSDOWN | M.PROT_GROWSUP)) !== 0) return -EINVAL;
   if (length === 0) return 0;
-  const end = start + pageUp(length);
+  const want = prot & 7, whole = start + pageUp(length), end = want === 0 ? clipOverlong(mm, start, whole) : whole;
+  if (end === start && whole !== start) return 0;
   if (!(end <= GUEST_END)) return -ENOMEM;
-  const want = prot & 7;
   let from = start;
   if (growsDown) {
     const vma = mm.areas.find(start);
@@ -158,7 +159,7 @@ function askAgain(mm: AddressSpace, vma: Vma, start: number, end: number): void 
 export function adviseMemory(mm: AddressSpace, start: number, length: number, advice: number): number {
   if (start % PAGE_SIZE !== 0) return -EINVAL;
   if (!KNOWN_ADVICE.has(advice)) return -EINVAL;
-  const end = start + pageUp(length);
+  const end = clipOverlong(mm, start, start + pageUp(length));
   if (!(end <= GUEST_END) || length < 0) return -EINVAL;
   if (end === start) return 0;
   let unmapped = 0;
