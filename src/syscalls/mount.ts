@@ -5,7 +5,7 @@ import type { Task } from '../kernel/task/task.ts';
 import { Cap } from '../vfs/cred.ts';
 import type { FileSystem } from '../vfs/fileSystem.ts';
 import {
-  MS_BIND, MS_MOVE, MS_NOATIME, MS_NODEV, MS_NODIRATIME, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_REC, MS_RELATIME, MS_REMOUNT, MS_STRICTATIME,
+  MS_BIND, MS_MOVE, MS_NOATIME, MS_NODEV, MS_NODIRATIME, MS_NOEXEC, MS_NOSUID, MS_NOSYMFOLLOW, MS_RDONLY, MS_REC, MS_RELATIME, MS_REMOUNT, MS_STRICTATIME,
   MS_SYNCHRONOUS,
 } from '../abi/linux/fs.ts';
 import { Mount, topOf } from '../vfs/mount.ts';
@@ -15,7 +15,8 @@ import { lookup } from './fileArgs.ts';
 import type { SyscallRow } from './row.ts';
 
 const MS_PROPAGATION = (1 << 17) | (1 << 18) | (1 << 19) | (1 << 20);
-const KEPT = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_SYNCHRONOUS | MS_NOATIME | MS_NODIRATIME | MS_RELATIME;
+const KEPT = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_SYNCHRONOUS | MS_NOATIME | MS_NODIRATIME | MS_RELATIME | MS_NOSYMFOLLOW;
+const ATIME = MS_NOATIME | MS_NODIRATIME | MS_RELATIME;
 const MNT_DETACH = 2;
 const MNT_EXPIRE = 4;
 const UMOUNT_KNOWN = 0xf;
@@ -73,6 +74,7 @@ function makeFileSystem(t: Task, type: string, data: string): FileSystem | numbe
 function bind(from: Path, to: Path, recursive: boolean): void {
   const copy = new Mount(from.mount.fs, from.dentry, from.mount.source, from.mount.flags);
   copy.lockedFlags = from.mount.lockedFlags;
+  copy.atimeLocked = from.mount.atimeLocked;
   const below = recursive ? [...from.mount.children] : [];
   copy.attach(to.mount, to.dentry);
   for (const child of below) copyBelow(child, copy, from.dentry);
@@ -83,6 +85,7 @@ function copyBelow(child: Mount, parent: Mount, root: Path['dentry']): void {
   const copy = new Mount(child.fs, child.root, child.source, child.flags);
   copy.locked = child.locked;
   copy.lockedFlags = child.lockedFlags;
+  copy.atimeLocked = child.atimeLocked;
   const below = [...child.children];
   copy.attach(parent, child.mountPoint);
   for (const grandchild of below) copyBelow(grandchild, copy, child.root);
@@ -117,18 +120,18 @@ function sysMount(t: Task, sourcePtr: number, targetPtr: number, typePtr: number
   if (typeof fs === 'number') return fs;
   if (!place.inode.isDirectory) return -ENOTDIR;
   if (!t.ns.mnt.has(place.mount)) return -EINVAL;
-  // Devices in what a lesser one mounts would be the system's.
-  const lesser = t.cred.userNs.parent !== null ? MS_NODEV : 0;
   if (fs instanceof TmpFs) fs.userNs = t.cred.userNs;
-  new Mount(fs, fs.root, source === '' ? 'none' : source, keptFlags(flags) | lesser).attach(place.mount, place.dentry);
+  new Mount(fs, fs.root, source === '' ? 'none' : source, keptFlags(flags)).attach(place.mount, place.dentry);
   return 0;
 }
 
 function remount(place: Path, flags: number): number {
   const { mount } = place;
   if (place.dentry !== mount.root) return -EINVAL;
-  if ((mount.lockedFlags & ~flags) !== 0) return -EPERM;
-  mount.flags = keptFlags(flags);
+  // A remount that says nothing of access times keeps what there was.
+  const next = (flags & (ATIME | MS_STRICTATIME)) === 0 ? (flags & KEPT & ~ATIME) | (mount.flags & ATIME) : keptFlags(flags);
+  if ((mount.lockedFlags & ~next) !== 0 || (mount.atimeLocked && ((mount.flags ^ next) & ATIME) !== 0)) return -EPERM;
+  mount.flags = next;
   return 0;
 }
 

@@ -3,7 +3,7 @@ import { EBADF, EFAULT, EINVAL, EOVERFLOW } from '../abi/linux/errno.ts';
 import { STATX_ATTR_MOUNT_ROOT, STATX_BASIC_STATS, STATX_BTIME, STATX_MNT_ID, STATX__RESERVED } from '../abi/linux/stat.ts';
 import type { Task } from '../kernel/task/task.ts';
 import {
-  MS_MANDLOCK, MS_NOATIME, MS_NODEV, MS_NODIRATIME, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_RELATIME, MS_SYNCHRONOUS,
+  MS_MANDLOCK, MS_NOATIME, MS_NODEV, MS_NODIRATIME, MS_NOEXEC, MS_NOSUID, MS_NOSYMFOLLOW, MS_RDONLY, MS_RELATIME, MS_SYNCHRONOUS,
 } from '../abi/linux/fs.ts';
 import type { Mount } from '../vfs/mount.ts';
 import type { Path } from '../vfs/path.ts';
@@ -125,7 +125,7 @@ function sysStatx(t: Task, dirfd: number, path: number, flags: number, mask: num
 const ST_VALID = 0x20;
 const ST_FLAGS: readonly (readonly [ms: number, st: number])[] = [
   [MS_RDONLY, 1], [MS_NOSUID, 2], [MS_NODEV, 4], [MS_NOEXEC, 8], [MS_SYNCHRONOUS, 16], [MS_MANDLOCK, 64], [MS_NOATIME, 0x400], [MS_NODIRATIME, 0x800],
-  [MS_RELATIME, 0x1000],
+  [MS_RELATIME, 0x1000], [MS_NOSYMFOLLOW, 0x2000],
 ];
 
 function mountStat(mount: Mount): StatFs {

@@ -23,6 +23,8 @@ export class Mount {
   locked = false;
   /** Flags that came from there and may not be cleared. */
   lockedFlags = 0;
+  /** Nor may what it does about access times. */
+  atimeLocked = false;
   /** Open descriptions, working directories...: counted for umount's EBUSY. */
   users = 0;
 
@@ -104,6 +106,7 @@ export class MountNamespace {
     const visit = (from: Mount, parent: Mount | null): Mount => {
       const to = new Mount(from.fs, from.root, from.source, from.flags);
       to.locked = parent !== null && (lesser || from.locked);
+      to.atimeLocked = lesser || from.atimeLocked;
       to.lockedFlags = lesser ? from.flags & LOCKABLE : from.lockedFlags;
       copies.set(from, to);
       if (parent !== null) to.attach(parent, from.mountPoint!);

@@ -169,7 +169,8 @@ function mayOpen(t: FileCaller, path: Path, flags: number, created: boolean): nu
   if (type === S_IFLNK) return -ELOOP;
   if (type === S_IFDIR && (mask & MAY_WRITE) !== 0) return -EISDIR;
   if ((flags & O_DIRECTORY) !== 0 && type !== S_IFDIR && (flags & O_TMPFILE_BIT) === 0) return -ENOTDIR;
-  if ((type === S_IFCHR || type === S_IFBLK) && (mount.flags & MS_NODEV) !== 0) return -EACCES;
+  // Devices in what somebody without rights over the system has mounted would be the system's.
+  if ((type === S_IFCHR || type === S_IFBLK) && ((mount.flags & MS_NODEV) !== 0 || mount.fs.userNs.parent !== null)) return -EACCES;
   if (type === S_IFSOCK) return -ENXIO;
   if (!created) {
     const writesData = (mask & MAY_WRITE) !== 0 && (type === S_IFREG || type === S_IFDIR);

@@ -1,5 +1,6 @@
 import { ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, EXDEV } from '../abi/linux/errno.ts';
 import { S_IFDIR, S_IFLNK, S_IFMT } from '../abi/linux/fileMode.ts';
+import { MS_NOSYMFOLLOW } from '../abi/linux/fs.ts';
 import { type Dentry, pruneDentries } from './dentry.ts';
 import type { FileSystem } from './fileSystem.ts';
 import type { Inode } from './inode.ts';
@@ -192,7 +193,7 @@ export class Walker {
 
   /** The link's target; 1 after a jump through a magic link; -errno. */
   private readLink(link: Inode): string | number {
-    if (++this.links > MAX_LINKS || (this.flags & Walk.noSymlinks) !== 0) return -ELOOP;
+    if (++this.links > MAX_LINKS || (this.flags & Walk.noSymlinks) !== 0 || (this.mount.flags & MS_NOSYMFOLLOW) !== 0) return -ELOOP;
     const magic = link.followMagic(this.ctx);
     if (magic !== null) {
       if (typeof magic === 'number') return magic;

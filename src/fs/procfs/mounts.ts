@@ -1,5 +1,5 @@
 import type { Task } from '../../kernel/task/task.ts';
-import { MS_NOATIME, MS_NODEV, MS_NODIRATIME, MS_NOEXEC, MS_NOSUID, MS_RDONLY } from '../../abi/linux/fs.ts';
+import { MS_NOATIME, MS_NODEV, MS_NODIRATIME, MS_NOEXEC, MS_NOSUID, MS_NOSYMFOLLOW, MS_RDONLY } from '../../abi/linux/fs.ts';
 import type { Mount } from '../../vfs/mount.ts';
 import { Path, pathName } from '../../vfs/path.ts';
 import { majorOf, minorOf } from '../../vfs/stat.ts';
@@ -23,7 +23,7 @@ function mountOptions(mount: Mount): string {
   const { flags } = mount;
   const has = (bit: number, name: string): string => ((flags & bit) !== 0 ? `,${name}` : '');
   const atime = (flags & MS_NOATIME) !== 0 ? ',noatime' : ',relatime';
-  return ((flags & MS_RDONLY) !== 0 ? 'ro' : 'rw') + has(MS_NOSUID, 'nosuid') + has(MS_NODEV, 'nodev') + has(MS_NOEXEC, 'noexec') + atime + has(MS_NODIRATIME, 'nodiratime');
+  return ((flags & MS_RDONLY) !== 0 ? 'ro' : 'rw') + has(MS_NOSUID, 'nosuid') + has(MS_NODEV, 'nodev') + has(MS_NOEXEC, 'noexec') + atime + has(MS_NODIRATIME, 'nodiratime') + has(MS_NOSYMFOLLOW, 'nosymfollow');
 }
 const superOptions = (mount: Mount): string => (mount.fs.readOnly ? 'ro' : 'rw') + mount.fs.optionsText();
 

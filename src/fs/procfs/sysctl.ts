@@ -1,5 +1,6 @@
 import { EINVAL } from '../../abi/linux/errno.ts';
 import { LAST_CAP } from '../../vfs/cred.ts';
+import type { SysvIpc } from '../../kernel/ipc/sysv/sysv.ts';
 import type { Task } from '../../kernel/task/task.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
 import type { SystemFacts } from '../systemFacts.ts';
@@ -23,6 +24,14 @@ function kernelText(get: (t: Task) => string, put: (t: Task, value: string) => v
   });
 }
 
+/** Id of the next System V object, for who restores some. */
+const nextId = (kind: keyof SysvIpc): MakeNode => (fs, owner) => new InfoFile(fs, 0o644, owner, (t) => `${t.ns.ipc.sysv[kind].nextId}\n`, (written, t) => {
+  const n = Number(written.trim());
+  if (!/^\s*-?\d+\s*$/.test(written) || n < 0 || n > 0x7fffffff) return -EINVAL;
+  t.ns.ipc.sysv[kind].nextId = n;
+  return written.length;
+});
+
 const numbers = (table: Readonly<Record<string, number | string>>): Record<string, MakeNode> =>
   Object.fromEntries(Object.entries(table).map(([name, value]) => [name, setting(String(value))]));
 
@@ -31,13 +40,14 @@ function kernelTable(kernel: Kernel, facts: SystemFacts): Record<string, MakeNod
   return {
     ...numbers({
       acct: '4\t2\t30', auto_msgmni: 0, core_pattern: 'core', core_pipe_limit: 0, core_uses_pid: 0, 'ctrl-alt-del': 0, dmesg_restrict: 0, io_uring_disabled: 2,
-      kptr_restrict: 0, modules_disabled: 1, msg_next_id: -1, msgmax: 8192, msgmnb: 16384, msgmni: 32000, overflowgid: 65534, overflowuid: 65534, panic: 0,
+      kptr_restrict: 0, modules_disabled: 1, msgmax: 8192, msgmnb: 16384, msgmni: 32000, overflowgid: 65534, overflowuid: 65534, panic: 0,
       panic_on_oops: 0, perf_event_max_sample_rate: 100000, perf_event_mlock_kb: 516, perf_event_paranoid: 4, printk: '4\t4\t1\t7', 'print-fatal-signals': 0,
       randomize_va_space: 0, sched_autogroup_enabled: 0, sched_child_runs_first: 0, sched_rr_timeslice_ms: 100, sched_rt_period_us: 1000000,
-      sched_rt_runtime_us: 950000, sem: '32000\t1024000000\t500\t32000', sem_next_id: -1, shm_next_id: -1, shm_rmid_forced: 0, shmall: '18446744073692774399',
+      sched_rt_runtime_us: 950000, sem: '32000\t1024000000\t500\t32000', shm_rmid_forced: 0, shmall: '18446744073692774399',
       shmmax: '18446744073692774399', shmmni: 4096, sysrq: 0, tainted: 0, 'threads-max': 192731, unprivileged_bpf_disabled: 2, watchdog: 0,
     }),
     arch: text('x86_64\n'),
+    msg_next_id: nextId('queues'),
     cap_last_cap: text(`${LAST_CAP}\n`),
     domainname: kernelText((t) => t.ns.uts.domainname, (t, v) => (t.ns.uts.domainname = v)),
     hostname: kernelText((t) => t.ns.uts.hostname, (t, v) => (t.ns.uts.hostname = v)),
@@ -57,6 +67,8 @@ function kernelTable(kernel: Kernel, facts: SystemFacts): Record<string, MakeNod
       ...numbers({ urandom_min_reseed_secs: 60, write_wakeup_threshold: 256 }),
       boot_id: text(uuid(facts.bootId)), entropy_avail: text('256\n'), poolsize: text('256\n'), uuid: file(() => uuid(facts.random(16))),
     }),
+    sem_next_id: nextId('semaphores'),
+    shm_next_id: nextId('segments'),
     seccomp: dir({ actions_avail: text('kill_process kill_thread trap errno user_notif trace log allow\n'), actions_logged: text('kill_process kill_thread trap errno user_notif trace log\n') }),
     usermodehelper: dir({}),
     version: text(`${version}\n`),

@@ -493,6 +493,78 @@ static void lesser_mounts(void) {
   R(mount("lm", "lb", NULL, MS_MOVE, NULL));
 }
 
+/* What is mounted in one user namespace, seen from the next. */
+static void nested_mounts(void) {
+  mkdir("nm", 0777);
+  become(1234);
+  R(unshare(CLONE_NEWUSER | CLONE_NEWNS));
+  put("/proc/self/setgroups", "deny");
+  put("/proc/self/uid_map", "0 1234 1");
+  put("/proc/self/gid_map", "0 1234 1");
+  R(mount("x", "nm", "ramfs", MS_NOEXEC, NULL));
+  close(open("nm/file", O_CREAT | O_WRONLY, 0644));
+  pid_t p = fork();
+  if (p == 0) {
+    R(unshare(CLONE_NEWUSER | CLONE_NEWNS));
+    R(mount("x", "nm", "none", MS_REMOUNT | MS_BIND, NULL));
+    R(mount("x", "nm", "none", MS_REMOUNT | MS_BIND | MS_NOEXEC, NULL));
+    R(mount("x", "nm", "none", MS_REMOUNT | MS_BIND | MS_NOEXEC | MS_RDONLY, NULL));
+    R(mount("x", "nm", "none", MS_REMOUNT | MS_BIND | MS_NOEXEC, NULL));
+    R(mount("x", "nm", "none", MS_REMOUNT | MS_BIND | MS_NOEXEC | MS_NOATIME, NULL));
+    R(mount("x", "nm", "none", MS_REMOUNT | MS_BIND | MS_NOEXEC | MS_RELATIME, NULL));
+    R(mount("x", "nm", "none", MS_REMOUNT | MS_BIND | MS_NOEXEC | MS_STRICTATIME, NULL));
+    owner("nm/file");
+    _exit(0);
+  }
+  waitpid(p, NULL, 0);
+  R(mount("x", "nm", "none", MS_REMOUNT | MS_BIND, NULL));
+  R(umount("nm"));
+}
+
+#ifndef MS_NOSYMFOLLOW
+#define MS_NOSYMFOLLOW 256
+#endif
+static void no_links(void) {
+  struct statfs fs;
+  char b[10];
+  mkdir("nl", 0777);
+  R(unshare(CLONE_NEWNS));
+  R(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL));
+  R(mount("x", "nl", "tmpfs", MS_NOSYMFOLLOW, NULL));
+  close(open("nl/file", O_CREAT | O_WRONLY, 0644));
+  mkdir("nl/dir", 0777);
+  symlink("file", "nl/link");
+  symlink("dir", "nl/dirlink");
+  symlink("nl/file", "outside");
+  R(open("nl/file", O_RDONLY));
+  R(open("nl/link", O_RDONLY));
+  R(open("nl/link", O_PATH | O_NOFOLLOW));
+  R(open("nl/dirlink/x", O_RDONLY | O_CREAT, 0600));
+  R(open("outside", O_RDONLY));
+  R(readlink("nl/link", b, 10));
+  R(access("nl/link", F_OK));
+  R(statfs("nl", &fs));
+  say("%lx\n", (long)(fs.f_flags & 0x2000));
+  R(mount(NULL, "nl", NULL, MS_REMOUNT | MS_BIND, NULL));
+  R(open("nl/link", O_RDONLY));
+}
+
+static void next_ids(void) {
+  R(unshare(CLONE_NEWIPC));
+  cat("/proc/sys/kernel/msg_next_id");
+  R(put("/proc/sys/kernel/msg_next_id", "98310"));
+  cat("/proc/sys/kernel/msg_next_id");
+  R(msgget(IPC_PRIVATE, 0600));
+  cat("/proc/sys/kernel/msg_next_id");
+  R(put("/proc/sys/kernel/msg_next_id", "98310"));
+  R(msgget(IPC_PRIVATE, 0600));
+  R(put("/proc/sys/kernel/sem_next_id", "5"));
+  R(semget(IPC_PRIVATE, 1, 0600));
+  R(semget(IPC_PRIVATE, 1, 0600));
+  R(put("/proc/sys/kernel/shm_next_id", "-1"));
+  R(put("/proc/sys/kernel/shm_next_id", "x"));
+}
+
 static void pivot(void) {
   char cwd[512];
   mkdir("root", 0777);
@@ -663,12 +735,15 @@ int main(void) {
   PART(unshare_flags);
   PART(cloned);
   PART(ipc);
+  PART(next_ids);
   PART(entering);
   PART(network);
   if (unshare(CLONE_NEWUTS | CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL)) return 1;
   PART(names);
   PART(mounts);
   PART(lesser_mounts);
+  PART(nested_mounts);
+  PART(no_links);
   PART(pivot);
   PART(pivot_dot);
   leave_tmp();

@@ -55,6 +55,8 @@ export class IpcTable<T extends IpcObject> {
   private readonly slots: (T | null)[] = [];
   private sequence = 0;
   private lastIndex = -1;
+  /** kernel.msg_next_id, ...: what the next object is to be called, if that is free; -1: as it comes. */
+  nextId = -1;
   private readonly limit: number;
 
   constructor(limit: number) {
@@ -104,8 +106,15 @@ export class IpcTable<T extends IpcObject> {
 
   private add(object: T): number {
     if (this.count >= this.limit) return -ENOSPC;
-    let index = 0;
+    const wanted = this.nextId;
+    this.nextId = -1;
+    let index = wanted < 0 ? 0 : wanted & ((1 << INDEX_BITS) - 1);
     while (this.slots[index]) index++;
+    if (wanted >= 0) {
+      object.id = (wanted >>> INDEX_BITS) * (1 << INDEX_BITS) + index;
+      this.slots[index] = object;
+      return object.id;
+    }
     if (index <= this.lastIndex) this.sequence = this.sequence >= MAX_SEQUENCE ? 0 : this.sequence + 1;
     this.lastIndex = index;
     object.id = this.sequence * (1 << INDEX_BITS) + index;
