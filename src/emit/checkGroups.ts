@@ -82,11 +82,15 @@ for (const [suffix, bytes] of [['8', 1], ['16', 2], ['32', 4], ['64', 8], ['.f32
   BYTES.set(id(`store${suffix}`), bytes);
 }
 
+/** What the registers hold where a block begins; and their numbers by the roots of that. */
+const AT_START: readonly Symbol[] = Array.from({ length: 16 }, (_, r) => ({ root: `r${r}`, offset: 0 }));
+const REGISTERS: ReadonlyMap<string, number> = new Map(AT_START.map(({ root }, r) => [root, r]));
+
 /** Symbolic values of registers and rows through one block. */
 class Symbols {
   private readonly ir: Columns;
   private readonly wide: boolean;
-  private readonly registers: Symbol[] = [];
+  private readonly registers: Symbol[] = [...AT_START];
   private readonly rows = new Map<number, Symbol>();
   private version = 0;
   /** Roots whose high half is 0, and of these those that an access was made around: their neighbourhood is within 4 GiB too. */
@@ -96,7 +100,6 @@ class Symbols {
   constructor(ir: Columns, wide: boolean) {
     this.ir = ir;
     this.wide = wide;
-    for (let r = 0; r < 16; r++) this.registers.push({ root: `r${r}`, offset: 0 });
   }
 
   of(row: number): Symbol {
@@ -126,7 +129,7 @@ class Symbols {
   }
 
   private registerOf(root: string): number {
-    return root.startsWith('r') ? Number(root.slice(1)) : UNKNOWN;
+    return REGISTERS.get(root) ?? UNKNOWN;
   }
 
   /** What is tested around each register as it is now; `tested`: around roots. */
@@ -139,7 +142,9 @@ class Symbols {
 
   /** Of all registers, as they are now. */
   cleanEffect(): CleanEffect {
-    return Int8Array.from(this.registers, (symbol) => this.valueClean(symbol));
+    const effect = new Int8Array(this.registers.length);
+    for (let r = 0; r < effect.length; r++) effect[r] = this.valueClean(this.registers[r]!);
+    return effect;
   }
 
   /** Notes what row `n` computes or changes. */

@@ -4,7 +4,7 @@ const scratch = new DataView(new ArrayBuffer(8));
 export class ByteSink {
   bytes: Uint8Array;
   length = 0;
-  constructor(capacity = 256) {
+  constructor(capacity = 32) {
     this.bytes = new Uint8Array(capacity);
   }
 

@@ -3,7 +3,7 @@ import { wasmCode, WasmType } from './opcodes.ts';
 
 /** Body of one function being written. Locals are declared as they are asked for. */
 export class Code {
-  readonly out = new ByteSink();
+  readonly out = new ByteSink(1024);
   /** Types of the locals after the parameters. */
   readonly locals: number[] = [];
   readonly params: readonly number[];

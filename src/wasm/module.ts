@@ -119,7 +119,7 @@ export class ModuleWriter {
   }
 
   finish(): Uint8Array {
-    const out = new ByteSink(1 << 16);
+    const out = new ByteSink(this.functions.reduce((sum, f) => sum + f.body.length, 4096));
     out.u32(0x6d736100);
     out.u32(1);
     section(out, 1, this.typeBytes);
