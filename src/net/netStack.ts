@@ -41,7 +41,7 @@ export class NetStack {
   readonly udp: PortTable<UdpSocket>;
   readonly udpLite: PortTable<UdpSocket>;
   private readonly abstractNames = new Map<string, UnixSocket>();
-  private readonly netlinkPorts = new Set<number>();
+  private readonly netlinkPorts = new Set<string>();
   private looking = false;
   private nextName = 1;
   private turn = 0;
@@ -116,19 +116,20 @@ export class NetStack {
   // ---- netlink port ids ----
 
   /** Gives a netlink socket its id: the wanted one, else the process's, else a free one. 0 or -EADDRINUSE. */
-  takeNetlinkPort(_s: object, wanted: number, tgid: number, take: (id: number) => void): number {
+  takeNetlinkPort(protocol: number, wanted: number, tgid: number, take: (id: number) => void): number {
     let id = wanted !== 0 ? wanted : tgid;
-    if (this.netlinkPorts.has(id)) {
+    const taken = (n: number): boolean => this.netlinkPorts.has(`${protocol} ${n}`);
+    if (taken(id)) {
       if (wanted !== 0) return -EADDRINUSE;
       id = 0xfffff000;
-      while (this.netlinkPorts.has(id)) id--;
+      while (taken(id)) id--;
     }
-    this.netlinkPorts.add(id);
+    this.netlinkPorts.add(`${protocol} ${id}`);
     take(id);
     return 0;
   }
-  freeNetlinkPort(id: number): void {
-    this.netlinkPorts.delete(id);
+  freeNetlinkPort(protocol: number, id: number): void {
+    this.netlinkPorts.delete(`${protocol} ${id}`);
   }
 
   // ---- TCP servers ----

@@ -12,6 +12,13 @@ export class TcpArrivals {
   setBacklog(backlog: number): void {
     this.backlog = backlog < 0 || backlog > MOST ? MOST : backlog;
   }
+  /** Connections that nobody has accepted yet, and how many may be. */
+  get count(): number {
+    return this.made.length;
+  }
+  get limit(): number {
+    return this.backlog;
+  }
   get hasRoom(): boolean {
     return this.made.length <= this.backlog;
   }

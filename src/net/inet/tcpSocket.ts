@@ -50,7 +50,7 @@ export class TcpSocket extends InetSocket {
   link: TcpLink | null = null;
   readonly incoming = new ByteQueue();
   readonly urgent = new UrgentData();
-  private readonly arrivals = new TcpArrivals();
+  readonly arrivals = new TcpArrivals();
   private readonly port = new TcpPort(this);
   private stream: HostStream | null = null;
   private connectReported = true;

@@ -14,9 +14,9 @@ import type { Incoming, Outgoing } from '../message.ts';
 import type { NetStack } from '../netStack.ts';
 import { intValue } from '../options.ts';
 import { Socket } from '../socket.ts';
-import { answerRequests } from './routeAnswers.ts';
+import { answerRequests } from './answers.ts';
 
-/** A NETLINK_ROUTE socket: questions are answered, changes refused. Port ids are unique in the system. */
+/** A socket of NETLINK_ROUTE or NETLINK_SOCK_DIAG: questions are answered, nearly all changes refused. Port ids are unique in the protocol. */
 export class NetlinkSocket extends Socket {
   private portId = 0;
   private groups = 0;
@@ -41,10 +41,10 @@ export class NetlinkSocket extends Socket {
     const pid = getU32(address, 4);
     if (this.portId !== 0 && pid !== this.portId) return -EINVAL;
     this.groups = getU32(address, 8);
-    return this.portId !== 0 ? 0 : this.net.takeNetlinkPort(this, pid, t.tgid, (id) => (this.portId = id));
+    return this.portId !== 0 ? 0 : this.net.takeNetlinkPort(this.protocol, pid, t.tgid, (id) => (this.portId = id));
   }
   private autobind(t: FileCaller): void {
-    if (this.portId === 0) this.net.takeNetlinkPort(this, 0, t.tgid, (id) => (this.portId = id));
+    if (this.portId === 0) this.net.takeNetlinkPort(this.protocol, 0, t.tgid, (id) => (this.portId = id));
   }
 
   override connect(address: Uint8Array, t: FileCaller): number {
@@ -77,7 +77,7 @@ export class NetlinkSocket extends Socket {
     this.autobind(t);
     // Only the kernel listens.
     if (pid !== 0) return -ECONNREFUSED;
-    for (const answer of answerRequests(this.net, copyOf(msg.bufs, 0, msg.length), this.portId, t.cred)) this.queue.push(answer);
+    for (const answer of answerRequests(this.net, this.protocol, copyOf(msg.bufs, 0, msg.length), this.portId, t.cred)) this.queue.push(answer);
     this.waitQueue.wake(EPOLLIN | EPOLLRDNORM);
     return msg.length;
   }
@@ -121,7 +121,7 @@ export class NetlinkSocket extends Socket {
     return t.memory.setU32(arg, this.queue.first?.length ?? 0) ? 0 : -EFAULT;
   }
   protected override close(): void {
-    this.net.freeNetlinkPort(this.portId);
+    this.net.freeNetlinkPort(this.protocol, this.portId);
   }
 }
 

@@ -1,6 +1,6 @@
 import { EEXIST, ENODEV, ENETUNREACH, EOPNOTSUPP, EPERM } from '../../abi/linux/errno.ts';
 import {
-  AF_INET, AF_INET6, AF_UNSPEC, ARPHRD_ETHER, ARPHRD_LOOPBACK, IFF_UP, NLM_F_ACK, NLM_F_DUMP, NLM_F_MULTI, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR,
+  AF_INET, AF_INET6, AF_UNSPEC, ARPHRD_ETHER, ARPHRD_LOOPBACK, IFF_UP, NLM_F_ACK, NLM_F_DUMP, NLM_F_MULTI, NLMSG_DONE,
 } from '../../abi/linux/socket.ts';
 import { getI32, getU16, getU32, putU16, putU32 } from '../../abi/layout.ts';
 import { latin1 } from '../../machine/guestMemory.ts';
@@ -9,6 +9,7 @@ import { ipText, isV4 } from '../inet/ip.ts';
 import { broadcastBytes, type InterfaceAddress, type NetInterface, networkBytes, scopeOf } from '../netInterface.ts';
 import type { NetStack } from '../netStack.ts';
 import { MessageWriter } from './attributes.ts';
+import { errorMessage, gather, type Request } from './message.ts';
 
 /** rtnetlink(7): message types. */
 const RTM_NEWLINK = 16;
@@ -25,33 +26,9 @@ const IFA = { ADDRESS: 1, LOCAL: 2, LABEL: 3, BROADCAST: 4, FLAGS: 8 } as const;
 const RTA = { DST: 1, OIF: 4, GATEWAY: 5, PRIORITY: 6, PREFSRC: 7, TABLE: 15 } as const;
 const IFF_LOWER_UP = 0x10000;
 const IFA_F_PERMANENT = 0x80;
-const NLM_F_CAPPED = 0x100;
-/** Answers to a dump are gathered into messages of about this size. */
-const DUMP_CHUNK = 8192;
 
-interface Request {
-  readonly type: number;
-  readonly flags: number;
-  readonly seq: number;
-  readonly body: Uint8Array;
-  readonly whole: Uint8Array;
-}
-
-/** The datagrams that answer the requests in `data`. */
-export function answerRequests(net: NetStack, data: Uint8Array, portId: number, cred: Cred): Uint8Array[] {
-  const out: Uint8Array[] = [];
-  for (let at = 0; at + 16 <= data.length; ) {
-    const length = getU32(data, at);
-    if (length < 16 || at + length > data.length) break;
-    const whole = data.subarray(at, at + length);
-    const request = { type: getU16(whole, 4), flags: getU16(whole, 6), seq: getU32(whole, 8), body: whole.subarray(16), whole };
-    if ((request.flags & NLM_F_REQUEST) !== 0 && request.type >= RTM_NEWLINK) out.push(...answer(net, request, portId, cred));
-    at += (length + 3) & ~3;
-  }
-  return out;
-}
-
-function answer(net: NetStack, r: Request, portId: number, cred: Cred): Uint8Array[] {
+/** The datagrams that answer one request of NETLINK_ROUTE. */
+export function routeAnswer(net: NetStack, r: Request, portId: number, cred: Cred): Uint8Array[] {
   // The lowest two bits of a type: new, delete, get, set.
   if (r.type > RTM_LAST) return [errorMessage(r, -EOPNOTSUPP, portId)];
   if ((r.type & 3) !== 2) {
@@ -89,41 +66,6 @@ function change(net: NetStack, r: Request): number {
   if (net.loopbackState !== 'down') return -EEXIST;
   net.loopbackState = 'addressed';
   return 0;
-}
-
-/** Several messages to a datagram. */
-function gather(messages: readonly Uint8Array[]): Uint8Array[] {
-  const out: Uint8Array[] = [];
-  let group: Uint8Array[] = [];
-  let size = 0;
-  const close = (): void => {
-    if (size === 0) return;
-    const joined = new Uint8Array(size);
-    let at = 0;
-    for (const m of group) {
-      joined.set(m, at);
-      at += m.length;
-    }
-    out.push(joined);
-    group = [];
-    size = 0;
-  };
-  for (const m of messages) {
-    if (size + m.length > DUMP_CHUNK) close();
-    group.push(m);
-    size += m.length;
-  }
-  close();
-  return out;
-}
-
-function errorMessage(r: Request, errno: number, portId: number): Uint8Array {
-  // A success shows the header of the request only.
-  const shown = errno === 0 ? r.whole.subarray(0, 16) : r.whole;
-  const fixed = new Uint8Array(4 + shown.length);
-  putU32(fixed, 0, errno);
-  fixed.set(shown, 4);
-  return new MessageWriter(NLMSG_ERROR, errno === 0 ? NLM_F_CAPPED : 0, r.seq, portId, fixed).finish();
 }
 
 // ---- links ----

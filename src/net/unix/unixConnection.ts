@@ -35,6 +35,10 @@ export abstract class UnixConnection extends UnixSocket {
     this.peerGroups = other.peerGroups = t.cred.groups;
   }
 
+  override get waiting(): { readonly count: number; readonly limit: number } {
+    return { count: this.arrivals.length, limit: this.backlog };
+  }
+
   override listen(backlog: number, t: FileCaller): number {
     if (this.name === null || this.state === UnixState.established) return -EINVAL;
     if (backlog > this.backlog) this.waitQueue.wake(EPOLLOUT);

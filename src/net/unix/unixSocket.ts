@@ -165,6 +165,13 @@ export abstract class UnixSocket extends Socket implements PacketSender {
 
   /** Bytes that a read would find (SIOCINQ, FIONREAD). */
   protected abstract unread(): number;
+  /** How many connections nobody has accepted, and how many may wait. */
+  get waiting(): { readonly count: number; readonly limit: number } {
+    return { count: 0, limit: 0 };
+  }
+  get unreadBytes(): number {
+    return this.unread();
+  }
 
   override familyIoctl(t: FileCaller, cmd: number, arg: number): number | null {
     switch (cmd) {
