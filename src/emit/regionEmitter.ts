@@ -13,19 +13,19 @@
  *   end out: return pc
  */
 import type { Columns } from '../ir/columns.ts';
-import { Field, MemFlag, opId, ops } from '../ir/ops.ts';
-import { Case, EngineField } from '../machine/codeLayout.ts';
+import { MemFlag, opId, ops } from '../ir/ops.ts';
+import { EngineField } from '../machine/codeLayout.ts';
 import { Cpu } from '../machine/cpuState.ts';
-import { BIAS, PERMISSION_TABLE, Perm } from '../machine/memoryLayout.ts';
 import { Code } from '../wasm/code.ts';
 import { WasmType } from '../wasm/opcodes.ts';
 import { BodyEmitter } from './body.ts';
 import type { CheckPlan } from './checkGroups.ts';
+import { type CallImports, CPU, DEPTH, RegionCalls } from './regionCalls.ts';
 import { flagsAtStart, planTests } from './regionFacts.ts';
 import { deadFlags, flagFields, type FlagState, minuendRow } from './regionFlags.ts';
 import { RegionState, RegisterUse } from './regionState.ts';
 import { findHubs, RegionSync } from './regionSync.ts';
-import { type RegionImports, RegionTarget, WILD_JUMP } from './regionTarget.ts';
+import { RegionTarget, WILD_JUMP } from './regionTarget.ts';
 import { analyseFlow, emitStructured, type FlowGraph, type StructureSink } from './structure.ts';
 
 /** How a node ends; `End` of the engine's regions in the emitter's terms. */
@@ -55,30 +55,6 @@ export interface RegionNode {
   start: number;
 }
 
-interface Callee {
-  readonly place: number;
-  readonly record: number;
-}
-
-export interface CallImports extends RegionImports {
-  /** Number of the region's own function. */
-  readonly itself: number;
-  /** Its type. */
-  readonly signature: number;
-  /** Another region's place in table 0, and the number of the global with its record (0: it has none). */
-  callee(address: number): Callee;
-  /** The same for what an indirect call has called, and the number of the global that counts down how often it may yet call something else. */
-  site(): Callee & { turns: number };
-  /** Global: the region's own place in the interpreter's table. */
-  readonly slot: number;
-  /** (slot, place, guest address) -> i32: calls of the site go there now; how often it may call something else until the next time. */
-  readonly learn: number;
-  /** (cpu, guest address, depth, return address) -> i32: runs the guest from the address until it is at the return address; anything else returned unwinds. */
-  readonly enter: number;
-  /** --profile: EngineField.region says which region runs. */
-  readonly profiled: boolean;
-}
-
 /** Iterations of its loops after which a region is left once: optimised code is entered, interrupts are seen. */
 const LOOP_BUDGET = 20_000;
 /** Guest calls as nested WebAssembly calls, at the most; beyond, everything unwinds to the dispatcher. */
@@ -87,8 +63,6 @@ const SET_FLAGS = opId('setFlags');
 /** Ends of an instruction that the node's `end` stands for. */
 const TRAILING = new Set(['next', 'jump', 'branch', 'call', 'callTo'].map(opId));
 const NEXT = opId('next'), RET = opId('ret');
-const CPU = 0;
-const DEPTH = 1;
 
 /** Whether a memory operation may be refused: those that an earlier test of their block covers are not. */
 function mayLeave(ir: Columns, n: number, plans: ReadonlyMap<number, CheckPlan>): boolean {
@@ -108,13 +82,13 @@ export class RegionEmitter implements StructureSink {
   private readonly target: RegionTarget;
   private readonly body: BodyEmitter;
   private readonly budget: number;
+  private readonly calls: RegionCalls;
   private flow!: FlowGraph;
   private clean: number[] = [];
   private hubs: Uint8Array = new Uint8Array(0);
   private flagsIn: (FlagState | null | undefined)[] = [];
   /** Labels of the code writer by nesting of the structure. */
   private readonly labels: number[] = [];
-  private outLabel = 0;
   private sync!: RegionSync;
   /** Labels of the exits by the set of registers they write back. */
   private readonly leaveLabels = new Map<number, number>();
@@ -133,6 +107,7 @@ export class RegionEmitter implements StructureSink {
     this.body = new BodyEmitter(this.wasm, ir, this.target);
     this.target.exits.pc = this.wasm.local(WasmType.i32);
     this.budget = this.wasm.local(WasmType.i32);
+    this.calls = new RegionCalls(this.wasm, imports, wide, nodes[0]!.start, this.target.exits.pc);
   }
 
   /** The function's entry of the code section. */
@@ -152,7 +127,7 @@ export class RegionEmitter implements StructureSink {
     this.note(this.nodes[0]!.start);
     wasm.i32(LOOP_BUDGET);
     wasm.set(this.budget);
-    this.outLabel = wasm.block();
+    this.calls.out = wasm.block();
     const stored = wasm.block(), masks = this.sync.masks;
     for (const mask of masks) this.leaveLabels.set(mask, wasm.block());
     for (const mask of masks) this.refuseLabels.set(mask, wasm.block());
@@ -332,7 +307,7 @@ export class RegionEmitter implements StructureSink {
     const wasm = this.wasm, pc = this.target.exits.pc, end = n.end;
     if (end.kind === 'callTo') this.target.target(this.body, this.ir.a[n.from[n.from.length - 1]! - 1]!);
     else if (end.kind === 'call') {
-      this.calleeAddress(end.target, end.slot);
+      this.calls.address(end);
       wasm.set(pc);
     } else return;
     this.body.recycle();
@@ -340,129 +315,11 @@ export class RegionEmitter implements StructureSink {
     wasm.get(DEPTH);
     wasm.i32(MAX_DEPTH);
     wasm.op('i32.ge_u');
-    wasm.brIf(this.outLabel);
-    if (end.kind === 'call') this.callDirectly(end);
-    else this.callIndirectly(end.returnTo);
+    wasm.brIf(this.calls.out);
+    if (end.kind === 'call') this.calls.direct(end);
+    else this.calls.indirect(end.returnTo);
     this.note(this.nodes[0]!.start);
     this.readAgain(this.sync.reloads[node]!);
-  }
-
-  /** A call whose callee is known, its address in `pc`: straight into its region while the record it was bound to lives. */
-  private callDirectly(end: Extract<NodeEnd, { kind: 'call' }>): void {
-    const wasm = this.wasm, pc = this.target.exits.pc;
-    const address = end.slot?.value ?? end.target;
-    const done = wasm.block(), unknown = wasm.block();
-    if (end.slot !== null) {
-      wasm.get(pc);
-      wasm.i32(address | 0);
-      wasm.op('i32.ne');
-      wasm.brIf(unknown);
-    }
-    const callee = address === this.nodes[0]!.start ? null : this.imports.callee(address);
-    if (callee !== null) this.unlessLive(callee, unknown);
-    this.callRegion(callee, end.returnTo, done);
-    wasm.end();
-    this.enter(end.returnTo);
-    wasm.end();
-  }
-
-  /** A call to the address in `pc`: straight into the region that was called there last, if it is that one's. */
-  private callIndirectly(returnTo: number): void {
-    const wasm = this.wasm, pc = this.target.exits.pc, site = this.imports.site();
-    const done = wasm.block(), unknown = wasm.block();
-    wasm.globalGet(site.record);
-    wasm.mem('i32.load', Field.rip, 2);
-    wasm.get(pc);
-    wasm.op('i32.ne');
-    wasm.brIf(unknown);
-    this.unlessLive(site, unknown);
-    this.callRegion(site, returnTo, done);
-    wasm.end();
-    wasm.globalGet(site.turns);
-    wasm.i32(1);
-    wasm.op('i32.sub');
-    wasm.globalSet(site.turns);
-    wasm.globalGet(site.turns);
-    wasm.op('i32.eqz');
-    wasm.if();
-    wasm.globalGet(this.imports.slot);
-    wasm.i32(site.place);
-    wasm.get(pc);
-    wasm.call(this.imports.learn);
-    wasm.globalSet(site.turns);
-    wasm.end();
-    this.enter(returnTo);
-    wasm.end();
-  }
-
-  private unlessLive({ record }: Callee, unknown: number): void {
-    const { wasm } = this;
-    wasm.globalGet(record);
-    wasm.mem('i32.load16_u', Field.caseId, 1);
-    wasm.i32(Case.region);
-    wasm.op('i32.ne');
-    wasm.brIf(unknown);
-  }
-
-  /** `callee`: null is the region itself. To `done` when it has returned. */
-  private callRegion(callee: Callee | null, returnTo: number, done: number): void {
-    const { wasm } = this;
-    wasm.get(CPU);
-    this.deeper();
-    if (callee === null) wasm.call(this.imports.itself);
-    else {
-      wasm.i32(callee.place);
-      wasm.callIndirect(this.imports.signature);
-    }
-    wasm.tee(this.target.exits.pc);
-    wasm.i32(returnTo | 0);
-    wasm.op('i32.eq');
-    wasm.brIf(done);
-  }
-
-  /** The callee's address on the stack: a stub is skipped while its slot, which may be read, has the value it had. */
-  private calleeAddress(target: number, slot: { address: number; value: number } | null): void {
-    const wasm = this.wasm;
-    if (slot === null) {
-      wasm.i32(target | 0);
-      return;
-    }
-    const { address, value } = slot, word = this.state.wide ? 'i64' : 'i32';
-    wasm.i32(value | 0);
-    wasm.i32(target | 0);
-    wasm.i32(0);
-    wasm.mem(`${word}.load`, address + BIAS);
-    if (this.state.wide) wasm.i64(value | 0, 0);
-    else wasm.i32(value | 0);
-    wasm.op(`${word}.eq`);
-    wasm.i32(0);
-    wasm.mem('i32.load8_u', PERMISSION_TABLE + (address >>> 12));
-    wasm.i32(Perm.R);
-    wasm.op('i32.and');
-    wasm.i32(0);
-    wasm.op('i32.ne');
-    wasm.op('i32.and');
-    wasm.op('select');
-  }
-
-  private deeper(): void {
-    this.wasm.get(DEPTH);
-    this.wasm.i32(1);
-    this.wasm.op('i32.add');
-  }
-
-  /** Runs on from `pc` until the guest is at `returnTo`; everything else unwinds. */
-  private enter(returnTo: number): void {
-    const wasm = this.wasm, pc = this.target.exits.pc;
-    wasm.get(CPU);
-    wasm.get(pc);
-    this.deeper();
-    wasm.i32(returnTo | 0);
-    wasm.call(this.imports.enter);
-    wasm.tee(pc);
-    wasm.i32(returnTo | 0);
-    wasm.op('i32.ne');
-    wasm.brIf(this.outLabel);
   }
 
   backEdge(from: number, header: number): void {
