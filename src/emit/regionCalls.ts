@@ -6,7 +6,7 @@ import { Field } from '../ir/ops.ts';
 import { Case } from '../machine/codeLayout.ts';
 import { BIAS, PERMISSION_TABLE, Perm } from '../machine/memoryLayout.ts';
 import type { Code } from '../wasm/code.ts';
-import type { NodeEnd } from './regionEmitter.ts';
+import type { NodeEnd } from './regionNode.ts';
 import type { RegionImports } from './regionTarget.ts';
 
 interface Callee {

@@ -1,7 +1,7 @@
 /** What holds at the start of each node of a region because of the nodes before it. */
 import type { Columns } from '../ir/columns.ts';
 import { type CheckPlan, type CleanEffect, cleanAtStart, NOTHING_TESTED, planChecks, type TestedAround, testedInBoth } from './checkGroups.ts';
-import type { RegionNode } from './regionEmitter.ts';
+import type { RegionNode } from './regionNode.ts';
 import { type FlagState, flagsAfter, sameFlags } from './regionFlags.ts';
 import type { FlowGraph } from './structure.ts';
 

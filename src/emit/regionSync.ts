@@ -11,7 +11,7 @@ import { opId, ops } from '../ir/ops.ts';
 import { Cpu } from '../machine/cpuState.ts';
 import { inLocal, type RegisterUse } from './regionState.ts';
 import type { FlowGraph } from './structure.ts';
-import type { RegionNode } from './regionEmitter.ts';
+import type { RegionNode } from './regionNode.ts';
 
 const IF = opId('if'), LOOP = opId('loop'), BLOCK = opId('block'), END = opId('end'), HELPER = opId('helper');
 /** Ways to a node from which on it is a hub. */

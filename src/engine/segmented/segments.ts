@@ -1,5 +1,5 @@
 import { Cpu, Seg } from '../../machine/cpuState.ts';
-import { Attribute, Descriptor, lookUpDescriptor } from '../../machine/descriptors.ts';
+import { Attribute, Descriptor, lookUpDescriptor, TLS_ENTRIES, TLS_FIRST } from '../../machine/descriptors.ts';
 
 const ALL = 0xffffffff;
 
@@ -7,6 +7,7 @@ const ALL = 0xffffffff;
 export class Segments {
   readonly base = new Float64Array(6);
   readonly limit = new Float64Array(6);
+  private readonly selector = new Int32Array(6);
   /** `Attribute`s; 0 = a null selector. */
   readonly attributes = new Int32Array(6);
   /** Of the code: 64, 32 or 16. */
@@ -29,6 +30,7 @@ export class Segments {
   private load(words: Int32Array, cpu: number, s: number): void {
     const selector = words[(cpu + Cpu.segSelector + 4 * s) >> 2]!, d = this.descriptor;
     const found = (selector & 0xfffc) !== 0 && lookUpDescriptor(words, cpu, selector, d);
+    this.selector[s] = selector;
     this.attributes[s] = found ? d.attributes : 0;
     this.limit[s] = found ? d.limit : 0;
     const at = (cpu + Cpu.segBase + 8 * s) >> 2;
@@ -51,7 +53,17 @@ export class Segments {
 
   /** Null selectors in fs and gs are taken for flat: every program starts with them. */
   private isOpen(s: number): boolean {
-    return this.attributes[s] === 0 || this.isWide(s);
+    return this.attributes[s] === 0 || this.isWide(s) || this.isThreadLocal(s);
+  }
+
+  /**
+   * Thread-local storage of whole pages (set_thread_area; SBCL's has 64 MiB) is not worth a thousand times slower code: behind its
+   * limit lies what else is mapped there, as behind that of the usual entry, and no #GP.
+   */
+  private isThreadLocal(s: number): boolean {
+    const index = (this.selector[s]! >> 3) - TLS_FIRST;
+    if ((this.selector[s]! & 4) !== 0 || index < 0 || index >= TLS_ENTRIES) return false;
+    return (this.attributes[s]! & (Attribute.pages | Attribute.code | Attribute.down | Attribute.readWrite)) === (Attribute.pages | Attribute.readWrite);
   }
 
   /** Linear address of `size` bytes at `offset`, -1 when the segment does not let them be used so. Not for 64-bit code. */

@@ -7,7 +7,8 @@
  * number and that of the region itself, the global `slot`. It exports the function
  * `region`: (cpu, depth) -> guest address to go on at, or -1 (see emit/regionEmitter.ts).
  */
-import { type NodeEnd, RegionEmitter, type RegionNode } from '../../emit/regionEmitter.ts';
+import { RegionEmitter } from '../../emit/regionEmitter.ts';
+import type { NodeEnd, RegionNode } from '../../emit/regionNode.ts';
 import { helpersOf } from '../../emit/regionState.ts';
 import { regionHolds } from '../../emit/regionTarget.ts';
 import { IrBuilder } from '../../ir/builder.ts';
