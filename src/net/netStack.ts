@@ -51,11 +51,15 @@ export class NetStack {
   /** A new network's must be brought up first. */
   loopbackState: LoopbackState;
   readonly ns: NetNamespace;
+  /** SO_NETNS_COOKIE: the first one's is 1. */
+  readonly cookie: number;
+  private networks = 1;
 
   /** `first`: the emulator's, for a further one. */
   constructor(kernel: Kernel, host: Sockets | null, ns = kernel.namespaces.net, first: NetStack | null = null) {
     this.kernel = kernel;
     this.ns = ns;
+    this.cookie = first === null ? 1 : ++first.networks;
     this.loopbackState = first === null ? 'up' : 'down';
     this.unixSockets = first === null ? new Set() : first.unixSockets;
     this.host = host;

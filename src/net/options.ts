@@ -222,7 +222,11 @@ export function getSocketOption(s: Socket, name: number, abi: Abi): Uint8Array |
     case SO_PEERNAME: return s.peerName();
     case SO_PEERCRED: return nobody();
     case SO_MEMINFO: return memoryInfo(o);
-    case SO_NETNS_COOKIE: return Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0);
+    case SO_NETNS_COOKIE: {
+      const out = new Uint8Array(8);
+      putU32(out, 0, s.net.cookie);
+      return out;
+    }
     case SO_COOKIE: {
       const out = new Uint8Array(8);
       putU32(out, 0, s.inode.stat().ino);

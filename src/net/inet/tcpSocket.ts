@@ -5,7 +5,7 @@ import {
 import { O_NONBLOCK } from '../../abi/linux/openFlags.ts';
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP, EPOLLRDNORM, EPOLLWRNORM } from '../../abi/linux/poll.ts';
 import {
-  AF_UNSPEC, MSG_ERRQUEUE, MSG_OOB, MSG_PEEK, SO_KEEPALIVE, SO_OOBINLINE, SO_RCVBUF, SO_REUSEADDR, SO_REUSEPORT, SO_SNDBUF, SOCK_STREAM, SOL_SOCKET, SOL_TCP,
+  AF_UNSPEC, MSG_ERRQUEUE, MSG_OOB, MSG_PEEK, SO_KEEPALIVE, SO_OOBINLINE, SO_RCVBUF, SO_REUSEADDR, SO_REUSEPORT, SO_SNDBUF, SOCK_STREAM, SOL_SOCKET, SOL_TCP, TCP_CM_INQ, TCP_INQ,
   TCP_INFO, TCP_KEEPIDLE, TCP_NODELAY,
 } from '../../abi/linux/socket.ts';
 import { SIGURG } from '../../abi/linux/signal.ts';
@@ -22,6 +22,7 @@ import { type Incoming, type Outgoing, RCV_SHUTDOWN, SEND_SHUTDOWN, SHUTDOWN_MAS
 import type { NetStack } from '../netStack.ts';
 import type { Socket } from '../socket.ts';
 import { InetSocket } from './inetSocket.ts';
+import { intValue } from '../options.ts';
 import { inetInt } from './inetOptions.ts';
 import { isMulticast } from './ip.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -358,12 +359,20 @@ export class TcpSocket extends InetSocket {
     const n = this.urgent.read(this.incoming, msg, this.isInline);
     if (n > 0) {
       if (!peek) this.link?.consumed(this.incoming.length);
+      this.tellUnread(msg);
       return n;
     }
     if (this.error !== 0) return -this.takeError();
     if ((this.shutdownBits & RCV_SHUTDOWN) !== 0) return 0;
     if (this.state === TcpState.close) return -ENOTCONN;
     return msg.length === 0 ? 0 : -EAGAIN;
+  }
+
+  /** TCP_INQ: how much is left, with what was received; the end of the stream counts as one. */
+  private tellUnread(msg: Incoming): void {
+    if (inetInt(this, SOL_TCP, TCP_INQ) === 0) return;
+    const left = this.urgent.unread(this.incoming, this.isInline);
+    msg.control.push({ level: SOL_TCP, type: TCP_CM_INQ, data: intValue((this.shutdownBits & RCV_SHUTDOWN) !== 0 ? left + 1 : left) });
   }
 
   override shutdown(how: number): number {
