@@ -215,8 +215,10 @@ static void long_ago(void) {
     say("rwlock: %s\n", ename(pthread_rwlock_timedwrlock(&rw, &at)));
     R(clock_nanosleep(CLOCK_REALTIME, TIMER_ABSTIME, &at, NULL));
     struct mq_attr attr = { .mq_maxmsg = 1, .mq_msgsize = 8 };
-    mqd_t q = mq_open("/tuxtest-ago", O_RDWR | O_CREAT, 0600, &attr);
-    mq_unlink("/tuxtest-ago");
+    char name[40];
+    sprintf(name, "/tuxtest-ago-%d", getpid());
+    mqd_t q = mq_open(name, O_RDWR | O_CREAT, 0600, &attr);
+    mq_unlink(name);
     char b[8];
     R(mq_timedreceive(q, b, 8, NULL, &at));
     mq_close(q);

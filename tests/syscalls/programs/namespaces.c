@@ -367,9 +367,11 @@ static void cloned(void) {
 }
 
 static void ipc(void) {
-  int q = msgget(0x7e57ab, IPC_CREAT | 0666);
+  /* Of this run alone: another variant may be running beside it. */
+  key_t queues = 0x7e000000 + getpid(), semaphores = queues;
+  int q = msgget(queues, IPC_CREAT | 0666);
   okay("msgget", q);
-  int s = semget(0x7e57ac, 1, IPC_CREAT | 0666);
+  int s = semget(semaphores, 1, IPC_CREAT | 0666);
   struct sembuf up = { 0, 1, SEM_UNDO };
   R(semop(s, &up, 1));
   R(semctl(s, 0, GETVAL));
@@ -377,10 +379,10 @@ static void ipc(void) {
   if (p == 0) {
     R(semop(s, &up, 1));
     R(unshare(CLONE_NEWIPC));
-    R(msgget(0x7e57ab, 0));
-    R(semget(0x7e57ac, 1, 0));
+    R(msgget(queues, 0));
+    R(semget(semaphores, 1, 0));
     R(semctl(s, 0, GETVAL));
-    okay("msgget", msgget(0x7e57ab, IPC_CREAT | 0600));
+    okay("msgget", msgget(queues, IPC_CREAT | 0600));
     cat("/proc/self/setgroups");
     _exit(0);
   }
