@@ -1,23 +1,21 @@
 import { EACCES, EAGAIN, EDESTADDRREQ, EINVAL, EMSGSIZE, ENETUNREACH, ENOPROTOOPT, ENOTCONN, EOPNOTSUPP, EPIPE } from '../../abi/linux/errno.ts';
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP, EPOLLRDNORM, EPOLLWRBAND, EPOLLWRNORM } from '../../abi/linux/poll.ts';
 import {
-  AF_INET, AF_INET6, AF_UNSPEC, IPPROTO_ICMP, IPPROTO_ICMPV6, IPV6_CHECKSUM, MSG_ERRQUEUE, MSG_OOB, MSG_PEEK, MSG_TRUNC, SOCK_RAW, SOL_ICMPV6, SOL_RAW, SOL_SOCKET,
+  AF_INET, AF_INET6, AF_UNSPEC, IPPROTO_ICMP, IPPROTO_ICMPV6, IPV6_CHECKSUM, MSG_ERRQUEUE, MSG_OOB, SOCK_RAW, SOL_ICMPV6, SOL_RAW, SOL_SOCKET,
 } from '../../abi/linux/socket.ts';
 import { getI32, getU16, getU32 } from '../../abi/layout.ts';
 import type { Abi } from '../../abi/abi.ts';
 import type { FileCaller } from '../../vfs/fileDescription.ts';
 import type { PathContext } from '../../vfs/path.ts';
-import { copyOf, spread } from '../buffers.ts';
-import { Fifo } from '../fifo.ts';
+import { copyOf } from '../buffers.ts';
 import { type Incoming, type Outgoing, RCV_SHUTDOWN, SEND_SHUTDOWN, SHUTDOWN_MASK } from '../message.ts';
 import type { NetStack } from '../netStack.ts';
 import { intValue } from '../options.ts';
-import { datagramPacketSize } from '../unix/packet.ts';
-import { type Endpoint, endpointBytes } from './endpoint.ts';
+import { DatagramQueue } from './datagramQueue.ts';
+import type { Endpoint } from './endpoint.ts';
 import { type Heading, headingOf } from './heading.ts';
 import { InetSocket } from './inetSocket.ts';
 import { ipBytes, isAny } from './ip.ts';
-import { packetInfo } from './packetInfo.ts';
 
 const READABLE = EPOLLIN | EPOLLRDNORM;
 const WRITABLE = EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND;
@@ -41,21 +39,12 @@ function checksum(data: Uint8Array, at: number, pseudo: Uint8Array = new Uint8Ar
   data[at + 1] = value;
 }
 
-interface Packet {
-  readonly data: Uint8Array;
-  readonly from: Endpoint;
-  readonly to: string;
-  readonly heading: Heading;
-  readonly at: { readonly sec: number; readonly nsec: number };
-}
-
 /**
  * Sockets of ICMP and ICMPv6 (icmp(7), raw(7)), of type SOCK_DGRAM (echo requests only, each socket with an identifier of its own) or SOCK_RAW.
  * No host's JavaScript has them: they reach this system's own addresses, where echo requests are answered, and nothing else.
  */
 export class IcmpSocket extends InetSocket {
-  private readonly queue = new Fifo<Packet>();
-  private queuedSize = 0;
+  private readonly queue = new DatagramQueue(this);
   /** Types that are not received: bits of ICMP_FILTER (32) or ICMPV6_FILTER (256). */
   private filter: Uint8Array;
   private checksumAt = 2;
@@ -185,11 +174,7 @@ export class IcmpSocket extends InetSocket {
 
   arrived(data: Uint8Array, from: string, to: string, heading: Heading): void {
     const whole = this.isRaw && this.family === AF_INET ? withHeader(data, from, to, heading) : data.slice();
-    const size = datagramPacketSize(whole.length);
-    if (this.queuedSize + size > this.options.rcvBuf && this.queue.length > 0) return;
-    this.queuedSize += size;
-    this.queue.push({ data: whole, from: { ip: from, port: 0, scopeId: 0 }, to, heading, at: this.net.kernel.realtime() });
-    this.waitQueue.wake(READABLE);
+    if (this.queue.add(whole, { ip: from, port: 0, scopeId: 0 }, to, heading)) this.waitQueue.wake(READABLE);
   }
 
   override receive(msg: Incoming, t: FileCaller): number {
@@ -197,15 +182,7 @@ export class IcmpSocket extends InetSocket {
     if ((msg.flags & MSG_OOB) !== 0) return -EOPNOTSUPP;
     const { first } = this.queue;
     if (first === undefined) return -EAGAIN;
-    const n = spread(first.data, msg.bufs);
-    if (n < first.data.length) msg.outFlags |= MSG_TRUNC;
-    msg.name = endpointBytes(first.from, this.family);
-    msg.control = packetInfo(this, first, t);
-    if ((msg.flags & MSG_PEEK) === 0) {
-      this.queue.shift();
-      this.queuedSize -= datagramPacketSize(first.data.length);
-    }
-    return (msg.flags & MSG_TRUNC) !== 0 ? first.data.length : n;
+    return this.queue.receive(first, msg, t);
   }
 
   override shutdown(how: number): number {
@@ -219,7 +196,7 @@ export class IcmpSocket extends InetSocket {
     let mask = WRITABLE;
     if ((this.shutdownBits & RCV_SHUTDOWN) !== 0) mask |= EPOLLRDHUP | READABLE;
     if (this.shutdownBits === SHUTDOWN_MASK) mask |= EPOLLHUP;
-    return this.queue.length > 0 ? mask | READABLE : mask;
+    return this.queue.first !== undefined ? mask | READABLE : mask;
   }
 
   // ---- options ----

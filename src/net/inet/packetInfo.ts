@@ -11,7 +11,7 @@ import { inetInt } from './inetOptions.ts';
 import { endpointBytes } from './endpoint.ts';
 import { ipBytes, isV4 } from './ip.ts';
 import type { InetSocket } from './inetSocket.ts';
-import type { Datagram } from './udpSocket.ts';
+import type { Datagram } from './datagramQueue.ts';
 
 /** Where a datagram was sent to. */
 function sockaddr(s: InetSocket, ip: string, family: number): Uint8Array {

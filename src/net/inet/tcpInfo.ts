@@ -6,15 +6,18 @@ import type { FileCaller } from '../../vfs/fileDescription.ts';
 import { RCV_SHUTDOWN, SEND_SHUTDOWN } from '../message.ts';
 import { type TcpSocket, TcpState } from './tcpSocket.ts';
 
-/** TCP_ESTABLISHED ... of the kernel, for TCP_INFO and /proc/net/tcp. */
+/** States by the kernel's numbers (include/net/tcp_states.h). */
+export const TCP = { ESTABLISHED: 1, SYN_SENT: 2, FIN_WAIT2: 5, TIME_WAIT: 6, CLOSE: 7, CLOSE_WAIT: 8, LISTEN: 10 } as const;
+
+/** For TCP_INFO, /proc/net/tcp and sock_diag(7). */
 export function stateNumber({ state, shutdownBits }: TcpSocket): number {
   switch (state) {
-    case TcpState.listening: return 10;
-    case TcpState.connecting: return 2;
-    case TcpState.close: return 7;
+    case TcpState.listening: return TCP.LISTEN;
+    case TcpState.connecting: return TCP.SYN_SENT;
+    case TcpState.close: return TCP.CLOSE;
     default:
-      if (shutdownBits === 0) return 1;
-      return shutdownBits === RCV_SHUTDOWN ? 8 : shutdownBits === SEND_SHUTDOWN ? 5 : 6;
+      if (shutdownBits === 0) return TCP.ESTABLISHED;
+      return shutdownBits === RCV_SHUTDOWN ? TCP.CLOSE_WAIT : shutdownBits === SEND_SHUTDOWN ? TCP.FIN_WAIT2 : TCP.TIME_WAIT;
   }
 }
 

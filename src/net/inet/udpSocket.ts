@@ -7,7 +7,7 @@ import {
   EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP, EPOLLRDNORM, EPOLLWRBAND, EPOLLWRNORM,
 } from '../../abi/linux/poll.ts';
 import {
-  AF_UNSPEC, IP_MULTICAST_LOOP, IP_MULTICAST_TTL, IP_TTL, IPPROTO_UDPLITE, MSG_DONTWAIT, MSG_ERRQUEUE, MSG_OOB, MSG_PEEK, MSG_TRUNC, SO_BROADCAST, SO_REUSEADDR, SO_REUSEPORT,
+  AF_UNSPEC, IP_MULTICAST_LOOP, IP_MULTICAST_TTL, IP_TTL, IPPROTO_UDPLITE, MSG_DONTWAIT, MSG_ERRQUEUE, MSG_OOB, SO_BROADCAST, SO_REUSEADDR, SO_REUSEPORT,
   SOCK_DGRAM, SOL_IP, SOL_SOCKET, SOL_UDPLITE, UDPLITE_RECV_CSCOV, UDPLITE_SEND_CSCOV,
 } from '../../abi/linux/socket.ts';
 import { getU16 } from '../../abi/layout.ts';
@@ -15,29 +15,18 @@ import type { Abi } from '../../abi/abi.ts';
 import type { DatagramEvents, HostAddress, HostDatagrams, Sockets } from '../../host/sockets.ts';
 import type { FileCaller } from '../../vfs/fileDescription.ts';
 import type { PathContext } from '../../vfs/path.ts';
-import { copyOf, spread } from '../buffers.ts';
-import { Fifo } from '../fifo.ts';
+import { copyOf } from '../buffers.ts';
 import { type Incoming, type Outgoing, RCV_SHUTDOWN, SEND_SHUTDOWN, SHUTDOWN_MASK } from '../message.ts';
 import type { NetStack } from '../netStack.ts';
 import { PENDING } from '../socket.ts';
-import { datagramPacketSize } from '../unix/packet.ts';
-import { type Endpoint, endpointBytes } from './endpoint.ts';
-import { type Heading, headingOf, PLAIN_HEADING } from './heading.ts';
+import { DatagramQueue } from './datagramQueue.ts';
+import type { Endpoint } from './endpoint.ts';
+import { headingOf, PLAIN_HEADING } from './heading.ts';
 import { InetSocket } from './inetSocket.ts';
 import { inetInt, isV6Only } from './inetOptions.ts';
 import { isAny, isMulticast } from './ip.ts';
 import { Memberships } from './memberships.ts';
-import { packetInfo } from './packetInfo.ts';
 import type { PortTable } from './portTable.ts';
-
-export interface Datagram {
-  readonly data: Uint8Array;
-  readonly from: Endpoint;
-  /** The address it was sent to. */
-  readonly to: string;
-  readonly heading: Heading;
-  readonly at: { readonly sec: number; readonly nsec: number };
-}
 
 const UDP_HEADER = 8;
 const MAX_PAYLOAD = 65507;
@@ -48,8 +37,7 @@ const ALL = READABLE | WRITABLE | EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 
 /** UDP and UDP-Lite (RFC 3828). */
 export class UdpSocket extends InetSocket implements DatagramEvents {
-  private readonly queue = new Fifo<Datagram>();
-  private queuedSize = 0;
+  private readonly queue = new DatagramQueue(this);
   private host: HostDatagrams | null = null;
   private asking = false;
   private hostError = 0;
@@ -280,11 +268,7 @@ export class UdpSocket extends InetSocket implements DatagramEvents {
 
   arrived(data: Uint8Array, from: Endpoint, to: string, heading = PLAIN_HEADING): void {
     if (this.gone || (this.remote !== null && (this.remote.port !== from.port || this.remote.ip !== from.ip))) return;
-    const size = datagramPacketSize(data.length);
-    if (this.queuedSize + size > this.options.rcvBuf && this.queue.length > 0) return;
-    this.queuedSize += size;
-    this.queue.push({ data, from, to, heading, at: this.net.kernel.realtime() });
-    this.waitQueue.wake(READABLE);
+    if (this.queue.add(data, from, to, heading)) this.waitQueue.wake(READABLE);
   }
 
   onMessage(data: Uint8Array, from: HostAddress): void {
@@ -311,15 +295,7 @@ export class UdpSocket extends InetSocket implements DatagramEvents {
     // Only who would wait is told of the shutdown.
     const waits = (msg.flags & MSG_DONTWAIT) === 0 && (this.flags & O_NONBLOCK) === 0;
     if (first === undefined) return waits && (this.shutdownBits & RCV_SHUTDOWN) !== 0 ? 0 : -EAGAIN;
-    const n = spread(first.data, msg.bufs);
-    if (n < first.data.length) msg.outFlags |= MSG_TRUNC;
-    msg.name = endpointBytes(first.from, this.family);
-    msg.control = packetInfo(this, first, t);
-    if ((msg.flags & MSG_PEEK) === 0) {
-      this.queue.shift();
-      this.queuedSize -= datagramPacketSize(first.data.length);
-    }
-    return (msg.flags & MSG_TRUNC) !== 0 ? first.data.length : n;
+    return this.queue.receive(first, msg, t);
   }
 
   override shutdown(how: number): number {
@@ -333,7 +309,7 @@ export class UdpSocket extends InetSocket implements DatagramEvents {
     if (this.error !== 0) mask |= EPOLLERR;
     if ((this.shutdownBits & RCV_SHUTDOWN) !== 0) mask |= EPOLLRDHUP | READABLE;
     if (this.shutdownBits === SHUTDOWN_MASK) mask |= EPOLLHUP;
-    if (this.queue.length > 0) mask |= READABLE;
+    if (this.queue.first !== undefined) mask |= READABLE;
     if (this.host === null || this.host.pendingBytes <= this.options.sndBuf) mask |= WRITABLE;
     return mask;
   }

@@ -6,7 +6,7 @@ import { getU16, getU32, putU32 } from '../../abi/layout.ts';
 import type { Cred } from '../../vfs/cred.ts';
 import { endpointBytes } from '../inet/endpoint.ts';
 import type { InetSocket } from '../inet/inetSocket.ts';
-import { stateNumber } from '../inet/tcpInfo.ts';
+import { stateNumber, TCP } from '../inet/tcpInfo.ts';
 import { TcpSocket } from '../inet/tcpSocket.ts';
 import { UdpSocket } from '../inet/udpSocket.ts';
 import type { NetStack } from '../netStack.ts';
@@ -17,9 +17,6 @@ import { errorMessage, gather, type Request } from './message.ts';
 
 /** sock_diag(7): questions about sockets, as ss(8) asks them. */
 const SOCK_DIAG_BY_FAMILY = 20;
-const ESTABLISHED = 1;
-const CLOSE = 7;
-const LISTEN = 10;
 const INET_DIAG_SHUTDOWN = 8;
 const UNIX_DIAG = { NAME: 0, PEER: 2, RQLEN: 4, SHUTDOWN: 6 } as const;
 const UDIAG_SHOW = { NAME: 1, PEER: 4, RQLEN: 16 } as const;
@@ -35,7 +32,7 @@ interface Diag {
 }
 
 const has = (states: number, state: number): boolean => ((states >>> state) & 1) !== 0;
-const stateOf = (s: InetSocket): number => (s instanceof TcpSocket ? stateNumber(s) : s.remote === null ? CLOSE : ESTABLISHED);
+const stateOf = (s: InetSocket): number => (s instanceof TcpSocket ? stateNumber(s) : s.remote === null ? TCP.CLOSE : TCP.ESTABLISHED);
 
 /** Port in the order of the network, and the address, of one end. */
 function end(out: Uint8Array, port: number, address: number, name: Uint8Array, six: boolean): void {
@@ -72,7 +69,7 @@ function inetSockets({ net, r }: Diag): InetSocket[] {
   const of: Iterable<InetSocket> = protocol === IPPROTO_TCP ? net.tcpSockets : net.udpSockets;
   const lite = protocol === IPPROTO_UDPLITE;
   const wanted = (s: InetSocket): boolean => s.family === family && s.local !== null && has(states, stateOf(s)) && (!(s instanceof UdpSocket) || s.isLite === lite)
-    && (!(s instanceof TcpSocket) || stateOf(s) !== CLOSE);
+    && (!(s instanceof TcpSocket) || stateOf(s) !== TCP.CLOSE);
   // Ports that the request names are the only ones.
   const port = (s: number | undefined, at: number): boolean => getU16(r.body, at) === 0 || s === r.body[at]! * 256 + r.body[at + 1]!;
   return [...of].filter((s) => wanted(s) && port(s.local?.port, 8) && port(s.remote?.port, 10));
@@ -100,7 +97,7 @@ function unixMessage({ r, portId, flags }: Diag, s: UnixSocket): Uint8Array {
   return writer.u8(UNIX_DIAG.SHUTDOWN, s.shutdownBits).finish();
 }
 
-const unixState = (s: UnixSocket): number => (s.listening ? LISTEN : s.state === UnixState.established ? ESTABLISHED : CLOSE);
+const unixState = (s: UnixSocket): number => (s.listening ? TCP.LISTEN : s.state === UnixState.established ? TCP.ESTABLISHED : TCP.CLOSE);
 
 function unixSockets({ net, r }: Diag): UnixSocket[] {
   const states = getU32(r.body, 4), ino = getU32(r.body, 8);
