@@ -18,8 +18,8 @@ export interface Overlong {
   readonly claimed: number;
 }
 
-/** No 64-bit program has more (TASK_SIZE). */
-const TASK_SIZE = 2 ** 47 - 4096;
+/** Where the addresses of 64-bit programs end on a real processor. */
+export const TASK_SIZE = 2 ** 47 - 4096;
 const STEP = 128 << 20;
 const ALIGNMENT = 2 << 20;
 

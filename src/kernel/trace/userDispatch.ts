@@ -4,6 +4,7 @@ import { AUDIT_ARCH_I386, AUDIT_ARCH_X86_64 } from '../../abi/linux/seccomp.ts';
 import { SIGSEGV, SIGSYS, SYS_USER_DISPATCH } from '../../abi/linux/signal.ts';
 import { Cpu } from '../../machine/cpuState.ts';
 import { LocalField, LocalFlag } from '../../machine/localState.ts';
+import { TASK_SIZE } from '../mm/overlong.ts';
 import { forceSignal } from '../signal/send.ts';
 import { siginfo } from '../signal/siginfo.ts';
 import { exitGroup } from '../task/exit.ts';
@@ -11,8 +12,6 @@ import type { Task } from '../task/task.ts';
 
 /** Since Linux 6.17: calls of the range are the ones that go to the program. */
 const PR_SYS_DISPATCH_INCLUSIVE_ON = 2;
-/** Where programs' addresses end on a real processor. */
-const TASK_END = 2 ** 47 - 4096;
 const ALLOW = 0;
 const BLOCK = 1;
 
@@ -36,7 +35,7 @@ export function setUserDispatch(t: Task, mode: number, start: number, length: nu
   // Beyond 2^53 sums are not exact, but too large they are.
   const wraps = length === 0 || start + length >= 2 ** 64;
   if (mode === PR_SYS_DISPATCH_ON ? start !== 0 && wraps : mode !== PR_SYS_DISPATCH_INCLUSIVE_ON || wraps) return -EINVAL;
-  if (selector >= TASK_END) return -EFAULT;
+  if (selector >= TASK_SIZE) return -EFAULT;
   t.userDispatch = { start, length, inclusive: mode === PR_SYS_DISPATCH_INCLUSIVE_ON, selector };
   // The worker answers no calls any more.
   t.regs.setU32(LocalField.flags, t.regs.u32(LocalField.flags) | LocalFlag.off);
