@@ -113,6 +113,15 @@ export function openKept(name: string): number {
   }
 }
 
+/** Fills `bytes` from byte `at` of an open file: false when there are not so many, or they cannot be read. */
+export function readKeptAt(fd: number, bytes: Uint8Array, at: number): boolean {
+  try {
+    return readSync(fd, bytes, 0, bytes.length, at) === bytes.length;
+  } catch {
+    return false;
+  }
+}
+
 export function removeKept(name: string): void {
   try {
     unlinkSync(join(directory, name));

@@ -7,9 +7,9 @@
  *   then each part: where the region begins, ranges, bytes of wasm, bytes of V8's code (0: none), callees; the ranges' first addresses and
  *   lengths; the callees' addresses; the ranges' bytes, the wasm, the code, each filled up to words
  */
-import { closeSync, fstatSync, readSync } from 'node:fs';
+import { closeSync, fstatSync } from 'node:fs';
 import type { CodeRange, Translation } from '../engine/translate/translation.ts';
-import { keptNames, openKept, removeKept, sumOf } from './keptFiles.ts';
+import { keptNames, openKept, readKeptAt, removeKept, sumOf } from './keptFiles.ts';
 
 const MAGIC = 0x36787574;
 const HEAD_WORDS = 4, ANSWER_WORDS = 4, PART_WORDS = 3, PART_HEAD_WORDS = 5;
@@ -50,7 +50,7 @@ export function openKeptFiles(prefix: string): KeptFile[] {
 /** How many words an index has by its head; 0: it is damaged. */
 function indexWords(fd: number): number {
   const head = new Int32Array(HEAD_WORDS);
-  if (readSync(fd, new Uint8Array(head.buffer), 0, head.byteLength, 0) !== head.byteLength) return 0;
+  if (!readKeptAt(fd, new Uint8Array(head.buffer), 0)) return 0;
   const [magic, answers, parts] = head as unknown as [number, number, number];
   if (magic !== MAGIC) return 0;
   const words = HEAD_WORDS + answers * ANSWER_WORDS + parts * PART_WORDS;
@@ -87,7 +87,7 @@ export class KeptIndex {
 
   private read(): boolean {
     const { words } = this, bytes = new Uint8Array(words.buffer, words.byteOffset);
-    return readSync(this.file.fd, bytes, 0, bytes.length, 0) === bytes.length && HEAD_WORDS + words[1]! * ANSWER_WORDS + words[2]! * PART_WORDS === words.length
+    return readKeptAt(this.file.fd, bytes, 0) && HEAD_WORDS + words[1]! * ANSWER_WORDS + words[2]! * PART_WORDS === words.length
       && indexSum(words) === words[3];
   }
 
@@ -132,7 +132,7 @@ export class KeptIndex {
     if (k >= this.parts) return null;
     const place = HEAD_WORDS + this.answers * ANSWER_WORDS + k * PART_WORDS;
     const at = this.words[place]!, length = this.words[place + 1]!, bytes = new Uint8Array(length);
-    if (readSync(this.file.fd, bytes, 0, length, at) !== length || sumOf(bytes, 1) !== this.words[place + 2]) return null;
+    if (!readKeptAt(this.file.fd, bytes, at) || sumOf(bytes, 1) !== this.words[place + 2]) return null;
     return parse(bytes);
   }
 }

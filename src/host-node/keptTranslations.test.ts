@@ -1,5 +1,5 @@
 /** Translations that outlive runs, of programs that are loaded at the same addresses. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, expect, test, vi } from 'vitest';
@@ -73,6 +73,12 @@ test('workers share the index', () => {
   expect(second.has(ask())).toBe(true);
   expect(second.find(ask())).toBe(null);
   expect(opened().has(ask())).toBe(false);
+});
+
+test('what cannot be read is as if it were not there', () => {
+  mkdirSync(join(directory, 'regions-0.cache'), { mode: 0o700 });
+  expect(openKeptFiles('regions')).toEqual([]);
+  rmdirSync(join(directory, 'regions-0.cache'));
 });
 
 test('many files become one, of each program\'s regions the latest', () => {
