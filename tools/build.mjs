@@ -60,10 +60,10 @@ async function command() {
     loadable('src/host-node/translator.entry.ts', 'translator'),
     interpreter(),
   ]);
-  const wasm = readFileSync(join(dist, 'interpreter.wasm'));
+  const wasm = readFileSync(join(dist, 'interpreter.wasm')), tallWasm = readFileSync(join(dist, 'tallInterpreter.wasm'));
   const runs = {
-    TUXLATE_RUNS: JSON.stringify(hashOf(guestWorker, wasm).slice(0, 12)),
-    TUXLATE_TRANSLATIONS: JSON.stringify(hashOf(guestWorker, wasm, translator).slice(0, 12)),
+    TUXLATE_RUNS: JSON.stringify(hashOf(guestWorker, wasm, tallWasm).slice(0, 12)),
+    TUXLATE_TRANSLATIONS: JSON.stringify(hashOf(guestWorker, wasm, tallWasm, translator).slice(0, 12)),
   };
   const main = await loadable('src/cli/main.ts', 'main', { ...script.define, ...runs });
   const bundles = { main, guestWorker, translator };
@@ -78,7 +78,7 @@ async function command() {
     bundle('src/index.ts', 'index.mjs', { define: { ...common.define, ...runs } }),
   ]);
   chmodSync(join(dist, 'tuxlate.js'), 0o755);
-  const kept = { ...bundles, runs: JSON.parse(runs.TUXLATE_RUNS), interpreter: JSON.parse(runs.TUXLATE_RUNS), regions: JSON.parse(runs.TUXLATE_TRANSLATIONS) };
+  const kept = { ...bundles, runs: JSON.parse(runs.TUXLATE_RUNS), interpreter: JSON.parse(runs.TUXLATE_RUNS), tallInterpreter: JSON.parse(runs.TUXLATE_RUNS), regions: JSON.parse(runs.TUXLATE_TRANSLATIONS) };
   for (const name of readdirSync(dist)) {
     if (name.endsWith('.draft') || (name.endsWith('.cache') && !Object.entries(kept).some(([of, hash]) => name.startsWith(`${of}-${hash}`)))) rmSync(join(dist, name), { force: true });
   }
@@ -118,9 +118,9 @@ async function whenChanged(name, key, outputs, make) {
   console.log(`${name}: ${sizes.join(', ')} in ${Math.round(performance.now() - start)} ms`);
 }
 
-/** The interpreter: its generator is bundled, and run when the bundle's text changed. */
+/** The interpreters, the usual one and that for tall address spaces: their generator is bundled, and run when the bundle's text changed. */
 async function interpreter() {
-  const out = join(dist, 'interpreter.wasm');
+  const out = join(dist, 'interpreter.wasm'), tall = join(dist, 'tallInterpreter.wasm');
   const made = await build({
     ...common,
     entryPoints: ['src/engine/interpreter/generate.ts'],
@@ -128,11 +128,12 @@ async function interpreter() {
     outfile: join(work, 'generateInterpreter.mjs'),
   });
   const text = made.outputFiles[0].contents;
-  await whenChanged('interpreter', hashOf(text), [out], async () => {
+  await whenChanged('interpreter', hashOf(text), [out, tall], async () => {
     const path = join(work, 'generateInterpreter.mjs');
     writeFileSync(path, text);
     const { generateInterpreter } = await import(`${pathToFileURL(path)}?${hashOf(text)}`);
     writeFileSync(out, generateInterpreter());
+    writeFileSync(tall, generateInterpreter(true));
   });
 }
 

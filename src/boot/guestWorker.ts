@@ -22,13 +22,15 @@ export type GuestMessage =
 
 export class GuestHost {
   readonly #clockOf: (wallOffsetNs: number) => Clock;
+  readonly #tallInterpreter: () => WebAssembly.Module;
   /** Set before the first `init`, if the host has a translating worker. */
   translator: Translator | null = null;
   #thread: GuestThread | null = null;
   #mailbox: MailboxGuest | null = null;
 
-  constructor(clockOf: (wallOffsetNs: number) => Clock) {
+  constructor(clockOf: (wallOffsetNs: number) => Clock, tallInterpreter: () => WebAssembly.Module) {
     this.#clockOf = clockOf;
+    this.#tallInterpreter = tallInterpreter;
   }
 
   /** A `run` blocks until the guest thread has ended. */
@@ -47,6 +49,7 @@ export class GuestHost {
     this.#mailbox = new MailboxGuest(init.mailbox);
     this.#thread = new GuestThread({
       interpreterModule: init.interpreter,
+      tallInterpreter: this.#tallInterpreter,
       helpersModule: init.helpers,
       mailbox: this.#mailbox,
       decodedRuns: init.decodedRuns,

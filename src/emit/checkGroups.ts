@@ -60,7 +60,7 @@ interface Symbol {
   offset: number;
 }
 
-/** High halves: a register's is 0 after the block always, or when register `from` had it so before (-1: always, -2: not known). */
+/** High halves (of a tall address space: bits from TALL_ADDRESS_BITS on): a register's is 0 after the block always, or when register `from` had it so before (-1: always, -2: not known). */
 export type CleanEffect = Int8Array;
 const ALWAYS = -1, UNKNOWN = -2;
 /**

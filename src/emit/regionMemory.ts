@@ -33,9 +33,12 @@ export class RegionMemory {
   private readonly long: number;
   private readonly addr: number;
   private readonly length: number;
+  /** Higher ones of an address must be 0. */
+  private readonly addressBits: number;
 
-  constructor(code: Code, wide: boolean) {
+  constructor(code: Code, wide: boolean, addressBits: number) {
     this.code = code;
+    this.addressBits = addressBits;
     this.long = wide ? code.local(WasmType.i64) : -1;
     this.addr = code.local(WasmType.i32);
     this.length = code.local(WasmType.i32);
@@ -57,7 +60,7 @@ export class RegionMemory {
   }
 
   /**
-   * Leaves the region unless bytes addr..addr+bytes-1 (bytes <= 4096) have permission `mask` (one bit), and the high half is 0. One
+   * Leaves the region unless bytes addr..addr+bytes-1 (bytes <= 4096) have permission `mask` (one bit), and the high bits are 0. One
    * branch for all: blocks are what V8's optimising compiler spends its time on.
    */
   private test({ addr, high }: { addr: number; high: boolean }, bytes: number, mask: number): void {
@@ -72,10 +75,7 @@ export class RegionMemory {
     if (high) {
       code.i32(mask);
       code.op('i32.xor');
-      code.get(this.long);
-      code.i64(32, 0);
-      code.op('i64.shr_u');
-      code.op('i32.wrap_i64');
+      this.highBits();
       code.op('i32.or');
     } else code.op('i32.eqz');
     code.brIf(this.refuse);
@@ -188,12 +188,17 @@ export class RegionMemory {
 
   private leaveIfHigh({ high }: { high: boolean }): void {
     if (!high) return;
+    this.highBits();
+    this.code.brIf(this.refuse);
+  }
+
+  /** The bits that must be 0 of the address in `long`. */
+  private highBits(): void {
     const code = this.code;
     code.get(this.long);
-    code.i64(32, 0);
+    code.i64(this.addressBits, 0);
     code.op('i64.shr_u');
     code.op('i32.wrap_i64');
-    code.brIf(this.refuse);
   }
 
   /** checkReadN, checkWriteN: both ends must be in pages with the permission and no more than a page apart; else the interpreter decides. */

@@ -28,6 +28,8 @@ export interface RegionImports {
   helper(name: string): number;
   /** (cpu) -> the six status flags from the lazy fields of the CPU state. */
   readonly statusFlags: number;
+  /** ADDRESS_BITS, or TALL_ADDRESS_BITS. */
+  readonly addressBits: number;
 }
 
 /** Where the instruction being emitted stands, and how it leaves. */
@@ -56,7 +58,7 @@ export class RegionTarget implements Target {
     this.code = code;
     this.state = state;
     this.imports = imports;
-    this.memory = new RegionMemory(code, state.wide);
+    this.memory = new RegionMemory(code, state.wide, imports.addressBits);
     this.flags = new RegionFlags(state, () => this.materialiseFlags());
   }
 

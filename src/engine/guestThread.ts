@@ -16,6 +16,8 @@ import type { Translator } from './translate/translation.ts';
 
 export interface GuestThreadOptions {
   interpreterModule: WebAssembly.Module;
+  /** The one for tall address spaces (memoryLayout.ts): asked for once, when a process has such a one. */
+  tallInterpreter: () => WebAssembly.Module;
   helpersModule: WebAssembly.Module;
   /** Posts the slot and blocks until the kernel has answered. */
   mailbox: { call(slot: number): ReplyCode };
@@ -41,6 +43,15 @@ const SAMPLE_FUEL = 4000;
 const FUEL_SPREAD = 4096;
 /** Thrown through nested activations when the thread ends. */
 const LEAVE = { reason: 'the thread leaves' };
+/** The same when the address space has become tall: what is on the host's stack is for another. */
+const TALLER = { reason: 'the address space has become tall' };
+
+/** What serves all processes of a worker, one after another. */
+interface WorkerState {
+  readonly cases: CaseTable;
+  readonly runs: DecodedRuns | null;
+  readonly heats: Heats;
+}
 
 /** One process's memory with the interpreter bound to it. */
 class Machine {
@@ -49,17 +60,21 @@ class Machine {
   readonly interpreter: InterpreterExports;
   readonly regions: Regions;
   readonly segmented: SegmentedProcessor;
+  /** It takes the address space for a tall one. */
+  readonly tall: boolean;
 
-  constructor(memory: WebAssembly.Memory, options: GuestThreadOptions, cases: CaseTable, runs: DecodedRuns | null, heats: Heats, miss: RegionHost['enter']) {
+  constructor(memory: WebAssembly.Memory, tall: boolean, module: WebAssembly.Module, options: GuestThreadOptions, shared: WorkerState, miss: RegionHost['enter']) {
+    const { cases, runs, heats } = shared;
     this.memory = memory;
+    this.tall = tall;
     this.code = new CodeCache(memory, cases, runs);
     const helpers = new WebAssembly.Instance(options.helpersModule, { env: { memory, abort: helperAbort } });
     const timeStamp = (): bigint => BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e6));
     const learn: RegionHost['learn'] = (slot, place, address) => this.regions.learn(slot, place, address >>> 0);
-    const instance = new WebAssembly.Instance(options.interpreterModule, { env: { memory, timeStamp, miss, learn }, helpers: helpers.exports });
+    const instance = new WebAssembly.Instance(module, { env: { memory, timeStamp, miss, learn }, helpers: helpers.exports });
     this.interpreter = instance.exports as unknown as InterpreterExports;
     this.segmented = new SegmentedProcessor(this.code, this.interpreter, cases);
-    this.regions = new Regions(memory, this.code, this.interpreter, helpers.exports, options.translator ?? null, heats);
+    this.regions = new Regions(memory, this.code, this.interpreter, helpers.exports, options.translator ?? null, heats, tall);
   }
 
   /** Another thread begins, maybe of another process. */
@@ -76,10 +91,10 @@ function helperAbort(): never {
 /** Runs guest threads on the worker's thread: interpreter until it stops, then the local hook or the kernel, then on. */
 export class GuestThread {
   private readonly options: GuestThreadOptions;
-  private readonly cases: CaseTable;
-  private readonly runs: DecodedRuns | null;
-  private readonly heats = new Heats();
+  private readonly shared: WorkerState;
+  private tallModule: WebAssembly.Module | null = null;
   private machine: Machine | null = null;
+  private memoryId = 0;
   private readonly recent = new RecentMemories<Machine>();
   private slot = 0;
   /** State of nextFuel(). */
@@ -91,8 +106,8 @@ export class GuestThread {
     this.options = options;
     const section = WebAssembly.Module.customSections(options.interpreterModule, 'cases')[0];
     if (!section) throw new Error('the interpreter module has no case table');
-    this.cases = new CaseTable(section);
-    this.runs = options.decodedRuns === undefined ? null : new DecodedRuns(options.decodedRuns);
+    const runs = options.decodedRuns === undefined ? null : new DecodedRuns(options.decodedRuns);
+    this.shared = { cases: new CaseTable(section), runs, heats: new Heats() };
   }
 
   /** Regions of the present process that this worker has instances of. */
@@ -102,11 +117,27 @@ export class GuestThread {
 
   /** From now on it runs in this memory, which is null when it is one of the last (machine/recentMemories.ts). */
   attach(memoryId: number, memory: WebAssembly.Memory | null): void {
+    this.memoryId = memoryId;
     this.machine = this.recent.use(memoryId, () => {
-      this.heats.fade();
-      const miss: RegionHost['enter'] = (cpuOf, pc, depth, returnTo) => this.nested(cpuOf, pc, depth, returnTo);
-      return new Machine(memory!, this.options, this.cases, this.runs, this.heats, miss);
+      this.shared.heats.fade();
+      return this.makeMachine(memory!);
     });
+  }
+
+  private makeMachine(memory: WebAssembly.Memory): Machine {
+    const tall = new Int32Array(memory.buffer)[Globals.tall >> 2] !== 0;
+    if (tall) this.tallModule ??= this.options.tallInterpreter();
+    const miss: RegionHost['enter'] = (cpuOf, pc, depth, returnTo) => this.nested(cpuOf, pc, depth, returnTo);
+    return new Machine(memory, tall, tall ? this.tallModule! : this.options.interpreterModule, this.options, this.shared, miss);
+  }
+
+  /** The attached memory's, for the address space that it is now. Records serve both; regions are each worker's own. */
+  private presentMachine(): Machine {
+    const { machine, memoryId } = this;
+    if (!isOutgrown(machine!)) return machine!;
+    this.recent.forget(memoryId);
+    this.machine = this.recent.use(memoryId, () => this.makeMachine(machine!.memory));
+    return this.machine;
   }
 
   forget(memoryId: number): void {
@@ -116,17 +147,24 @@ export class GuestThread {
 
   /** Returns when the kernel answers `leave`. */
   run(cpu: number, slot: number): void {
-    const machine = this.machine!;
     this.slot = slot;
+    while (this.runAs(this.presentMachine(), cpu));
+  }
+
+  /** True: the address space has become tall, the thread goes on as another machine's. */
+  private runAs(machine: Machine, cpu: number): boolean {
     machine.restart();
     const words = machine.code.current().words;
     words[(cpu + EngineField.depth) >> 2] = 0;
+    words[(cpu + EngineField.region) >> 2] = 0;
     words[(cpu + EngineField.fuel) >> 2] = this.nextFuel();
     try {
       this.activation(machine, cpu, -1, 0);
     } catch (error) {
-      if (error !== LEAVE) throw error;
+      if (error !== LEAVE && error !== TALLER) throw error;
+      return error === TALLER;
     }
+    return false;
   }
 
   /** A linear congruential generator (Numerical Recipes), whose high bits are good enough. */
@@ -142,6 +180,7 @@ export class GuestThread {
       if (this.options.local?.(machine.memory, cpu)) continue;
       this.settleFlags(machine, cpu);
       if (this.options.mailbox.call(this.slot) === Reply.leave) throw LEAVE;
+      if (isOutgrown(machine)) throw TALLER;
     }
   }
 
@@ -314,6 +353,10 @@ export class GuestThread {
     else if (words[(cpu + EngineField.exitKind) >> 2] === EngineExit.kernel) return !this.isOwnInterrupt(words, cpu);
     return false;
   }
+}
+
+function isOutgrown({ code, tall }: Machine): boolean {
+  return (code.current().words[Globals.tall >> 2] !== 0) !== tall;
 }
 
 /** The low half of the stack pointer. */

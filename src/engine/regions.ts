@@ -4,7 +4,7 @@
  */
 import type { CodeCache } from './codeCache.ts';
 import type { Heats } from './heats.ts';
-import type { Translation, TranslationRequest, Translator } from './translate/translation.ts';
+import { type CodeMode, TALL, type Translation, type TranslationRequest, type Translator } from './translate/translation.ts';
 import { Globals } from '../machine/codeLayout.ts';
 import { Cpu } from '../machine/cpuState.ts';
 
@@ -71,8 +71,11 @@ export class Regions {
   private generation: number;
   /** Places in the table before it are the interpreter's cases. */
   private readonly firstSlot: number;
+  private readonly tall: boolean;
 
-  constructor(memory: WebAssembly.Memory, code: CodeCache, host: RegionHost, helpers: Record<string, WebAssembly.ImportValue>, translator: Translator | null, heats: Heats) {
+  /** `tall`: `host` is the interpreter for tall address spaces. */
+  constructor(memory: WebAssembly.Memory, code: CodeCache, host: RegionHost, helpers: Record<string, WebAssembly.ImportValue>, translator: Translator | null, heats: Heats, tall: boolean) {
+    this.tall = tall;
     this.memory = memory;
     this.code = code;
     this.host = host;
@@ -154,8 +157,9 @@ export class Regions {
     return { memory: this.memory, entry, mode: this.mode(cpu) };
   }
 
-  private mode(cpu: number): 32 | 64 {
-    return this.code.current().words[(cpu + Cpu.long) >> 2] !== 0 ? 64 : 32;
+  private mode(cpu: number): CodeMode {
+    if (this.code.current().words[(cpu + Cpu.long) >> 2] === 0) return 32;
+    return this.tall ? TALL : 64;
   }
 
   private want(entry: number, cpu: number): void {

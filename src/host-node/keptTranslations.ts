@@ -108,7 +108,7 @@ export class KeptTranslations {
 /** What a run has to keep: answers and the modules' bytes. Names are in order of time. */
 export function writeTranslations(prefix: string, answers: readonly { readonly answer: Translation; readonly wasm: Uint8Array; readonly code: Uint8Array; readonly blocks: readonly number[] }[]): void {
   const writer = new KeptWriter(), parts = new Map<number, number>();
-  const keyOf = (mode: number, address: number): number => address * 2 + (mode === 64 ? 1 : 0);
+  const keyOf = (mode: number, address: number): number => address * 256 + mode;
   const asked = new Set(answers.map(({ answer }) => keyOf(answer.mode, answer.entry)));
   for (const { answer, wasm, code, blocks } of answers) {
     let part = parts.get(answer.id);

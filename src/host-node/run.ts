@@ -7,7 +7,7 @@ import { MAILBOX_BYTES } from '../machine/mailbox.ts';
 import { NodeClock, wallOffsetNs } from './clock.ts';
 import { NodeConsole } from './console.ts';
 import { compiledCodeData } from './compiledCode.ts';
-import { KeptInterpreter } from './keptInterpreter.ts';
+import { KeptInterpreter, keptInterpreterName } from './keptInterpreter.ts';
 import { openKeptFiles } from './keptRegionFile.ts';
 import { KeptRuns } from './keptRuns.ts';
 import { NodeFiles } from './nodeFiles.ts';
@@ -40,18 +40,18 @@ function moduleOf(name: string): WebAssembly.Module {
 const translations = `regions-${TUXLATE_TRANSLATIONS}-${process.version}-${process.arch}`;
 
 /** No guest runs any more. */
-function keep(interpreter: KeptInterpreter, runs: KeptRuns): void {
-  const { grown } = runs;
+function keep(interpreter: KeptInterpreter, runs: KeptRuns, tall: boolean): void {
+  const { grown } = runs, used = tall ? [interpreter, new KeptInterpreter('tallInterpreter', true)] : [interpreter];
   runs.keep();
-  if (grown || !interpreter.found) interpreter.keep(runs.cases());
+  for (const one of used) if (grown || !one.found) one.keep(runs.cases());
 }
 
 /** `useKept`: with what earlier runs have kept, and keeping for later ones; `useTranslations`: translations of guest code, too. */
 export async function runOnNode(workers: NodeWorkers, options: RunOptions, useKept = true, useTranslations = useKept): Promise<RunResult> {
   const mailbox = new SharedArrayBuffer(MAILBOX_BYTES);
-  const interpreter = new KeptInterpreter(useKept), runs = new KeptRuns(useKept, `${options.root} ${options.program}`);
+  const interpreter = new KeptInterpreter('interpreter', useKept), runs = new KeptRuns(useKept, `${options.root} ${options.program}`);
   const offset = wallOffsetNs();
-  const kept = useTranslations ? { prefix: translations, files: openKeptFiles(translations), compiled: compiledCodeData() } : null;
+  const kept = useTranslations ? { prefix: translations, files: openKeptFiles(translations), tall: keptInterpreterName('tallInterpreter'), compiled: compiledCodeData() } : null;
   workers.init({ interpreter: interpreter.module, helpers: moduleOf('./helpers.wasm'), mailbox, wallOffsetNs: offset, decodedRuns: runs.buffer }, kept);
   if (runs.forked) workers.expectForks();
   const terminal = new NodeConsole();
@@ -87,7 +87,7 @@ export async function runOnNode(workers: NodeWorkers, options: RunOptions, useKe
     terminal.close();
     if (workers.forked) runs.forked = true;
     const closed = workers.close();
-    if (useKept) keep(interpreter, runs);
+    if (useKept) keep(interpreter, runs, workers.tall);
     await closed;
   }
 }

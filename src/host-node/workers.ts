@@ -1,5 +1,5 @@
 import { MessageChannel, type MessagePort, SHARE_ENV, Worker } from 'node:worker_threads';
-import type { WorkerMessage } from './guestWorker.entry.ts';
+import type { WorkerMessage, WorkerNews } from './guestWorker.entry.ts';
 import type { RegionTrace, TranslatorMessage } from './translator.entry.ts';
 import type { KeptFile } from './keptRegionFile.ts';
 import { Shared, SHARED_BYTES } from './translatorShared.ts';
@@ -40,8 +40,10 @@ class PooledWorker implements GuestWorker {
       reason = error.stack ?? error.message;
     });
     this.worker.on('exit', () => this.pool.ended(this, reason));
-    // The only thing a guest worker says: it has asked for its first translation.
-    this.worker.on('message', () => this.pool.translatorWanted());
+    this.worker.on('message', (news: WorkerNews) => {
+      if (news === 'tall') this.pool.tall = true;
+      else this.pool.translatorWanted();
+    });
   }
 
   /** Gives the worker its end of a channel to the translating one; the answer is the other end. */
@@ -92,10 +94,12 @@ class PooledWorker implements GuestWorker {
   }
 }
 
-/** Translations that are kept: `prefix` of the files' names, those there are; `compiled` as compiledCodeFrom() wants it. */
+/** What is kept for guest workers: translations, `prefix` of the files' names, those there are; `compiled` as compiledCodeFrom() wants it. */
 interface Kept {
   readonly prefix: string;
   readonly files: readonly KeptFile[];
+  /** The file with compiled code of the interpreter for tall address spaces. */
+  readonly tall: string;
   readonly compiled: Uint8Array | null;
 }
 
@@ -123,6 +127,8 @@ export class NodeWorkers implements Workers {
   #closed = false;
   #regionTrace: RegionTrace | null = null;
   #profiled = false;
+  /** A guest has had a tall address space. */
+  tall = false;
 
   constructor(script: URL, translatorScript: URL) {
     this.#script = script;
@@ -197,7 +203,7 @@ export class NodeWorkers implements Workers {
   }
 
   #prepare(worker: PooledWorker): void {
-    if (this.#kept !== null) worker.post({ type: 'kept', files: this.#kept.files, compiled: this.#kept.compiled });
+    if (this.#kept !== null) worker.post({ type: 'kept', files: this.#kept.files, tall: this.#kept.tall, compiled: this.#kept.compiled });
     worker.post({ type: 'init', ...this.#init! });
   }
 

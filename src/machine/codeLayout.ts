@@ -48,6 +48,8 @@ export const Globals = {
   memoryPages: 0x41c,
   /** Mode of the code in the cache, 32 or 64: that of the program; 0 = nothing has run yet. */
   mode: 0x420,
+  /** 1: the address space is tall (memoryLayout.ts). The kernel stores it while no thread runs that could know such an address. */
+  tall: 0x424,
 } as const;
 
 /** Engine-private fields of a CPU state (relative to Cpu.engine's own offset 0x500). */

@@ -63,7 +63,7 @@ export class CodePages {
     const { words } = this, table = CODE_PAGE_TABLE >> 2;
     words.fill(0, table, table + pages);
     words.fill(0, JUMP_CACHE >> 2, (JUMP_CACHE >> 2) + 2 * JUMP_CACHE_ENTRIES);
-    for (const word of [Globals.lock, Globals.flushing, Globals.splitLock, Globals.regions, Globals.mode]) words[word >> 2] = 0;
+    for (const word of [Globals.lock, Globals.flushing, Globals.splitLock, Globals.regions, Globals.mode, Globals.tall]) words[word >> 2] = 0;
     words[Globals.arenaTop >> 2] = RECORD_ARENA;
     words[Globals.regionsDropped >> 2]! += 1;
     Atomics.add(words, Globals.generation >> 2, 1);

@@ -30,6 +30,12 @@ export const RECORD_ARENA_END = BIAS;
 export const GUEST_MIN = 0x10000;
 /** First guest address that may not be mapped. */
 export const GUEST_END = 0x1_0000_0000 - BIAS;
+/**
+ * Address bits that count. Of a tall address space (kernel/mm/tall.ts) the engine looks at the low 32 alone, as long as the address is
+ * in the lower half of those of 64-bit programs; of every other the rest must be 0.
+ */
+export const ADDRESS_BITS = 32;
+export const TALL_ADDRESS_BITS = 47;
 
 /**
  * Bits of a permission byte. R, W and X are what the fast path of translated code tests; the others say why one of them

@@ -26,6 +26,7 @@ export class InterpreterExecutor implements Executor {
     this.words = new Int32Array(this.guest.memory.buffer);
     this.thread = new GuestThread({
       interpreterModule: (module ??= new WebAssembly.Module(generateInterpreter())),
+      tallInterpreter: () => new WebAssembly.Module(generateInterpreter(true)),
       helpersModule: new WebAssembly.Module(readFileSync(helperPath)),
       mailbox: { call: () => Reply.leave },
       translator: new OwnTranslator(),

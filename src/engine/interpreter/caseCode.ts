@@ -16,6 +16,8 @@ export interface RuntimeFunctions {
   /** Type (cpu, depth) -> i32 of translated regions. */
   regionType: number;
   timeStamp: number;
+  /** ADDRESS_BITS, or TALL_ADDRESS_BITS. */
+  addressBits: number;
   helper(name: string): number;
 }
 

@@ -7,6 +7,7 @@ import { Lift } from '../../lift/context.ts';
 import { lifters } from '../../lift/lifters.ts';
 import { Case, EngineExit, EngineField, FOREIGN_REGION } from '../../machine/codeLayout.ts';
 import { Vector } from '../../machine/exit.ts';
+import { ADDRESS_BITS, TALL_ADDRESS_BITS } from '../../machine/memoryLayout.ts';
 import { Code } from '../../wasm/code.ts';
 import { ModuleWriter } from '../../wasm/module.ts';
 import { ByteSink } from '../../wasm/byteSink.ts';
@@ -52,12 +53,12 @@ const functionEnd: CaseEnd = {
   fuel: -1,
 };
 
-/** The module's bytes. */
-export function generateInterpreter(): Uint8Array {
-  return generate().module;
+/** The module's bytes; `tall`: for tall address spaces. Both have the same cases by the same numbers, so that records serve both. */
+export function generateInterpreter(tall = false): Uint8Array {
+  return generate(tall).module;
 }
 
-export function generate(): Generated {
+export function generate(tall = false): Generated {
   const module = new ModuleWriter();
   module.importMemory('env', 'memory', 1, 65536);
   const helpers = new Map<string, number>();
@@ -69,7 +70,7 @@ export function generate(): Generated {
   const timeStamp = module.importFunction('env', 'timeStamp', module.type([], [WasmType.i64]));
   const miss = module.importFunction('env', 'miss', module.type([I, I, I, I], [I]));
   const learn = module.importFunction('env', 'learn', module.type([I, I, I], [I]));
-  const runtime = addRuntime(module, (name) => helpers.get(name)!, timeStamp);
+  const runtime = addRuntime(module, (name) => helpers.get(name)!, timeStamp, tall ? TALL_ADDRESS_BITS : ADDRESS_BITS);
   const { cases, keys, missing } = collectCases(runtime);
   const inLoop = cases.slice(0, cases.findLastIndex((c) => c.hot) + 1).map((c) => (c.hot ? c.ir : null));
   const caseType = module.type([I, I], [I]);

@@ -2,7 +2,8 @@
 import type { BodyEmitter } from '../../emit/body.ts';
 import { MemFlag, Type } from '../../ir/ops.ts';
 import { Access, Vector } from '../../machine/exit.ts';
-import { BIAS, PERMISSION_TABLE } from '../../machine/memoryLayout.ts';
+import { ADDRESS_BITS, BIAS, PERMISSION_TABLE } from '../../machine/memoryLayout.ts';
+import type { Code } from '../../wasm/code.ts';
 import { WasmType } from '../../wasm/opcodes.ts';
 import { type CaseCode, CPU, RECORD } from './caseCode.ts';
 
@@ -31,7 +32,7 @@ export function check(t: CaseCode, e: BodyEmitter, addr: number, bytes: number, 
   // #GP of a misaligned operand comes before any page fault.
   if (aligned) checkAligned(t, e, a);
   const mayCross = bytes > 1 && !aligned;
-  if (t.end.shared) testEach(e, a, wide, bytes, mayCross, access, t.end.shared.whole);
+  if (t.end.shared) testEach(t, e, a, wide, bytes, mayCross, access, t.end.shared.whole);
   else testAll(t, e, a, wide, bytes, mayCross, access);
   if (wide >= 0) e.giveBack(WasmType.i64, wide);
   return a;
@@ -50,6 +51,14 @@ function lacksPermission(e: BodyEmitter, a: number, access: number): void {
   else { code.i32(access); code.op('i32.ne'); }
 }
 
+/** Bits of the address that must be 0. */
+function tooHigh(t: CaseCode, code: Code, wide: number): void {
+  code.get(wide);
+  code.i64(t.run.addressBits, 0);
+  code.op('i64.shr_u');
+  code.op('i32.wrap_i64');
+}
+
 /** Whether an access of `bytes` leaves its page. */
 function leavesPage(e: BodyEmitter, a: number, bytes: number): void {
   const { code } = e;
@@ -61,13 +70,15 @@ function leavesPage(e: BodyEmitter, a: number, bytes: number): void {
 }
 
 /** A branch for each reason to refuse: nearly never taken, each is one instruction with its comparison. */
-function testEach(e: BodyEmitter, a: number, wide: number, bytes: number, mayCross: boolean, access: number, refused: number): void {
+function testEach(t: CaseCode, e: BodyEmitter, a: number, wide: number, bytes: number, mayCross: boolean, access: number, refused: number): void {
   const { code } = e;
   if (wide >= 0) {
-    code.get(wide);
-    code.get(a);
-    code.op('i64.extend_i32_u');
-    code.op('i64.ne');
+    if (t.run.addressBits === ADDRESS_BITS) {
+      code.get(wide);
+      code.get(a);
+      code.op('i64.extend_i32_u');
+      code.op('i64.ne');
+    } else tooHigh(t, code, wide);
     code.brIf(refused);
   }
   if (mayCross) {
@@ -83,10 +94,7 @@ function testAll(t: CaseCode, e: BodyEmitter, a: number, wide: number, bytes: nu
   const { code } = e;
   lacksPermission(e, a, access);
   if (wide >= 0) {
-    code.get(wide);
-    code.i64(32, 0);
-    code.op('i64.shr_u');
-    code.op('i32.wrap_i64');
+    tooHigh(t, code, wide);
     code.op('i32.or');
   }
   if (mayCross) {

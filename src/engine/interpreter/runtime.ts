@@ -7,7 +7,7 @@ import { Field } from '../../ir/ops.ts';
 import { Case, EngineExit, EngineField, FOREIGN_REGION, PAGE_HEADER_BITMAP } from '../../machine/codeLayout.ts';
 import { CcOp, Cpu, Eflags } from '../../machine/cpuState.ts';
 import { Access, Exit } from '../../machine/exit.ts';
-import { CODE_PAGE_TABLE, PERMISSION_TABLE, Perm } from '../../machine/memoryLayout.ts';
+import { ADDRESS_BITS, CODE_PAGE_TABLE, PERMISSION_TABLE, Perm } from '../../machine/memoryLayout.ts';
 import { Code } from '../../wasm/code.ts';
 import type { ModuleWriter } from '../../wasm/module.ts';
 import { WasmType } from '../../wasm/opcodes.ts';
@@ -18,8 +18,8 @@ import { InterpreterTarget } from './target.ts';
 const I = WasmType.i32, L = WasmType.i64;
 
 /** Adds the runtime functions to a module. */
-export function addRuntime(module: ModuleWriter, helper: (name: string) => number, timeStamp: number): RuntimeFunctions {
-  const run: RuntimeFunctions = { slow: -1, span: -1, leaveFault: -1, leaveTrap: -1, leaveAt: -1, lookup: -1, flags: {}, cond: [], statusFlags: -1, regionType: module.type([I, I], [I]), timeStamp, helper };
+export function addRuntime(module: ModuleWriter, helper: (name: string) => number, timeStamp: number, addressBits: number): RuntimeFunctions {
+  const run: RuntimeFunctions = { slow: -1, span: -1, leaveFault: -1, leaveTrap: -1, leaveAt: -1, lookup: -1, flags: {}, cond: [], statusFlags: -1, regionType: module.type([I, I], [I]), timeStamp, addressBits, helper };
   const define = (params: number[], results: number[], write: (b: IrBuilder) => void): number => {
     const b = new IrBuilder(), code = new Code(params);
     write(b);
@@ -33,8 +33,8 @@ export function addRuntime(module: ModuleWriter, helper: (name: string) => numbe
   run.leaveTrap = define([I, I, I], [], leaveTrap);
   run.leaveFault = define([I, L, I, I], [], leaveFault);
   run.lookup = module.function(module.type([I], [I]), lookupBody());
-  run.slow = define([I, I, L, I, I], [I], slow);
-  run.span = define([L, I, I], [I], span);
+  run.slow = define([I, I, L, I, I], [I], (b) => slow(b, addressBits));
+  run.span = define([L, I, I], [I], (b) => span(b, addressBits));
   return run;
 }
 
@@ -139,8 +139,13 @@ function lookupBody(): Uint8Array {
   return code.finish();
 }
 
+/** Bits of the address that must be 0. */
+function tooHigh(b: IrBuilder, address: Value, addressBits: number): Value {
+  return b.op('i32.wrap_i64', b.op('i64.shr_u', address, b.i64(addressBits)));
+}
+
 /** cpu, record, address, length, access: 1 when the access is allowed after all; else everything for the dispatcher is written. */
-function slow(b: IrBuilder): void {
+function slow(b: IrBuilder, addressBits: number): void {
   const wide = (): Value => b.opImm('param.i64', 2), length = (): Value => p(b, 3), access = (): Value => p(b, 4);
   const refuse = (at: Value): void => {
     b.put(8, Cpu.exitAddr, at);
@@ -151,18 +156,23 @@ function slow(b: IrBuilder): void {
     b.put(4, Cpu.exitCode, b.select(write, b.i32(Access.write), access()));
     b.op('return', b.i32(0));
   };
-  b.if(b.op('i32.wrap_i64', b.op('i64.shr_u', wide(), b.i64(32))), () => refuse(wide()));
+  b.if(tooHigh(b, wide(), addressBits), () => refuse(wide()));
   b.if(b.op('i32.eqz', length()), () => b.op('return', b.i32(1)));
   const at = b.var('i32', b.op('i32.wrap_i64', wide()));
   const last = b.var('i32', b.op('i32.add', b.getVar(at), b.op('i32.sub', length(), b.i32(1))));
   const perm = b.var('i32');
-  // wraps past 4 GiB
-  b.if(b.op('i32.lt_u', b.getVar(last), b.getVar(at)), () => refuse(b.i64(0, 1)));
+  // with the bits of a tall address space that do not count
+  const whole = (low: Value): Value => {
+    const address = b.op('i64.extend_i32_u', low);
+    return addressBits === ADDRESS_BITS ? address : b.op('i64.or', address, b.op('i64.and', wide(), b.i64(0, -1)));
+  };
+  // wraps past 4 GiB, below which nothing is ever mapped
+  b.if(b.op('i32.lt_u', b.getVar(last), b.getVar(at)), () => refuse(wide()));
   b.loop((repeat) => {
     b.setVar(perm, b.opImm('raw.load8', PERMISSION_TABLE, 0, b.op('i32.shr_u', b.getVar(at), b.i32(12))));
     b.if(b.op('i32.ne', b.op('i32.and', b.getVar(perm), access()), access()), () => {
       const full = b.i32(Perm.CODE | Perm.CODE_W);
-      b.if(b.op('i32.ne', b.op('i32.and', b.getVar(perm), full), full), () => refuse(b.op('i64.extend_i32_u', b.getVar(at))));
+      b.if(b.op('i32.ne', b.op('i32.and', b.getVar(perm), full), full), () => refuse(whole(b.getVar(at))));
       codeWrite(b, at, last);
     });
     const nextPage = b.op('i32.and', b.op('i32.add', b.getVar(at), b.i32(0x1000)), b.i32(-0x1000));
@@ -203,9 +213,9 @@ function codeBit(b: IrBuilder, header: number, addr: number): Value {
 }
 
 /** address, limit, access: how many bytes of at most `limit`, not beyond the page, may be accessed on the fast path. */
-function span(b: IrBuilder): void {
+function span(b: IrBuilder, addressBits: number): void {
   const wide = (): Value => b.opImm('param.i64', 0), access = (): Value => p(b, 2);
-  b.if(b.op('i32.wrap_i64', b.op('i64.shr_u', wide(), b.i64(32))), () => b.op('return', b.i32(0)));
+  b.if(tooHigh(b, wide(), addressBits), () => b.op('return', b.i32(0)));
   const at = b.var('i32', b.op('i32.wrap_i64', wide()));
   const perm = b.opImm('raw.load8', PERMISSION_TABLE, 0, b.op('i32.shr_u', b.getVar(at), b.i32(12)));
   b.if(b.op('i32.ne', b.op('i32.and', perm, access()), access()), () => b.op('return', b.i32(0)));

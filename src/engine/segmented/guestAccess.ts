@@ -1,8 +1,8 @@
-import { EngineExit, EngineField } from '../../machine/codeLayout.ts';
+import { EngineExit, EngineField, Globals } from '../../machine/codeLayout.ts';
 import { Cpu, Gpr, Seg } from '../../machine/cpuState.ts';
 import { Attribute } from '../../machine/descriptors.ts';
 import { Access, Exit, Vector } from '../../machine/exit.ts';
-import { BIAS, PERMISSION_TABLE, Perm } from '../../machine/memoryLayout.ts';
+import { ADDRESS_BITS, BIAS, PERMISSION_TABLE, Perm, TALL_ADDRESS_BITS } from '../../machine/memoryLayout.ts';
 import type { CodeCache } from '../codeCache.ts';
 import { Segments } from './segments.ts';
 
@@ -88,27 +88,31 @@ export class GuestAccess {
     return at < 0 ? this.trap(s === Seg.ss ? Vector.SS : Vector.GP) : at;
   }
 
-  private allow(at: number, size: number, bit: number): void {
+  /** The place in memory of `size` bytes at an address, of which the access of `bit` is allowed. */
+  private allowed(address: number, size: number, bit: number): number {
+    const isTall = address >= 2 ** ADDRESS_BITS && address < 2 ** TALL_ADDRESS_BITS && this.words[Globals.tall >> 2] !== 0;
+    const at = isTall ? address % 2 ** ADDRESS_BITS : address;
     for (let page = Math.floor(at / 4096); page * 4096 < at + size; page++) {
       const bits = page < 1 << 20 ? this.bytes[PERMISSION_TABLE + page]! : 0;
       if ((bits & bit) !== 0) continue;
       // decoded code there is dropped; without it the page could be written
       if (bit === Perm.W && (bits & Perm.CODE_W) !== 0) this.code.dropRange(at, size, this.cpu);
-      else this.fault(bit === Perm.W ? Access.write : Access.read, Math.max(at, page * 4096));
+      else this.fault(bit === Perm.W ? Access.write : Access.read, address - at + Math.max(at, page * 4096));
     }
+    return BIAS + at;
   }
 
   /** Little-endian, unsigned; of 8 bytes exact up to 2^53. */
   load(at: number, size: number): number {
-    this.allow(at, size, Perm.R);
+    const place = this.allowed(at, size, Perm.R);
     let value = 0;
-    for (let k = size - 1; k >= 0; k--) value = value * 256 + this.bytes[BIAS + at + k]!;
+    for (let k = size - 1; k >= 0; k--) value = value * 256 + this.bytes[place + k]!;
     return value;
   }
 
   store(at: number, size: number, value: number): void {
-    this.allow(at, size, Perm.W);
-    for (let k = 0, rest = value; k < size; k++, rest = Math.floor(rest / 256)) this.bytes[BIAS + at + k] = rest % 256;
+    const place = this.allowed(at, size, Perm.W);
+    for (let k = 0, rest = value; k < size; k++, rest = Math.floor(rest / 256)) this.bytes[place + k] = rest % 256;
   }
 
   // ---- the stack

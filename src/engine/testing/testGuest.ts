@@ -1,4 +1,5 @@
 /** A guest with a memory of its own and no kernel, for tests. */
+import { Globals } from '../../machine/codeLayout.ts';
 import { Cpu } from '../../machine/cpuState.ts';
 import { Reply } from '../../machine/mailbox.ts';
 import { BIAS, CPU_AREA, PERMISSION_TABLE, Perm } from '../../machine/memoryLayout.ts';
@@ -8,6 +9,7 @@ import type { Translator } from '../translate/translation.ts';
 import { generateInterpreter } from '../interpreter/generate.ts';
 
 let modules: { interpreter: WebAssembly.Module; helpers: WebAssembly.Module } | null = null;
+let tall: WebAssembly.Module | null = null;
 
 export class TestGuest {
   readonly memory: WebAssembly.Memory;
@@ -37,7 +39,7 @@ export class TestGuest {
   worker(translator: Translator = new OwnTranslator()): GuestThread {
     const { interpreter, helpers } = modules!;
     return new GuestThread({
-      interpreterModule: interpreter, helpersModule: helpers, mailbox: { call: () => (this.kernel() ? Reply.resume : Reply.leave) },
+      interpreterModule: interpreter, tallInterpreter: () => (tall ??= new WebAssembly.Module(generateInterpreter(true))), helpersModule: helpers, mailbox: { call: () => (this.kernel() ? Reply.resume : Reply.leave) },
       translator,
     });
   }
@@ -55,6 +57,9 @@ export class TestGuest {
   map(addr: number, bytes: number, permission: number): void {
     this.bytes.fill(permission, PERMISSION_TABLE + (addr >>> 12), PERMISSION_TABLE + ((addr + bytes + 4095) >>> 12));
   }
+
+  /** The address space becomes tall (or that of another process): the kernel's doing, before it resumes a thread. */
+  grow(isTall = true): void { this.view.setInt32(Globals.tall, isTall ? 1 : 0, true); }
 
   permission(addr: number): number { return this.bytes[PERMISSION_TABLE + (addr >>> 12)]!; }
 

@@ -15,7 +15,7 @@ import { GuestCode } from './decodedCode.ts';
 import { loopAround } from './loops.ts';
 import { discover, type Region } from './region.ts';
 import { calleesOf, emitModule, liftRegion, type LifterOf } from './translate.ts';
-import { type CodeRange, sameCode, type Translation, type TranslationRequest, type Translator } from './translation.ts';
+import { type CodeRange, decodingMode, sameCode, TALL, type Translation, type TranslationRequest, type Translator } from './translation.ts';
 
 const lifterOf: LifterOf = (row) => lifters[rowAt(row).mnemonic];
 /** Translations kept; when there are more, all are forgotten. */
@@ -48,7 +48,7 @@ const ATTEMPTS = 8;
 /** A region, and a copy of the bytes it was made from; null when there is none at `start`, or the guest keeps writing there. */
 function read(request: TranslationRequest, pages: CodePages, start: number): { region: Region; ranges: CodeRange[] } | null {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const code = new GuestCode(pages), region = discover(code, start, request.mode);
+    const code = new GuestCode(pages), region = discover(code, start, decodingMode(request.mode));
     if (region === null) return null;
     const ranges = region.ranges().map(({ first, end }) => ({ first, bytes: pages.bytes.slice(first + BIAS, end + BIAS) }));
     if (code.agrees(ranges)) return { region, ranges };
@@ -63,7 +63,7 @@ function make(request: TranslationRequest, pages: CodePages, start: number, prof
   const { region, ranges } = found;
   const lifted = liftRegion(region, lifterOf);
   if (lifted.nodes[0]!.addresses.length === 0) return null;
-  const wasm = emitModule(lifted, profiled), module = new WebAssembly.Module(wasm);
+  const wasm = emitModule(lifted, { profiled, tall: request.mode === TALL }), module = new WebAssembly.Module(wasm);
   moduleBytes.set(module, wasm);
   return { region, translation: { entry: request.entry, start, mode: request.mode, module, ranges, callees: calleesOf(lifted.nodes, start), id: ++lastId }, growths: 0 };
 }

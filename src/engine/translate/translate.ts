@@ -19,6 +19,7 @@ import { Instruction } from '../../isa/instruction.ts';
 import { rowAt } from '../../isa/rows.ts';
 import { ConstantSource } from '../../lift/constantSource.ts';
 import { Lift, type Lifter } from '../../lift/context.ts';
+import { ADDRESS_BITS, TALL_ADDRESS_BITS } from '../../machine/memoryLayout.ts';
 import { ModuleWriter } from '../../wasm/module.ts';
 import { WasmType } from '../../wasm/opcodes.ts';
 import { type Block, End, type Region } from './region.ts';
@@ -113,8 +114,16 @@ function endOf(ir: Columns, from: number, block: Block, isLast: boolean): NodeEn
   }
 }
 
-/** Writes the module of a region; `profiled`: one that says when it runs. */
-export function emitModule({ region, ir, nodes, successors }: LiftedRegion, profiled = false): Uint8Array {
+/** How a region's module is made. */
+export interface ModuleOptions {
+  /** It says when it runs. */
+  readonly profiled?: boolean;
+  /** It is for a tall address space. */
+  readonly tall?: boolean;
+}
+
+/** Writes the module of a region. */
+export function emitModule({ region, ir, nodes, successors }: LiftedRegion, { profiled = false, tall = false }: ModuleOptions = {}): Uint8Array {
   const module = new ModuleWriter();
   const I = WasmType.i32;
   module.importMemory('env', 'memory', 1, 65536);
@@ -142,6 +151,7 @@ export function emitModule({ region, ir, nodes, successors }: LiftedRegion, prof
   const imports = {
     enter,
     statusFlags,
+    addressBits: tall ? TALL_ADDRESS_BITS : ADDRESS_BITS,
     helper: (name: string): number => helpers.get(name)!,
     itself: body,
     signature,

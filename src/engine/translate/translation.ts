@@ -1,10 +1,19 @@
 /** What passes between a guest's thread and the translation service (service.ts), which the former need not load. */
 import { BIAS, PERMISSION_TABLE, Perm } from '../../machine/memoryLayout.ts';
 
+/** What code is translated as: 32-bit, 64-bit, 64-bit in a tall address space (machine/memoryLayout.ts). */
+export type CodeMode = 32 | 64 | typeof TALL;
+export const TALL = 65;
+
+/** How its instructions are decoded. */
+export function decodingMode(mode: CodeMode): 32 | 64 {
+  return mode === 32 ? 32 : 64;
+}
+
 export interface TranslationRequest {
   readonly memory: WebAssembly.Memory;
   readonly entry: number;
-  readonly mode: 32 | 64;
+  readonly mode: CodeMode;
 }
 
 export interface Translation {
@@ -12,7 +21,7 @@ export interface Translation {
   readonly entry: number;
   /** Where the region begins that the module exports as `region`: at the requested address, or elsewhere where that serves better. */
   readonly start: number;
-  readonly mode: 32 | 64;
+  readonly mode: CodeMode;
   /** null: there is nothing to translate at the address. */
   readonly module: WebAssembly.Module | null;
   readonly ranges: readonly CodeRange[];
