@@ -20,9 +20,9 @@ const FIRST_PID = 100;
 function initProcess(kernel: Kernel, mm: AddressSpace, ns: Namespaces): void {
   const root = ns.mnt.rootPath;
   const { pids } = kernel;
-  const pid = pids.allocate();
+  const pid = pids.allocate(ns.pid);
   const group = pids.newGroup(pid, pids.newSession(pid));
-  const process = new Process(pid, null, group, 0, Rlimits.defaults(), kernel.nowNs(), kernel.realtime().sec);
+  const process = new Process(pid, ns.pid, null, group, 0, Rlimits.defaults(), kernel.nowNs(), kernel.realtime().sec);
   process.timers = new ProcessTimers(kernel, process);
   const handlers = new SignalHandlers();
   for (const action of handlers.actions) action.handler = SIG_IGN;
@@ -47,12 +47,12 @@ export function firstTask(kernel: Kernel, mnt: MountNamespace, options: RunOptio
   const { pids } = kernel;
   const mm = new AddressSpace(kernel);
   initProcess(kernel, mm, ns);
-  let pid = pids.allocate();
-  while (pid < FIRST_PID) pid = pids.allocate();
+  let pid = pids.allocate(ns.pid);
+  while (pid < FIRST_PID) pid = pids.allocate(ns.pid);
   const limits = Rlimits.defaults();
   limits.cur[Rlimit.STACK] = options.stackLimit;
   const group = pids.newGroup(pid, pids.newSession(pid));
-  const process = new Process(pid, null, group, 0, limits, kernel.nowNs(), kernel.realtime().sec);
+  const process = new Process(pid, ns.pid, null, group, 0, limits, kernel.nowNs(), kernel.realtime().sec);
   process.timers = new ProcessTimers(kernel, process);
   const arch = kernel.parts.archs.x86_64;
   const t = new Task(kernel, pid, {

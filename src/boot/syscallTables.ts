@@ -1,6 +1,8 @@
 import type { SyscallEntry, SyscallTable, SyscallTables } from '../kernel/task/syscallTable.ts';
 import { argKinds, type SyscallRow } from '../syscalls/row.ts';
 
+const pidArguments = (row: SyscallRow): number[] => row.args.flatMap((kind, i) => (kind === 'pid' ? [i] : []));
+
 /** The rows as the dense arrays that the kernel dispatches by. */
 export function syscallTables(rows: readonly SyscallRow[]): SyscallTables {
   const entries = new Map<SyscallRow, Uint8Array>();
@@ -11,7 +13,7 @@ export function syscallTables(rows: readonly SyscallRow[]): SyscallTables {
       const number = row[abi];
       if (number < 0) continue;
       while (table.length <= number) table.push(null);
-      table[number] = { name: row.name, number, kinds: entries.get(row)!, handler: row.handler };
+      table[number] = { name: row.name, number, kinds: entries.get(row)!, handler: row.handler, pids: pidArguments(row) };
     }
     return table;
   };

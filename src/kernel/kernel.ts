@@ -190,6 +190,7 @@ export class Kernel implements AddressSpaceHost {
     }
     const args = this.args, { served } = this.hooks, began = served === null ? 0 : this.nowNs();
     t.arch.args(t, entry.kinds, args);
+    if (t.pidNs.level > 0) for (const k of entry.pids) args[k] = t.pidNs.inArgument(args[k]!);
     let result: number;
     if (this.hooks.syscallEnter === null) result = entry.handler(t, args[0]!, args[1]!, args[2]!, args[3]!, args[4]!, args[5]!);
     else {

@@ -205,7 +205,7 @@ function sysCapget(t: Task, header: number, data: number): number {
   const pid = t.memory.i32(header + 4);
   if (pid === null) return -EFAULT;
   if (pid < 0) return -EINVAL;
-  const target = pid === 0 ? t : t.kernel.pids.tasks.get(pid);
+  const target = pid === 0 ? t : t.kernel.pids.tasks.get(t.pidNs.in(pid));
   if (target === undefined) return -ESRCH;
   if (data === 0) return 0;
   const { capEffective, capPermitted, capInheritable } = target.cred;
@@ -225,7 +225,7 @@ function sysCapset(t: Task, header: number, data: number): number {
   if (parts === 0) return -EINVAL;
   const pid = t.memory.i32(header + 4);
   if (pid === null) return -EFAULT;
-  if (pid !== 0 && pid !== t.tid) return -EPERM;
+  if (pid !== 0 && pid !== t.ownTid) return -EPERM;
   const layout = t.abi.capUserData;
   const buf = t.memory.readable(data, parts * layout.size);
   if (buf === null) return -EFAULT;

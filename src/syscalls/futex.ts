@@ -107,7 +107,7 @@ export function wakeWord(t: Task, addr: number, shared: boolean, count: number, 
 
 /** Whether a thread with this id can own a futex of t's. */
 function ownerExists(t: Task, tid: number): boolean {
-  const owner = t.kernel.pids.tasks.get(tid);
+  const owner = t.kernel.pids.tasks.get(t.pidNs.in(tid));
   return owner !== undefined && !owner.exiting;
 }
 
@@ -142,8 +142,8 @@ function takePi(t: Task, addr: number, contended: boolean): number {
     const value = wordAt(t, addr);
     if (value < 0) return value;
     const owner = value & F.FUTEX_TID_MASK;
-    if (owner === t.tid) return -EDEADLK;
-    const next = owner === 0 ? ((value & F.FUTEX_OWNER_DIED) | waiters | t.tid) >>> 0 : (value | F.FUTEX_WAITERS) >>> 0;
+    if (owner === t.ownTid) return -EDEADLK;
+    const next = owner === 0 ? ((value & F.FUTEX_OWNER_DIED) | waiters | t.ownTid) >>> 0 : (value | F.FUTEX_WAITERS) >>> 0;
     if (owner !== 0 && !ownerExists(t, owner)) return -ESRCH;
     const seen = t.memory.compareExchange32(addr, value, next);
     if (seen === null) return -EFAULT;
@@ -154,7 +154,7 @@ function takePi(t: Task, addr: number, contended: boolean): number {
 function unlockPi(t: Task, addr: number, shared: boolean): number {
   const value = t.memory.u32(addr);
   if (value === null) return -EFAULT;
-  if ((value & F.FUTEX_TID_MASK) !== t.tid) return -EPERM;
+  if ((value & F.FUTEX_TID_MASK) !== t.ownTid) return -EPERM;
   if (addr % 4 !== 0) return -EINVAL;
   t.kernel.futexes.handOver(t, t.kernel.futexes.keyOf(t, addr, shared), addr, 0);
   return 0;

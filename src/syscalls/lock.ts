@@ -83,7 +83,7 @@ function getLock(t: Task, file: FileDescription, ptr: number, layout: FlockLayou
   }
   const length = found.end === LOCK_TO_EOF ? 0 : found.end - found.start;
   if (layout.sizeOf('l_start') === 4 && (found.start > OFFSET_MAX_32 || length > OFFSET_MAX_32)) return -EOVERFLOW;
-  layout.update(buf, { l_type: found.type, l_whence: 0, l_start: found.start, l_len: length, l_pid: found.pid });
+  layout.update(buf, { l_type: found.type, l_whence: 0, l_start: found.start, l_len: length, l_pid: found.pid < 0 ? found.pid : t.pidNs.out(found.pid) });
   return 0;
 }
 
@@ -175,22 +175,22 @@ function setOwnerEx(t: Task, file: FileDescription, arg: number): number {
   if (buf === null) return -EFAULT;
   const { type, pid } = fOwnerEx.read(buf);
   if (type !== OWNER_TASK && type !== OWNER_PROCESS && type !== OWNER_GROUP) return -EINVAL;
-  const { tasks, processes, groups, sessions } = t.kernel.pids;
-  const known = tasks.has(pid) || processes.has(pid) || groups.has(pid) || sessions.has(pid);
-  if (pid !== 0 && !known) return -ESRCH;
-  file.owner = { type, id: pid };
+  const { tasks, processes, groups, sessions } = t.kernel.pids, id = t.pidNs.inArgument(pid);
+  const known = tasks.has(id) || processes.has(id) || groups.has(id) || sessions.has(id);
+  if (id !== 0 && !known) return -ESRCH;
+  file.owner = { type, id };
   return 0;
 }
 function getOwnerEx(t: Task, file: FileDescription, arg: number): number {
   const { fOwnerEx } = t.abi;
   const buf = t.memory.writable(arg, fOwnerEx.size);
   if (buf === null) return -EFAULT;
-  fOwnerEx.write(buf, { type: file.owner.id === 0 ? OWNER_TASK : file.owner.type, pid: file.owner.id });
+  fOwnerEx.write(buf, { type: file.owner.id === 0 ? OWNER_TASK : file.owner.type, pid: t.pidNs.out(file.owner.id) });
   return 0;
 }
 function setOwner(t: Task, file: FileDescription, arg: number): number {
-  const id = arg | 0;
-  if (id === -0x80000000) return -EINVAL;
+  if ((arg | 0) === -0x80000000) return -EINVAL;
+  const id = t.pidNs.inArgument(arg | 0);
   if (id < 0) {
     if (!t.kernel.pids.groups.has(-id)) return -ESRCH;
     file.owner = { type: OWNER_GROUP, id: -id };
@@ -246,7 +246,7 @@ const commands: Readonly<Record<number, Command>> = {
   [F_OFD_SETLK]: (t, file, _fd, arg) => setLock(t, file, arg, t.abi.flock64, true, false),
   [F_OFD_SETLKW]: (t, file, _fd, arg) => setLock(t, file, arg, t.abi.flock64, true, true),
   [F_SETOWN]: (t, file, _fd, arg) => setOwner(t, file, arg),
-  [F_GETOWN]: (_t, file) => (file.owner.type === OWNER_GROUP ? -file.owner.id : file.owner.id),
+  [F_GETOWN]: (t, file) => (file.owner.type === OWNER_GROUP ? -t.pidNs.out(file.owner.id) : t.pidNs.out(file.owner.id)),
   [F_SETOWN_EX]: (t, file, _fd, arg) => setOwnerEx(t, file, arg),
   [F_GETOWN_EX]: (t, file, _fd, arg) => getOwnerEx(t, file, arg),
   [F_SETSIG]: (_t, file, _fd, arg) => {

@@ -1,5 +1,6 @@
 import { EBUSY, EFAULT, EINVAL, ELOOP, ENODEV, ENOTBLK, ENOTDIR, EPERM } from '../abi/linux/errno.ts';
 import { mqueueFs } from '../fs/mqueue/mqueueFs.ts';
+import { ProcFs } from '../fs/procfs/procFs.ts';
 import { TmpFs, type TmpFsOptions } from '../fs/tmpfs/tmpFs.ts';
 import type { Task } from '../kernel/task/task.ts';
 import { Cap } from '../vfs/cred.ts';
@@ -61,13 +62,14 @@ function makeFileSystem(t: Task, type: string, data: string): FileSystem | numbe
     const options = tmpfsOptions(data, t.cred.userNs);
     return typeof options === 'number' ? options : new TmpFs(t.fs.root.mount.fs.env, { ...options, typeName: type, uid: options.uid ?? t.cred.fsuid, gid: options.gid ?? t.cred.fsgid });
   }
-  const { userNs } = t.cred;
-  if (BLOCK_TYPES.has(type)) return userNs.parent === null ? -ENOTBLK : -EPERM;
-  // The whole system's are not to be shown to who has rights over a part of it only.
-  if (userNs.parent !== null && type !== 'devpts' && type !== 'mqueue' && KNOWN_TYPES.has(type)) return -EPERM;
+  if (BLOCK_TYPES.has(type)) return t.cred.userNs.parent === null ? -ENOTBLK : -EPERM;
+  // What shows processes or networks is for who has rights over those.
+  const owner = type === 'proc' ? t.ns.pid.userNs : type === 'sysfs' ? t.ns.net.userNs : null;
+  if (owner !== null && !t.cred.hasIn(Cap.SYS_ADMIN, owner)) return -EPERM;
   if (type === 'mqueue') return mqueueFs(t.ns.ipc, t.fs.root.mount.fs.env);
   const existing = t.ns.mnt.list().find((mount) => mount.fs.typeName === type && KNOWN_TYPES.has(type));
-  return existing === undefined ? -ENODEV : existing.fs;
+  if (existing === undefined) return -ENODEV;
+  return existing.fs instanceof ProcFs ? existing.fs.viewOf(t.ns.pid) : existing.fs;
 }
 
 /** A second view of `from`; with MS_REC of what is mounted below it too. */

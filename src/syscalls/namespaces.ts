@@ -8,6 +8,7 @@ import { SemaphoreSet } from '../kernel/ipc/sysv/semaphores.ts';
 import {
   ALL_NAMESPACES, type AnyNamespace, CLONE_FLAG, credIn, credInNewUserNamespace, namespaceOf, newNamespaces, type NamespaceKind, type Namespaces, switchNamespaces,
 } from '../kernel/task/namespaces.ts';
+import { PidNamespace } from '../kernel/task/pidNamespace.ts';
 import type { Task } from '../kernel/task/task.ts';
 import { Cap, type Cred } from '../vfs/cred.ts';
 import { MountNamespace } from '../vfs/mount.ts';
@@ -73,6 +74,8 @@ class Entering {
       const root = to.rootPath;
       this.fs = new FsContext(root, root, this.fs.umask);
     }
+    // Only down: into one's own space of numbers, or one nested in it.
+    if (to instanceof PidNamespace && !to.isWithin(this.t.pidNs)) return -EINVAL;
     this.ns = { ...this.ns, [to.kind]: to };
     return 0;
   }
@@ -126,6 +129,6 @@ function sysSetns(t: Task, fd: number, types: number): number {
 }
 
 export const namespaceRows: readonly SyscallRow[] = [
-  { name: 'unshare', x86_64: 272, i386: 310, args: ['hex'], ret: 'int', handler: sysUnshare, note: 'no namespaces of pids and times' },
+  { name: 'unshare', x86_64: 272, i386: 310, args: ['hex'], ret: 'int', handler: sysUnshare, note: 'no namespaces of times' },
   { name: 'setns', x86_64: 308, i386: 346, args: ['fd', 'hex'], ret: 'int', handler: sysSetns },
 ];

@@ -58,23 +58,21 @@ function sysClone3(t: Task, addr: number, size: number): number {
   if ((a.stack === 0) !== (a.stack_size === 0)) return -EINVAL;
   if (a.stack !== 0 && !t.memory.inRange(a.stack, a.stack_size)) return -EINVAL;
   if ((a.set_tid === 0) !== (a.set_tid_size === 0) || a.set_tid_size > 32) return -EINVAL;
-  let wantedTid = 0;
-  if (a.set_tid !== 0) {
-    if (a.set_tid_size !== 1) return -EINVAL;
-    const tid = t.memory.i32(a.set_tid);
+  const wantedTids: number[] = [];
+  for (let i = 0; i < a.set_tid_size; i++) {
+    const tid = t.memory.i32(a.set_tid + 4 * i);
     if (tid === null) return -EFAULT;
-    if (tid < 1 || tid >= t.kernel.pids.max) return -EINVAL;
-    wantedTid = tid;
+    wantedTids.push(tid);
   }
   return cloneTask(t, {
     flags: low, clearSighand: (high & 1) !== 0, exitSignal: a.exit_signal, stack: a.stack === 0 ? 0 : a.stack + a.stack_size, tls: a.tls,
-    parentTid: a.parent_tid, childTid: a.child_tid, pidfd: a.pidfd, wantedTid,
+    parentTid: a.parent_tid, childTid: a.child_tid, pidfd: a.pidfd, wantedTids,
   });
 }
 
 function sysSetTidAddress(t: Task, addr: number): number {
   t.clearChildTid = addr;
-  return t.tid;
+  return t.ownTid;
 }
 
 // ---- exit ----
@@ -193,11 +191,11 @@ function waitById(t: Task, which: number, id: number, infoPtr: number, options: 
     case P_ALL: target = { kind: 'all' }; break;
     case P_PID:
       if (id <= 0) return -EINVAL;
-      target = { kind: 'pid', pid: id };
+      target = { kind: 'pid', pid: t.pidNs.in(id) };
       break;
     case P_PGID:
       if (id < 0) return -EINVAL;
-      target = { kind: 'group', id: id === 0 ? t.process.pgid : id };
+      target = { kind: 'group', id: id === 0 ? t.process.pgid : t.pidNs.in(id) };
       break;
     case P_PIDFD: {
       if (id < 0) return -EINVAL;
@@ -238,7 +236,7 @@ const processOf = (t: Task, pid: number): Process | undefined =>
   (pid === 0 ? t.process : t.kernel.pids.processes.get(pid) ?? t.kernel.pids.tasks.get(pid)?.process);
 
 function sysGetppid(t: Task): number {
-  return t.process.ppid;
+  return t.pidNs.out(t.process.ppid);
 }
 
 function sysSetpgid(t: Task, pidArg: number, pgidArg: number): number {
@@ -263,11 +261,13 @@ function sysSetpgid(t: Task, pidArg: number, pgidArg: number): number {
 }
 
 function sysGetpgid(t: Task, pid: number): number {
-  return processOf(t, pid)?.pgid ?? -ESRCH;
+  const process = processOf(t, pid);
+  return process === undefined ? -ESRCH : t.pidNs.out(process.pgid);
 }
 
 function sysGetsid(t: Task, pid: number): number {
-  return processOf(t, pid)?.sid ?? -ESRCH;
+  const process = processOf(t, pid);
+  return process === undefined ? -ESRCH : t.pidNs.out(process.sid);
 }
 
 function sysSetsid(t: Task): number {
@@ -275,7 +275,7 @@ function sysSetsid(t: Task): number {
   const { process } = t;
   if (pids.groups.has(process.pid) || process.pgid === process.pid) return -EPERM;
   pids.join(process, pids.newGroup(process.pid, pids.newSession(process.pid)));
-  return process.pid;
+  return t.pidNs.out(process.pid);
 }
 
 
@@ -295,13 +295,13 @@ export const processRows: readonly SyscallRow[] = [
   { name: 'execveat', x86_64: 322, i386: 358, args: ['dirfd', 'path', 'strv', 'ptr', 'atFlags'], ret: 'int', handler: sysExecveat },
   { name: 'wait4', x86_64: 61, i386: 114, args: ['pid', 'waitStatusOut', 'waitFlags', 'ptr'], ret: 'pid', handler: sysWait4 },
   { name: 'waitpid', x86_64: -1, i386: 7, args: ['pid', 'waitStatusOut', 'waitFlags'], ret: 'pid', handler: sysWaitpid },
-  { name: 'waitid', x86_64: 247, i386: 284, args: ['int', 'pid', 'ptr', 'waitFlags', 'ptr'], ret: 'int', handler: sysWaitid },
-  { name: 'getpid', x86_64: 39, i386: 20, args: [], ret: 'pid', handler: (t) => t.tgid },
-  { name: 'gettid', x86_64: 186, i386: 224, args: [], ret: 'pid', handler: (t) => t.tid },
+  { name: 'waitid', x86_64: 247, i386: 284, args: ['int', 'int', 'ptr', 'waitFlags', 'ptr'], ret: 'int', handler: sysWaitid },
+  { name: 'getpid', x86_64: 39, i386: 20, args: [], ret: 'pid', handler: (t) => t.pidNs.out(t.tgid) },
+  { name: 'gettid', x86_64: 186, i386: 224, args: [], ret: 'pid', handler: (t) => t.ownTid },
   { name: 'getppid', x86_64: 110, i386: 64, args: [], ret: 'pid', handler: sysGetppid },
   { name: 'setpgid', x86_64: 109, i386: 57, args: ['pid', 'pid'], ret: 'int', handler: sysSetpgid },
   { name: 'getpgid', x86_64: 121, i386: 132, args: ['pid'], ret: 'pid', handler: sysGetpgid },
-  { name: 'getpgrp', x86_64: 111, i386: 65, args: [], ret: 'pid', handler: (t) => t.process.pgid },
+  { name: 'getpgrp', x86_64: 111, i386: 65, args: [], ret: 'pid', handler: (t) => t.pidNs.out(t.process.pgid) },
   { name: 'getsid', x86_64: 124, i386: 147, args: ['pid'], ret: 'pid', handler: sysGetsid },
   { name: 'setsid', x86_64: 112, i386: 66, args: [], ret: 'pid', handler: sysSetsid },
 ];

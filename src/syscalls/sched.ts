@@ -166,10 +166,10 @@ function prioTargets(t: Task, which: number, who: number): Task[] | number {
   const all = [...t.kernel.pids.tasks.values()];
   switch (which) {
     case PRIO_PROCESS: {
-      const one = who === 0 ? t : t.kernel.pids.tasks.get(who);
+      const one = who === 0 ? t : t.kernel.pids.tasks.get(t.pidNs.in(who));
       return one === undefined ? [] : [one];
     }
-    case PRIO_PGRP: return all.filter((task) => task.process.pgid === (who === 0 ? t.process.pgid : who));
+    case PRIO_PGRP: return all.filter((task) => task.process.pgid === (who === 0 ? t.process.pgid : t.pidNs.in(who)));
     case PRIO_USER: return all.filter((task) => task.cred.uid === (who === 0 ? t.cred.uid : t.cred.userNs.uidIn(who)));
     default: return -EINVAL;
   }

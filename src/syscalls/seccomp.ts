@@ -58,7 +58,7 @@ function setFilter(t: Task, flags: number, ptr: number): number {
   if (listens) for (let f = older; f !== null; f = f.older) if (f.listener !== null) return -EBUSY;
   const others = synchronous ? [...t.process.tasks].filter((o) => o !== t && !o.exiting) : [];
   const stranger = others.find((o) => (o.seccomp !== null && o.seccomp.mode !== S.SECCOMP_MODE_FILTER) || !descends(older, filtersOf(o)));
-  if (stranger !== undefined) return (flags & S.SECCOMP_FILTER_FLAG_TSYNC_ESRCH) !== 0 ? -ESRCH : stranger.tid;
+  if (stranger !== undefined) return (flags & S.SECCOMP_FILTER_FLAG_TSYNC_ESRCH) !== 0 ? -ESRCH : stranger.ownTid;
   const filter = new Filter(program, older, (flags & S.SECCOMP_FILTER_FLAG_LOG) !== 0);
   if (filter.cost > MAX_PATH) return -ENOMEM;
   let result = 0;

@@ -192,7 +192,7 @@ function sysKill(t: Task, pid: number, sig: number): number {
     return sig === 0 ? 0 : sendToProcess(target, info());
   }
   let targets: Process[];
-  if (pid === -1) targets = [...kernel.pids.processes.values()].filter((p) => p.pid > 1 && p !== t.process);
+  if (pid === -1) targets = [...kernel.pids.processes.values()].filter((p) => t.pidNs.out(p.pid) > 1 && p !== t.process);
   else {
     const group = kernel.pids.groups.get(pid === 0 ? t.process.pgid : -pid);
     targets = group === undefined ? [] : [...group.members];
@@ -237,6 +237,7 @@ function readSent(t: Task, ptr: number, sig: number, self: boolean): Siginfo | n
   const info = readSiginfo(t.abi, buf);
   info.signo = sig;
   info.uid = t.cred.userNs.uidIn(info.uid >>> 0);
+  if (t.pidNs.level > 0) info.pid = t.pidNs.in(info.pid);
   if ((info.code >= 0 || info.code === SI_TKILL) && !self) return -EPERM;
   return info;
 }

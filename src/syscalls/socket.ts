@@ -219,11 +219,11 @@ function peerPidfd(t: Task, s: Socket): Uint8Array | number {
   return fd < 0 ? fd : intValue(fd);
 }
 
-/** Ids of the other end as the caller's user namespace numbers them. */
+/** Ids of the other end as the caller's namespaces number them. */
 function numberPeers(t: Task, name: number, value: Uint8Array): void {
   const { userNs } = t.cred;
-  if (userNs.parent === null) return;
   if (name === SO_PEERCRED) {
+    putU32(value, 0, t.pidNs.out(getU32(value, 0)));
     putU32(value, 4, userNs.uidOut(getU32(value, 4)));
     putU32(value, 8, userNs.gidOut(getU32(value, 8)));
   } else if (name === SO_PEERGROUPS) for (let at = 0; at < value.length; at += 4) putU32(value, at, userNs.gidOut(getU32(value, at)));

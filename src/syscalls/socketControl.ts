@@ -71,10 +71,11 @@ function readCred(t: Task, data: Uint8Array): Ucred | number {
   const { cred } = t;
   const uid = cred.userNs.uidIn(ids.uid >>> 0), gid = cred.userNs.gidIn(ids.gid >>> 0);
   if (uid === NO_ID || gid === NO_ID) return -EINVAL;
-  if (pid !== t.tgid && !cred.has(Cap.SYS_ADMIN)) return -EPERM;
+  const id = t.pidNs.in(pid);
+  if (id !== t.tgid && !cred.has(Cap.SYS_ADMIN)) return -EPERM;
   if (![cred.uid, cred.euid, cred.suid].includes(uid) && !cred.hasOwn(Cap.SETUID)) return -EPERM;
   if (![cred.gid, cred.egid, cred.sgid].includes(gid) && !cred.hasOwn(Cap.SETGID)) return -EPERM;
-  return t.kernel.pids.processes.has(pid) ? { pid, uid, gid } : -ESRCH;
+  return t.kernel.pids.processes.has(id) ? { pid: id, uid, gid } : -ESRCH;
 }
 
 /** Puts received control data into the program's buffer. */
@@ -121,7 +122,7 @@ export class ControlWriter {
     if (msg.cred !== null) {
       const data = new Uint8Array(t.abi.ucred.size);
       const { pid, uid, gid } = msg.cred;
-      t.abi.ucred.write(data, { pid, uid: t.cred.userNs.uidOut(uid), gid: t.cred.userNs.gidOut(gid) });
+      t.abi.ucred.write(data, { pid: t.pidNs.out(pid), uid: t.cred.userNs.uidOut(uid), gid: t.cred.userNs.gidOut(gid) });
       this.put(SOL_SOCKET, SCM_CREDENTIALS, data);
     }
     if (msg.files.length > 0) this.putFiles(msg);

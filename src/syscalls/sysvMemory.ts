@@ -108,7 +108,7 @@ function stat(t: Task, id: number, command: number, ptr: number): number {
   if (buf === null) return -EFAULT;
   shmidDs.write(buf, {
     ...permFields(t, segment), shm_segsz: segment.size, shm_atime: segment.attachTime, shm_dtime: segment.detachTime, shm_ctime: segment.changeTime,
-    shm_cpid: segment.creator, shm_lpid: segment.lastUser, shm_nattch: segment.attached(t.kernel),
+    shm_cpid: t.pidNs.out(segment.creator), shm_lpid: t.pidNs.out(segment.lastUser), shm_nattch: segment.attached(t.kernel),
   });
   return command === IPC_STAT ? 0 : segment.id;
 }

@@ -66,7 +66,7 @@ function writeStat(t: Task, queue: MessageQueue, ptr: number): number {
   if (buf === null) return -EFAULT;
   msqidDs.write(buf, {
     ...permFields(t, queue), msg_stime: queue.sendTime, msg_rtime: queue.receiveTime, msg_ctime: queue.changeTime, msg_cbytes: queue.bytes,
-    msg_qnum: queue.messages.length, msg_qbytes: queue.limit, msg_lspid: queue.sender, msg_lrpid: queue.receiver,
+    msg_qnum: queue.messages.length, msg_qbytes: queue.limit, msg_lspid: t.pidNs.out(queue.sender), msg_lrpid: t.pidNs.out(queue.receiver),
   });
   return 0;
 }

@@ -105,7 +105,7 @@ function perSemaphore(t: Task, set: SemaphoreSet, num: number, command: number, 
   if (num < 0 || num >= set.values.length) return -EINVAL;
   switch (command) {
     case GETVAL: return set.values[num]!;
-    case GETPID: return set.pids[num]!;
+    case GETPID: return t.pidNs.out(set.pids[num]!);
     case GETNCNT: return set.waiters(num, false);
     case GETZCNT: return set.waiters(num, true);
     default:

@@ -257,7 +257,7 @@ function readEvent(t: Task, ptr: number, id: number): TimerEvent | number {
   if (e.sigev_notify !== SIGEV_NONE && (e.sigev_signo < 1 || e.sigev_signo > 64)) return -EINVAL;
   let tid = 0;
   if ((e.sigev_notify & SIGEV_THREAD_ID) !== 0) {
-    tid = e.sigev_tid;
+    tid = t.pidNs.in(e.sigev_tid);
     const thread = t.kernel.pids.tasks.get(tid);
     if (thread === undefined || thread.process !== t.process) return -EINVAL;
   }

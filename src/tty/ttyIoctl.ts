@@ -93,10 +93,11 @@ const giveUpControlling: Request = (f, _tty, t) => {
 const setForeground: Request = (_f, tty, t, arg) => {
   const control = checkChange(tty, t, SIGTTOU);
   if (control < 0) return control === -EIO ? -ENOTTY : control;
-  const id = t.memory.i32(arg);
-  if (id === null) return -EFAULT;
-  const { session } = taskOf(t).process;
-  if (id < 0) return -EINVAL;
+  const given = t.memory.i32(arg);
+  if (given === null) return -EFAULT;
+  const { session, pidNs } = taskOf(t).process;
+  if (given < 0) return -EINVAL;
+  const id = pidNs.in(given);
   if (!ownTerminal(t, tty) || tty.session !== session) return -ENOTTY;
   let group: ProcessGroup | null = null;
   for (const g of session.groups) if (g.id === id && g.members.size > 0) group = g;
@@ -209,9 +210,9 @@ const requests: Readonly<Record<number, Request>> = {
   },
   [C.TIOCSCTTY]: setControlling,
   [C.TIOCNOTTY]: giveUpControlling,
-  [C.TIOCGPGRP]: getInt((tty, f, t) => (f.tty === tty && !ownTerminal(t, tty) ? -ENOTTY : tty.foregroundGroup)),
+  [C.TIOCGPGRP]: getInt((tty, f, t) => (f.tty === tty && !ownTerminal(t, tty) ? -ENOTTY : taskOf(t).pidNs.out(tty.foregroundGroup))),
   [C.TIOCSPGRP]: setForeground,
-  [C.TIOCGSID]: getInt((tty, f, t) => (tty.session === null || (f.tty === tty && !ownTerminal(t, tty)) ? -ENOTTY : tty.session.id)),
+  [C.TIOCGSID]: getInt((tty, f, t) => (tty.session === null || (f.tty === tty && !ownTerminal(t, tty)) ? -ENOTTY : taskOf(t).pidNs.out(tty.session.id))),
   [C.TIOCEXCL]: (f) => {
     f.tty.exclusive = true;
     return 0;

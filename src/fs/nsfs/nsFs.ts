@@ -3,6 +3,7 @@ import { NSFS_MAGIC } from '../../abi/linux/fs.ts';
 import { S_IFREG } from '../../abi/linux/fileMode.ts';
 import { Rlimit } from '../../kernel/fd/rlimits.ts';
 import { type AnyNamespace, CLONE_FLAG } from '../../kernel/task/namespaces.ts';
+import { PidNamespace } from '../../kernel/task/pidNamespace.ts';
 import type { Task } from '../../kernel/task/task.ts';
 import type { Cred } from '../../vfs/cred.ts';
 import { Dentry } from '../../vfs/dentry.ts';
@@ -91,7 +92,7 @@ export class NamespaceFile extends FileDescription {
         return owner === null || !owner.isWithin(t.cred.userNs) ? -EPERM : this.descriptor(t, owner);
       }
       case NS_GET_PARENT:
-        if (namespace.kind === 'pid') return -EPERM;
+        if (namespace instanceof PidNamespace) return namespace.parent === null || !namespace.parent.isWithin(t.pidNs) ? -EPERM : this.descriptor(t, namespace.parent);
         if (!(namespace instanceof UserNamespace)) return -EINVAL;
         return namespace.parent === null || !namespace.parent.isWithin(t.cred.userNs) ? -EPERM : this.descriptor(t, namespace.parent);
       case NS_GET_OWNER_UID:

@@ -1,6 +1,8 @@
 import { EACCES, ENOENT } from '../../abi/linux/errno.ts';
 import { S_IFLNK } from '../../abi/linux/fileMode.ts';
 import { O_CLOEXEC } from '../../abi/linux/openFlags.ts';
+import { PidFile } from '../../kernel/ipc/pidfd.ts';
+import type { PidNamespace } from '../../kernel/task/pidNamespace.ts';
 import type { Task } from '../../kernel/task/task.ts';
 import type { FileDescription } from '../../vfs/fileDescription.ts';
 import type { FileSystem } from '../../vfs/fileSystem.ts';
@@ -88,8 +90,11 @@ class FdLink extends InfoNode {
 }
 
 export class FdInfoDir extends DescriptorDir {
-  constructor(fs: FileSystem, owner: Owner, task: () => Task) {
+  private readonly pidNs: PidNamespace;
+
+  constructor(fs: FileSystem, owner: Owner, task: () => Task, pidNs: PidNamespace) {
     super(fs, owner, 0o555, task);
+    this.pidNs = pidNs;
   }
   protected override make(fd: number): InfoNode {
     return new InfoFile(this.fs, 0o444, this.owner, () => {
@@ -97,7 +102,7 @@ export class FdInfoDir extends DescriptorDir {
       const file = t.fds.get(fd);
       if (file === null) return -ENOENT;
       const flags = file.flags | (t.fds.isCloexec(fd) ? O_CLOEXEC : 0);
-      return `pos:\t${file.pos}\nflags:\t0${flags.toString(8)}\nmnt_id:\t${file.path.mount.id}\nino:\t${file.inode.stat().ino}\n${file.fdinfo()}`;
+      return `pos:\t${file.pos}\nflags:\t0${flags.toString(8)}\nmnt_id:\t${file.path.mount.id}\nino:\t${file.inode.stat().ino}\n${file instanceof PidFile ? file.numbers(this.pidNs) : file.fdinfo()}`;
     });
   }
 }

@@ -1,4 +1,5 @@
 import { EACCES, EINVAL, ENOENT, ESRCH } from '../../abi/linux/errno.ts';
+import type { PidNamespace } from '../../kernel/task/pidNamespace.ts';
 import type { Process } from '../../kernel/task/process.ts';
 import type { Task } from '../../kernel/task/task.ts';
 import { GUEST_END } from '../../machine/memoryLayout.ts';
@@ -6,7 +7,7 @@ import { Cap, type Cred } from '../../vfs/cred.ts';
 import type { DirEntry, Inode } from '../../vfs/inode.ts';
 import type { FileSystem } from '../../vfs/fileSystem.ts';
 import type { Path } from '../../vfs/path.ts';
-import { CLONE_FLAG, namespaceOf, type NamespaceKind } from '../../kernel/task/namespaces.ts';
+import { type AnyNamespace, CLONE_FLAG, namespaceOf, type NamespaceKind } from '../../kernel/task/namespaces.ts';
 import { namespacePath } from '../nsfs/nsFs.ts';
 import { mapFile, setgroupsFile } from './idMaps.ts';
 import { mayControl } from '../../kernel/trace/attach.ts';
@@ -72,10 +73,10 @@ function ioText(process: Process): string {
   return `rchar: ${io.readBytes}\nwchar: ${io.writtenBytes}\nsyscr: ${io.reads}\nsyscw: ${io.writes}\nread_bytes: ${use.inBlocks * 512}\nwrite_bytes: ${use.outBlocks * 512}\ncancelled_write_bytes: 0\n`;
 }
 
-function schedText(t: Task): string {
+function schedText(t: Task, pidNs: PidNamespace): string {
   const line = (name: string, value: string | number): string => `${name.padEnd(45)}:${String(value).padStart(21)}\n`;
   const run = (t.kernel.cpuClock.userNs(t) + t.usage.systemNs) / 1e6;
-  return `${t.comm} (${t.tid}, #threads: ${t.process.tasks.size})\n${'-'.repeat(67)}\n` +
+  return `${t.comm} (${pidNs.out(t.tid)}, #threads: ${t.process.tasks.size})\n${'-'.repeat(67)}\n` +
     line('se.exec_start', (t.kernel.nowNs() / 1e6).toFixed(6)) + line('se.vruntime', run.toFixed(6)) + line('se.sum_exec_runtime', run.toFixed(6)) +
     line('se.nr_migrations', 0) + line('nr_switches', t.usage.voluntarySwitches + t.usage.involuntarySwitches) +
     line('nr_voluntary_switches', t.usage.voluntarySwitches) + line('nr_involuntary_switches', t.usage.involuntarySwitches) +
@@ -101,9 +102,12 @@ const SEEKS_END: FileRule = { seeksEnd: true };
 /** Of a pair of tables, one for /proc/PID, one for /proc/PID/task/TID. */
 export class TaskNodes {
   private readonly task: () => Task;
+  /** Whose numbers are shown. */
+  private readonly pidNs: PidNamespace;
 
-  constructor(task: () => Task) {
+  constructor(task: () => Task, pidNs: PidNamespace) {
     this.task = task;
+    this.pidNs = pidNs;
   }
 
   /** A file about the task; `secret` ones only for who may trace it. Who has it open when the task is gone is told so. */
@@ -151,7 +155,7 @@ export class TaskNodes {
   }
 
   common(): Record<string, MakeNode> {
-    const { task } = this;
+    const { task, pidNs } = this;
     const kept = (initial: string): MakeNode => {
       let value = initial;
       return this.file(() => value, 0o644, false, (text) => {
@@ -175,7 +179,7 @@ export class TaskNodes {
       environ: this.file((t) => memoryText(t, t.mm.layout.envStart, t.mm.layout.envEnd), 0o400, true, null, MEMORY),
       exe: this.link((t) => t.mm.exe?.path ?? null),
       fd: (fs, owner) => new FdDir(fs, owner, task),
-      fdinfo: (fs, owner) => new FdInfoDir(fs, owner, task),
+      fdinfo: (fs, owner) => new FdInfoDir(fs, owner, task, pidNs),
       gid_map: mapFile(task, 'gids'),
       io: this.file((t) => ioText(t.process), 0o400, true),
       limits: this.file((t) => limitsText(t.process)),
@@ -194,7 +198,7 @@ export class TaskNodes {
       personality: this.file((t) => `${hex(t.personality, 8)}\n`, 0o400, true),
       projid_map: mapFile(task, 'projects'),
       root: this.link((t) => t.fs.root),
-      sched: this.file(schedText, 0o644),
+      sched: this.file((t) => schedText(t, pidNs), 0o644),
       schedstat: this.file((t) => `${t.kernel.cpuClock.userNs(t) + t.usage.systemNs} 0 ${t.usage.voluntarySwitches}\n`),
       sessionid: this.file(() => '4294967295', 0o444, false, null, SEEKS_END),
       setgroups: setgroupsFile(task),
@@ -202,7 +206,7 @@ export class TaskNodes {
       smaps_rollup: this.file(this.withMemory(smapsRollupText), 0o444, true),
       stack: this.file(() => '', 0o400, true),
       statm: this.file(statmText),
-      status: this.file(statusText),
+      status: this.file((t, reader) => statusText(t, reader, pidNs)),
       syscall: this.file(syscallText, 0o400, true),
       uid_map: mapFile(task, 'uids'),
       wchan: this.file((t) => (t.state === 'parked' ? 'do_wait' : '0')),
@@ -220,15 +224,15 @@ export class TaskNodes {
   /** What only the process's own directory has. */
   processOnly(process: Process): Record<string, MakeNode> {
     return {
-      autogroup: this.file((t) => `/autogroup-${t.process.sid} nice ${t.nice}\n`, 0o644),
+      autogroup: this.file((t) => `/autogroup-${this.pidNs.out(t.process.sid)} nice ${t.nice}\n`, 0o644),
       coredump_filter: this.file((t) => !hasMemory(t) ? '' : `${t.process.coredumpFilter.toString(16).padStart(8, '0')}\n`, 0o644, false, (text, t) => {
         if (!/^\s*(0x[0-9a-f]+|\d+)\s*$/i.test(text)) return -EINVAL;
         t.process.coredumpFilter = Number(text) & 0x1ff;
         return text.length;
       }, SEEKS_END),
       mountstats: this.file(mountstatsText, 0o400, false, null, MOUNTS),
-      stat: this.file((t) => statText(t, true)),
-      task: (fs, owner) => new TaskDir(fs, process, owner),
+      stat: this.file((t) => statText(t, true, this.pidNs)),
+      task: (fs, owner) => new TaskDir(fs, process, owner, this.pidNs),
       timers: this.file(() => ''),
       timerslack_ns: this.file((t) => `${t.timerSlackNs}\n`, 0o666, false, (text, t) => {
         if (!/^\s*\d+\s*$/.test(text)) return -EINVAL;
@@ -240,8 +244,8 @@ export class TaskNodes {
 
   taskOnly(): Record<string, MakeNode> {
     return {
-      children: this.file((t) => [...t.process.children].filter((c) => c.state !== 'reaped').map((c) => `${c.pid} `).join('')),
-      stat: this.file((t) => statText(t, false)),
+      children: this.file((t) => [...t.process.children].filter((c) => c.state !== 'reaped').map((c) => `${this.pidNs.out(c.pid)} `).join('')),
+      stat: this.file((t) => statText(t, false, this.pidNs)),
     };
   }
 }
@@ -249,15 +253,17 @@ export class TaskNodes {
 /** /proc/PID/ns: links to what namespaces are as files. */
 function namespaces(task: () => Task): Record<string, MakeNode> {
   const out: Record<string, MakeNode> = {};
-  const one = (name: string, kind: NamespaceKind): void => {
-    const refused = (reader: Task): number => (mayInspect(reader, task()) < 0 ? -EACCES : task().state === 'dead' ? -ENOENT : 0);
-    const jump = (reader: Task): Path | number => refused(reader) || namespacePath(reader, namespaceOf(task(), kind));
-    const target = (reader: Task): string | number => refused(reader) || `${kind}:[${namespaceOf(task(), kind).id}]`;
+  const one = (name: string, kind: NamespaceKind, of: (t: Task) => AnyNamespace | null = (t) => namespaceOf(t, kind)): void => {
+    const refused = (reader: Task): number => (mayInspect(reader, task()) < 0 ? -EACCES : task().state === 'dead' || of(task()) === null ? -ENOENT : 0);
+    const jump = (reader: Task): Path | number => refused(reader) || namespacePath(reader, of(task())!);
+    const target = (reader: Task): string | number => refused(reader) || `${kind}:[${of(task())!.id}]`;
     out[name] = (fs, owner) => new InfoLink(fs, target, jump, owner);
   };
   for (const kind of Object.keys(CLONE_FLAG) as NamespaceKind[]) {
     one(kind, kind);
-    if (kind === 'pid' || kind === 'time') one(`${kind}_for_children`, kind);
+    // One whose first process is not born yet cannot be entered.
+    if (kind === 'pid') one('pid_for_children', kind, (t) => (t.ns.pid.level > 0 && t.ns.pid.init === null ? null : t.ns.pid));
+    if (kind === 'time') one('time_for_children', kind);
   }
   return out;
 }
@@ -271,9 +277,9 @@ function ownerOf(task: () => Task): Owner {
 }
 
 /** Directories whose table is sorted by name, as Linux lists them nearly. `task`: a thread that is not the leader, whose id was named. */
-export function processDir(fs: FileSystem, process: Process, task: Task | null): InfoNode {
+export function processDir(fs: FileSystem, process: Process, task: Task | null, pidNs: PidNamespace): InfoNode {
   const which = task === null ? (): Task => process.leader : (): Task => task;
-  const nodes = new TaskNodes(which);
+  const nodes = new TaskNodes(which, pidNs);
   return new ProcessDir(fs, which, { ...nodes.common(), ...nodes.processOnly(process) }, ownerOf(which));
 }
 
@@ -305,11 +311,13 @@ export class ProcessDir extends OneTaskDir {
 
 class TaskDir extends InfoDir {
   private readonly process: Process;
+  private readonly pidNs: PidNamespace;
   private readonly nodes = new WeakMap<Task, InfoNode>();
 
-  constructor(fs: FileSystem, process: Process, owner: Owner) {
+  constructor(fs: FileSystem, process: Process, owner: Owner, pidNs: PidNamespace) {
     super(fs, owner);
     this.process = process;
+    this.pidNs = pidNs;
   }
   private tasks(): Task[] {
     const all = [...this.process.tasks];
@@ -319,14 +327,14 @@ class TaskDir extends InfoDir {
     return this.process.state === 'reaped' ? -ENOENT : super.list();
   }
   override names(): string[] {
-    return this.tasks().map((t) => t.tid).sort((a, b) => a - b).map(String);
+    return this.tasks().map((t) => this.pidNs.out(t.tid)).sort((a, b) => a - b).map(String);
   }
   override child(name: string): InfoNode | null {
-    const task = this.tasks().find((t) => String(t.tid) === name);
+    const task = this.tasks().find((t) => String(this.pidNs.out(t.tid)) === name);
     if (task === undefined) return null;
     let node = this.nodes.get(task);
     if (node === undefined) {
-      const nodes = new TaskNodes(() => task);
+      const nodes = new TaskNodes(() => task, this.pidNs);
       node = new OneTaskDir(this.fs, () => task, { ...nodes.common(), ...nodes.taskOnly() }, ownerOf(() => task));
       this.nodes.set(task, node);
     }

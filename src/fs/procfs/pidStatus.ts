@@ -1,3 +1,4 @@
+import type { PidNamespace } from '../../kernel/task/pidNamespace.ts';
 import type { Process } from '../../kernel/task/process.ts';
 import type { Task } from '../../kernel/task/task.ts';
 import { SIG_DFL, SIG_IGN } from '../../kernel/signal/handlers.ts';
@@ -51,20 +52,21 @@ function memoryRows(t: Task): string {
     row('CoreDumping', 0) + row('THP_enabled', 0) + row('untag_mask', '0xffffffffffffffff');
 }
 
-export function statusText(t: Task, reader: Task): string {
+export function statusText(t: Task, reader: Task, pidNs: PidNamespace): string {
   const { process, cred, kernel } = t;
   const { cpus } = kernel.parts;
   const { ignored, caught } = dispositions(t);
   const { userNs } = reader.cred;
   const uids = (...n: number[]): string => n.map((id) => userNs.uidOut(id)).join('\t');
   const gids = (...n: number[]): string => n.map((id) => userNs.gidOut(id)).join('\t');
+  const numbers = (id: number): string => process.pidNs.numbersFrom(pidNs, id).join('\t');
   const queued = process.pending.length + [...process.tasks].reduce((sum, task) => sum + task.pending.length, 0);
   return row('Name', escapePath(t.comm, '\n\\')) +
     (hasMemory(t) ? row('Umask', `0${t.fs.umask.toString(8).padStart(3, '0')}`) : '') +
-    row('State', STATES[stateLetter(t)]!) + row('Tgid', process.pid) + row('Ngid', 0) + row('Pid', t.tid) + row('PPid', process.ppid) + row('TracerPid', t.trace?.tracer.tid ?? 0) +
+    row('State', STATES[stateLetter(t)]!) + row('Tgid', pidNs.out(process.pid)) + row('Ngid', 0) + row('Pid', pidNs.out(t.tid)) + row('PPid', pidNs.out(process.ppid)) + row('TracerPid', pidNs.out(t.trace?.tracer.tid ?? 0)) +
     row('Uid', uids(cred.uid, cred.euid, cred.suid, cred.fsuid)) + row('Gid', gids(cred.gid, cred.egid, cred.sgid, cred.fsgid)) +
     row('FDSize', t.fds.capacity) + row('Groups', `${cred.groups.map((g) => `${userNs.gidOut(g)} `).join('')}${cred.groups.length === 0 ? ' ' : ''}`) +
-    row('NStgid', process.pid) + row('NSpid', t.tid) + row('NSpgid', process.pgid) + row('NSsid', process.sid) + row('Kthread', 0) +
+    row('NStgid', numbers(process.pid)) + row('NSpid', numbers(t.tid)) + row('NSpgid', numbers(process.pgid)) + row('NSsid', numbers(process.sid)) + row('Kthread', 0) +
     (hasMemory(t) ? memoryRows(t) : '') +
     row('Threads', Math.max(1, process.tasks.size)) + row('SigQ', `${queued}/${process.rlimits.cur[Rlimit.SIGPENDING]}`) +
     row('SigPnd', setHex(t.pending.set)) + row('ShdPnd', setHex(process.pending.set)) + row('SigBlk', setHex(t.blocked)) +
@@ -80,7 +82,7 @@ export function statusText(t: Task, reader: Task): string {
 const ticks = (ns: number): number => Math.floor(ns / 1e7);
 
 /** `whole`: the file of the process, whose times are those of all threads. */
-export function statText(t: Task, whole: boolean): string {
+export function statText(t: Task, whole: boolean, pidNs: PidNamespace): string {
   const { process, kernel } = t;
   const alive = hasMemory(t);
   const l = t.mm.layout;
@@ -93,7 +95,8 @@ export function statText(t: Task, whole: boolean): string {
   const instruction = 0;
   const low = (s: SigSet): number => s.lo & 0x7fffffff;
   return [
-    t.tid, `(${t.comm})`, stateLetter(t), process.ppid, process.pgid, process.sid, tty === null ? 0 : ttyNumber(tty.dev), tty === null ? -1 : tty.foregroundGroup || -1,
+    pidNs.out(t.tid), `(${t.comm})`, stateLetter(t), pidNs.out(process.ppid), pidNs.out(process.pgid), pidNs.out(process.sid),
+    tty === null ? 0 : ttyNumber(tty.dev), tty === null ? -1 : pidNs.out(tty.foregroundGroup) || -1,
     0x400000, t.mm.minorFaults, child.minorFaults, t.mm.majorFaults, child.majorFaults,
     ticks(times.userNs), ticks(times.systemNs), ticks(child.userNs), ticks(child.systemNs),
     policyPriority ? -1 - t.schedPriority : 20 + t.nice, t.nice, Math.max(1, process.tasks.size), 0, ticks(process.startNs - kernel.bootNs),

@@ -16,7 +16,7 @@ const times = (...seconds: number[]): string => seconds.map((sec) => cell(sec, 1
 export function sysvipcTable(kernel: Kernel): Record<string, MakeNode> {
   return {
     msg: file((t) => '       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid      stime      rtime      ctime\n' +
-      t.ns.ipc.sysv.queues.list().map((q) => `${start(q)}  ${cell(q.bytes, 10)} ${cell(q.messages.length, 10)} ${cell(q.sender, 5)} ${cell(q.receiver, 5)} ${owners(t, q)} ` +
+      t.ns.ipc.sysv.queues.list().map((q) => `${start(q)}  ${cell(q.bytes, 10)} ${cell(q.messages.length, 10)} ${cell(t.pidNs.out(q.sender), 5)} ${cell(t.pidNs.out(q.receiver), 5)} ${owners(t, q)} ` +
         `${times(q.sendTime, q.receiveTime, q.changeTime)}\n`).join('')),
     sem: file((t) => '       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n' +
       t.ns.ipc.sysv.semaphores.list().map((s) => `${start(s)} ${cell(s.values.length, 10)} ${owners(t, s)} ${times(s.opTime, s.changeTime)}\n`).join('')),
@@ -24,7 +24,7 @@ export function sysvipcTable(kernel: Kernel): Record<string, MakeNode> {
       sweep(kernel, t.ns.ipc.sysv.segments);
       const pages = (bytes: number): number => Math.ceil(bytes / 4096) * 4096;
       return '       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid      atime      dtime      ctime                   rss                  swap\n' +
-        t.ns.ipc.sysv.segments.list().map((s) => `${start(s)} ${cell(s.size, 21)} ${cell(s.creator, 5)} ${cell(s.lastUser, 5)}  ${cell(s.attached(kernel), 5)} ${owners(t, s)} ` +
+        t.ns.ipc.sysv.segments.list().map((s) => `${start(s)} ${cell(s.size, 21)} ${cell(t.pidNs.out(s.creator), 5)} ${cell(t.pidNs.out(s.lastUser), 5)}  ${cell(s.attached(kernel), 5)} ${owners(t, s)} ` +
           `${times(s.attachTime, s.detachTime, s.changeTime)} ${cell(pages(s.size), 21)} ${cell(0, 21)}\n`).join('');
     }),
   };

@@ -127,7 +127,7 @@ export class FutexTable {
     }
     this.remove(next);
     // Linux leaves the bit, though nobody else may wait.
-    next.task.memory.setU32(next.addr, (next.task.tid | keep | FUTEX_WAITERS) >>> 0);
+    next.task.memory.setU32(next.addr, (next.task.ownTid | keep | FUTEX_WAITERS) >>> 0);
     next.woken = true;
     next.queue.wake(EPOLLIN);
   }
@@ -140,7 +140,7 @@ export class FutexTable {
       for (const list of bucket.values()) {
         const first = list.find((waiter) => waiter.pi && waiter.requeueTarget === null);
         const word = first?.task.memory.u32(first.addr);
-        if (first !== undefined && typeof word === 'number' && (word & FUTEX_TID_MASK) === t.tid) orphans.set(first, first.key);
+        if (first !== undefined && typeof word === 'number' && t.pidNs === first.task.pidNs && (word & FUTEX_TID_MASK) === t.ownTid) orphans.set(first, first.key);
       }
     }
     for (const [first, key] of orphans) this.handOver(first.task, key, first.addr, FUTEX_OWNER_DIED);

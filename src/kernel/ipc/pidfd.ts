@@ -6,6 +6,7 @@ import { FileDescription } from '../../vfs/fileDescription.ts';
 import type { Path } from '../../vfs/path.ts';
 import type { WaitQueue } from '../../vfs/waitQueue.ts';
 import { Rlimit } from '../fd/rlimits.ts';
+import type { PidNamespace } from '../task/pidNamespace.ts';
 import type { Process } from '../task/process.ts';
 import type { Task } from '../task/task.ts';
 
@@ -34,9 +35,12 @@ export class PidFile extends FileDescription {
   override write(): number {
     return -EINVAL;
   }
-  override fdinfo(): string {
-    const pid = this.process.state === 'reaped' ? -1 : this.process.pid;
-    return `Pid:\t${pid}\nNSpid:\t${pid}\n`;
+  /** Of /proc/PID/fdinfo/N: the numbers that a /proc of `shown` knows, and those in spaces below it (pidfd_show_fdinfo). */
+  numbers(shown: PidNamespace): string {
+    const { process } = this;
+    if (process.state === 'reaped') return 'Pid:\t-1\nNSpid:\t-1\n';
+    const numbers = process.pidNs.numbersFrom(shown, process.pid);
+    return `Pid:\t${numbers[0] ?? 0}\nNSpid:\t${numbers.length === 0 ? 0 : numbers.join('\t')}\n`;
   }
 }
 

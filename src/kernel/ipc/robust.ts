@@ -36,7 +36,7 @@ function ownerDied(t: Task, addr: number, pi: boolean, pendingOp: boolean): bool
     t.kernel.futexes.wakeAddress(t, addr, 1);
     return true;
   }
-  if ((value & FUTEX_TID_MASK) !== t.tid) return true;
+  if ((value & FUTEX_TID_MASK) !== t.ownTid) return true;
   if (!t.memory.setU32(addr, (value & FUTEX_WAITERS) | FUTEX_OWNER_DIED)) return false;
   if ((value & FUTEX_WAITERS) !== 0) {
     if (pi) t.kernel.futexes.passPi(t, addr);

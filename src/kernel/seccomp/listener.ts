@@ -156,7 +156,7 @@ export class Listener extends FileDescription {
     const out = new Uint8Array(seccompNotif.size);
     putU32(out, 0, n.idLo);
     putU32(out, 4, n.idHi);
-    seccompNotif.put(out, 'pid', n.task.tid);
+    seccompNotif.put(out, 'pid', t.pidNs.out(n.task.tid));
     out.set(new Uint8Array(n.data.buffer), seccompNotif.size - seccompData.size);
     if (!t.memory.copyOut(ptr, out)) {
       this.announced++;

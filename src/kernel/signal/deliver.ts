@@ -78,7 +78,7 @@ export function deliverSignals(t: Task): boolean {
       if (!handle(t, info)) return false;
       continue;
     }
-    if (IGNORED_BY_DEFAULT.has(sig)) continue;
+    if (IGNORED_BY_DEFAULT.has(sig) || (process.unkillable && sig !== SIGKILL && sig !== SIGSTOP)) continue;
     if (STOP_SIGNALS.has(sig)) {
       if (sig !== SIGSTOP && process.group.orphaned) continue;
       beginStop(t, sig);

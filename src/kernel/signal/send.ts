@@ -1,5 +1,5 @@
 import { EAGAIN, EPERM } from '../../abi/linux/errno.ts';
-import { CLD_CONTINUED, CLD_STOPPED, SA_NOCLDSTOP, SI_KERNEL, SIGCHLD, SIGCONT, SIGKILL } from '../../abi/linux/signal.ts';
+import { CLD_CONTINUED, CLD_STOPPED, SA_NOCLDSTOP, SI_KERNEL, SIGCHLD, SIGCONT, SIGKILL, SIGSTOP } from '../../abi/linux/signal.ts';
 import { Cap } from '../../vfs/cred.ts';
 import { EPOLLIN } from '../../abi/linux/poll.ts';
 import { Rlimit } from '../fd/rlimits.ts';
@@ -16,12 +16,19 @@ import { notifyContinued } from '../trace/signalStops.ts';
 const CONT = SigSet.of(SIGCONT);
 
 /** Whether the signal would do nothing: not even queued then. A blocked one is kept, its disposition may change. */
-function ignored(t: Task, sig: number): boolean {
+function ignored(t: Task, info: Siginfo): boolean {
+  const sig = info.signo;
   // A tracer sees even what would be ignored.
   if (t.trace !== null && sig !== SIGKILL) return false;
   if (t.blocked.has(sig) || t.realBlocked?.has(sig)) return false;
   const handler = t.handlers.actions[sig]!.handler;
+  if (t.process.unkillable && handler === SIG_DFL && !(fromOutside(t, info) && (sig === SIGKILL || sig === SIGSTOP))) return true;
   return handler === SIG_IGN || (handler === SIG_DFL && IGNORED_BY_DEFAULT.has(sig));
+}
+
+/** From the kernel, or from a process that the receiver's numbers have no number for: of a space around its own. */
+function fromOutside(t: Task, info: Siginfo): boolean {
+  return info.code === SI_KERNEL || (info.code <= 0 && t.pidNs.out(info.pid) === 0);
 }
 
 /** What SIGCONT and stop signals do at once, whatever their dispositions (signal.c, prepare_signal). */
@@ -84,10 +91,10 @@ function overLimit(process: Process): boolean {
   return queuedSignals(process) >= process.rlimits.cur[Rlimit.SIGPENDING]!;
 }
 
-/** The sender's uid as the receiver's user namespace numbers it. */
+/** The sender's uid and pid as the receiver's namespaces number them. */
 function seenBy(t: Task, info: Siginfo): Siginfo {
-  const { userNs } = t.cred;
-  return userNs.parent === null ? info : { ...info, uid: userNs.uidOut(info.uid) };
+  const { pidNs, cred: { userNs } } = t;
+  return userNs.parent === null && pidNs.level === 0 ? info : { ...info, uid: userNs.uidOut(info.uid), pid: pidNs.out(info.pid) };
 }
 
 /** Sends to one thread. 0, or -EAGAIN when a real-time signal finds the queue full. */
@@ -95,7 +102,7 @@ export function sendToTask(t: Task, info: Siginfo): number {
   if (t.state === 'dead') return 0;
   const sig = info.signo;
   prepare(t.process, sig);
-  if (ignored(t, sig)) return 0;
+  if (ignored(t, info)) return 0;
   if (sig >= 32 && info.code < 0 && overLimit(t.process)) return -EAGAIN;
   if (t.pending.add(seenBy(t, info))) notifySignalfd(t);
   if (!t.blocked.has(sig) || sig === SIGKILL) signalWakeUp(t);
@@ -107,7 +114,7 @@ export function sendToProcess(process: Process, info: Siginfo): number {
   if (process.state !== 'alive') return 0;
   const sig = info.signo;
   prepare(process, sig);
-  if (ignored(process.leader, sig)) return 0;
+  if (ignored(process.leader, info)) return 0;
   if (sig >= 32 && info.code < 0 && overLimit(process)) return -EAGAIN;
   const added = process.pending.add(seenBy(process.leader, info));
   if (added) notifySignalfd(process.leader);
@@ -147,6 +154,7 @@ export function forceSignal(t: Task, info: Siginfo): void {
   const sig = info.signo;
   const action = t.handlers.actions[sig]!;
   const blocked = t.blocked.has(sig);
+  if (action.handler === SIG_DFL && t.trace === null) t.process.unkillable = false;
   if (blocked || action.handler === SIG_IGN) {
     t.handlers.actions[sig] = { handler: SIG_DFL, flags: 0, restorer: 0, mask: new SigSet() };
     t.blocked.delete(sig);

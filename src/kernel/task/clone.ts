@@ -1,4 +1,4 @@
-import { EAGAIN, EFAULT, EINVAL, EPERM } from '../../abi/linux/errno.ts';
+import { EAGAIN, EFAULT, EINVAL, ENOMEM, EPERM } from '../../abi/linux/errno.ts';
 import {
   CLONE_CHILD_CLEARTID, CLONE_CHILD_SETTID, CLONE_DETACHED, CLONE_FILES, CLONE_FS, CLONE_NEWIPC, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUSER, CLONE_PARENT, CLONE_PARENT_SETTID, CLONE_PIDFD, CLONE_SETTLS, CLONE_SIGHAND, CLONE_SYSVSEM, CLONE_THREAD,
   CLONE_VFORK, CLONE_VM, SCHED_DEADLINE,
@@ -18,7 +18,8 @@ import { cloneEvent, inheritTrace } from '../trace/attach.ts';
 import { stopForEvent } from '../trace/syscallStops.ts';
 import { PARKED } from './block.ts';
 import { unpark } from './park.ts';
-import { ALL_NAMESPACES, credInNewUserNamespace, newNamespaces } from './namespaces.ts';
+import { ALL_NAMESPACES, credInNewUserNamespace, type Namespaces, newNamespaces } from './namespaces.ts';
+import type { PidNamespace } from './pidNamespace.ts';
 import { Process } from './process.ts';
 import { Task, type TaskParts } from './task.ts';
 
@@ -34,8 +35,8 @@ export interface CloneArgs {
   childTid: number;
   /** Where the descriptor of CLONE_PIDFD is stored. */
   pidfd: number;
-  /** clone3's set_tid, 0 = any. */
-  wantedTid: number;
+  /** clone3's set_tid: numbers in the new task's space, in the one around it... */
+  wantedTids: readonly number[];
 }
 
 function checkFlags(t: Task, args: CloneArgs): number {
@@ -47,18 +48,18 @@ function checkFlags(t: Task, args: CloneArgs): number {
   if (args.clearSighand && (flags & CLONE_SIGHAND) !== 0) return -EINVAL;
   if ((flags & CLONE_PIDFD) !== 0 && (flags & CLONE_DETACHED) !== 0) return -EINVAL;
   if ((flags & (CLONE_THREAD | CLONE_PARENT)) !== 0 && args.exitSignal !== 0 && (flags & CLONE_THREAD) !== 0) args.exitSignal = 0;
-  if ((flags & CLONE_PARENT) !== 0 && t.process === t.kernel.init) return -EINVAL;
+  if ((flags & CLONE_PARENT) !== 0 && (t.process === t.kernel.init || t.process.unkillable)) return -EINVAL;
+  if ((flags & CLONE_THREAD) !== 0 && t.ns.pid !== t.process.pidNs) return -EINVAL;
   const { kernel } = t;
   if (t.cred.uid !== 0 && !t.cred.has(Cap.SYS_RESOURCE) && !t.cred.has(Cap.SYS_ADMIN)) {
     let own = 0;
     for (const other of kernel.pids.tasks.values()) if (other.cred.uid === t.cred.uid) own++;
     if (own >= t.rlimits.cur[Rlimit.NPROC]!) return -EAGAIN;
   }
-  if (args.wantedTid !== 0 && (kernel.pids.tasks.has(args.wantedTid) || kernel.pids.processes.has(args.wantedTid))) return -17;
   return 0;
 }
 
-/** clone, clone3, fork, vfork: the child's tid, PARKED for vfork, or -errno. */
+/** clone, clone3, fork, vfork: the child's tid as the caller knows it, PARKED for vfork, or -errno. */
 export function cloneTask(t: Task, args: CloneArgs): number {
   const error = checkFlags(t, args);
   if (error !== 0) return error;
@@ -67,13 +68,13 @@ export function cloneTask(t: Task, args: CloneArgs): number {
   const { kernel } = t;
   const { flags } = args;
   const thread = (flags & CLONE_THREAD) !== 0;
+  if ((flags & CLONE_PIDFD) !== 0 && !thread && !t.memory.setU32(args.pidfd, 0)) return -EFAULT;
   const owned = newOwn(t, flags);
   if (typeof owned === 'number') return owned;
-  const tid = args.wantedTid !== 0 ? args.wantedTid : kernel.pids.allocate();
-  if (tid < 0) return -EAGAIN;
+  const tid = newTid(t, owned.ns, args.wantedTids);
+  if (tid < 0) return tid;
   let pidfd = -1;
-  if ((flags & CLONE_PIDFD) !== 0 && !thread && !t.memory.setU32(args.pidfd, 0)) return -EFAULT;
-  const process = thread ? t.process : newProcess(t, tid, args);
+  const process = thread ? t.process : newProcess(t, tid, owned.ns.pid, args);
   const child = new Task(kernel, tid, partsOf(t, process, flags, args.clearSighand, owned));
   inherit(t, child, flags);
   if (!kernel.guests.attachCpu(child, (memory, cpu) => new Registers(memory, cpu))) {
@@ -104,10 +105,10 @@ export function cloneTask(t: Task, args: CloneArgs): number {
     t.memory.setU32(args.pidfd, pidfd);
   }
   process.tasks.add(child);
-  if (!thread) enroll(t, process, child, flags);
+  if (!thread) enroll(process, child);
   kernel.pids.tasks.set(tid, child);
-  if ((flags & CLONE_PARENT_SETTID) !== 0) t.memory.setU32(args.parentTid, tid);
-  if ((flags & CLONE_CHILD_SETTID) !== 0) child.memory.setU32(args.childTid, tid);
+  if ((flags & CLONE_PARENT_SETTID) !== 0) t.memory.setU32(args.parentTid, t.pidNs.out(tid));
+  if ((flags & CLONE_CHILD_SETTID) !== 0) child.memory.setU32(args.childTid, child.ownTid);
   if ((flags & CLONE_CHILD_CLEARTID) !== 0) child.clearChildTid = args.childTid;
   kernel.forks++;
   kernel.hooks.clone?.(t, child);
@@ -116,19 +117,40 @@ export function cloneTask(t: Task, args: CloneArgs): number {
   kernel.guests.start(child);
   const vfork = (flags & CLONE_VFORK) !== 0;
   if (vfork) watchForVfork(child);
+  const number = t.pidNs.out(tid);
   const goOn = (): void => {
-    const result = vfork ? waitForVfork(t, child) : tid;
+    const result = vfork ? waitForVfork(t, child, number) : number;
     if (result !== PARKED) kernel.finishCall(t, result);
   };
-  if (event !== 0 && stopForEvent(t, event, tid, goOn)) return PARKED;
-  return vfork ? waitForVfork(t, child) : tid;
+  if (event !== 0 && stopForEvent(t, event, seenByTracer(t, tid), goOn)) return PARKED;
+  return vfork ? waitForVfork(t, child, number) : number;
 }
 
-function newProcess(t: Task, pid: number, args: CloneArgs): Process {
+/** An id in the space of `ns`, -errno. */
+function newTid(t: Task, ns: Namespaces, wanted: readonly number[]): number {
+  const { pids } = t.kernel;
+  const check = (): number => {
+    if (ns.pid.closed) return -ENOMEM;
+    if (wanted.length > ns.pid.level + 1) return -EINVAL;
+    let space: PidNamespace = ns.pid;
+    for (const tid of wanted) {
+      if (tid < 1 || tid >= pids.max || (tid !== 1 && space.level > 0 && space.init === null)) return -EINVAL;
+      if (!t.cred.hasIn(Cap.SYS_ADMIN, space.userNs) && !t.cred.hasIn(Cap.CHECKPOINT_RESTORE, space.userNs)) return -EPERM;
+      space = space.parent ?? space;
+    }
+    return 0;
+  };
+  const error = check(), tid = error !== 0 ? error : pids.allocate(ns.pid, wanted);
+  // Mounts that were copied for nobody go again.
+  if (tid < 0) ns.mnt.acquire().release();
+  return tid;
+}
+
+function newProcess(t: Task, pid: number, pidNs: PidNamespace, args: CloneArgs): Process {
   const { kernel } = t;
   const parent = (args.flags & CLONE_PARENT) !== 0 ? t.process.parent : t.process;
   const exitSignal = (args.flags & CLONE_PARENT) !== 0 ? t.process.exitSignal : args.exitSignal;
-  const process = new Process(pid, parent, t.process.group, exitSignal, t.process.rlimits.copy(), kernel.nowNs(), kernel.realtime().sec);
+  const process = new Process(pid, pidNs, parent, t.process.group, exitSignal, t.process.rlimits.copy(), kernel.nowNs(), kernel.realtime().sec);
   process.timers = new ProcessTimers(kernel, process);
   process.oomScoreAdj = t.process.oomScoreAdj;
   process.gaveUpTty = t.process.gaveUpTty;
@@ -201,8 +223,14 @@ function copyRegisters(t: Task, child: Task): void {
   child.regs.bytes.set(t.regs.bytes.subarray(Cpu.x87Control, Cpu.engine), Cpu.x87Control);
 }
 
-function enroll(_t: Task, process: Process, child: Task, _flags: number): void {
+function enroll(process: Process, child: Task): void {
   process.leader = child;
+  const { pidNs } = process;
+  if (pidNs.level > 0 && pidNs.init === null) {
+    pidNs.init = process;
+    process.unkillable = true;
+  }
+  for (let space: PidNamespace | null = pidNs; space !== null; space = space.parent) space.members++;
   process.group.members.add(process);
   process.parent?.children.add(process);
   child.kernel.pids.processes.set(process.pid, process);
@@ -216,6 +244,7 @@ function abandon(child: Task): void {
   child.handlers.release();
   child.mm.release();
   child.state = 'dead';
+  child.kernel.pids.released(child.tid);
 }
 
 /** From now on it is noted when the child leaves the memory. */
@@ -228,18 +257,20 @@ function watchForVfork(child: Task): void {
   };
 }
 
+const seenByTracer = (t: Task, tid: number): number => t.trace?.tracer.pidNs.out(tid) ?? tid;
+
 /** The parent stands still until the child has left its memory; only a fatal signal gets it out. */
-function waitForVfork(t: Task, child: Task): number {
+function waitForVfork(t: Task, child: Task, number: number): number {
+  const message = seenByTracer(t, child.tidAtStart);
   const finish = (): number => {
     if (child.vforkQueue !== null) return PARKED;
-    const { tidAtStart } = child;
     if (t.parked !== null) unpark(t);
-    return stopForEvent(t, PTRACE_EVENT_VFORK_DONE, tidAtStart, () => t.kernel.finishCall(t, tidAtStart)) ? PARKED : tidAtStart;
+    return stopForEvent(t, PTRACE_EVENT_VFORK_DONE, message, () => t.kernel.finishCall(t, number)) ? PARKED : number;
   };
   const queue = child.vforkQueue;
   return queue === null ? finish() : t.block({ queues: [queue], retry: finish, uninterruptible: true });
 }
 
 export const emptyCloneArgs = (): CloneArgs => ({
-  flags: 0, clearSighand: false, exitSignal: 0, stack: 0, tls: 0, parentTid: 0, childTid: 0, pidfd: 0, wantedTid: 0,
+  flags: 0, clearSighand: false, exitSignal: 0, stack: 0, tls: 0, parentTid: 0, childTid: 0, pidfd: 0, wantedTids: [],
 });

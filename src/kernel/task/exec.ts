@@ -273,7 +273,9 @@ function becomeOnlyThread(t: Task): void {
     }
   }
   if (process.leader !== t) {
-    kernel.pids.tasks.delete(t.tid);
+    const { tid } = t;
+    kernel.pids.tasks.delete(tid);
+    kernel.pids.released(tid);
     t.tid = process.pid;
     process.leader = t;
     kernel.pids.tasks.set(t.tid, t);

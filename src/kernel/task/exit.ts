@@ -1,4 +1,4 @@
-import { CLD_DUMPED, CLD_EXITED, CLD_KILLED, SA_NOCLDWAIT, SIGCHLD, SIGCONT, SIGHUP, SI_KERNEL } from '../../abi/linux/signal.ts';
+import { CLD_DUMPED, CLD_EXITED, CLD_KILLED, SA_NOCLDWAIT, SIGCHLD, SIGCONT, SIGHUP, SIGKILL, SI_KERNEL } from '../../abi/linux/signal.ts';
 import { EPOLLIN } from '../../abi/linux/poll.ts';
 import { account } from '../accounting.ts';
 import { releaseRobustFutexes } from '../ipc/robust.ts';
@@ -10,6 +10,7 @@ import { processEnds, traceeEnds, tracerEnds } from '../trace/attach.ts';
 import { stopForEvent } from '../trace/syscallStops.ts';
 import { switchNamespaces } from './namespaces.ts';
 import { signalWakeUp, unpark } from './park.ts';
+import type { PidNamespace } from './pidNamespace.ts';
 import type { Process, Usage } from './process.ts';
 import type { ProcessGroup } from './session.ts';
 import type { Task } from './task.ts';
@@ -56,6 +57,7 @@ export function exitTask(t: Task, status: number, workerGone = false): void {
   if (t.trace !== null) traceeEnds(t, status);
   tracerEnds(t, last);
   kernel.pids.tasks.delete(t.tid);
+  kernel.pids.released(t.tid);
   process.tasks.delete(t);
   if (workerGone) kernel.guests.dropSlot(t.slot);
   else {
@@ -106,8 +108,23 @@ export function addUsage(to: Usage, from: Usage): void {
 }
 
 function exitProcess(process: Process): void {
-  const { kernel } = process.leader;
   process.exiting = true;
+  const { pidNs } = process;
+  if (pidNs.init !== process) return becomeZombie(process);
+  // All in its space of numbers end with it, and before it (zap_pid_ns_processes).
+  pidNs.closed = true;
+  for (const other of process.leader.kernel.pids.processes.values()) if (other !== process && other.pidNs.isWithin(pidNs)) sendToProcess(other, siginfo(SIGKILL, SI_KERNEL));
+  for (const child of [...process.children]) {
+    child.parent = null;
+    process.children.delete(child);
+    if (child.state === 'zombie') notifyParent(child);
+  }
+  if (pidNs.members > 1) pidNs.onlyInitLeft = () => becomeZombie(process);
+  else becomeZombie(process);
+}
+
+function becomeZombie(process: Process): void {
+  const { kernel } = process.leader;
   process.state = 'zombie';
   process.timers.dropAll();
   if (kernel.accountingFile !== null) account(kernel, process);
@@ -132,8 +149,10 @@ function hangUpIfOrphaned(group: ProcessGroup, leaving: Process | null): void {
 
 /** The nearest living ancestor that adopts: a subreaper, else init; null: nobody, orphans are reaped by the kernel. */
 function reaperOf(process: Process): Process | null {
-  for (let p = process.parent; p !== null; p = p.parent) if (p.subreaper && p.state === 'alive') return p;
-  const { init } = process.leader.kernel;
+  const { pidNs } = process;
+  if (pidNs.closed) return null;
+  for (let p = process.parent; p !== null && p.pidNs === pidNs; p = p.parent) if (p.subreaper && p.state === 'alive') return p;
+  const init = pidNs.level > 0 ? pidNs.init : process.leader.kernel.init;
   return init !== null && init !== process && init.state === 'alive' ? init : null;
 }
 
@@ -193,4 +212,10 @@ export function reap(process: Process): void {
   }
   kernel.pids.processes.delete(process.pid);
   kernel.pids.leave(process);
+  kernel.pids.released(process.pid);
+  for (let space: PidNamespace | null = process.pidNs; space !== null; space = space.parent) {
+    if (--space.members !== 1) continue;
+    space.onlyInitLeft?.();
+    space.onlyInitLeft = null;
+  }
 }

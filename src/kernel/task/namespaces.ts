@@ -5,6 +5,7 @@ import type { MountNamespace } from '../../vfs/mount.ts';
 import type { FsContext } from '../../vfs/path.ts';
 import { initialUserNamespace, newNamespaceId, NO_ID, UserNamespace } from '../../vfs/userNamespace.ts';
 import { SysvIpc } from '../ipc/sysv/sysv.ts';
+import { MAX_PID_LEVEL, PidNamespace } from './pidNamespace.ts';
 import type { Task } from './task.ts';
 
 export type NamespaceKind = 'cgroup' | 'ipc' | 'mnt' | 'net' | 'pid' | 'time' | 'user' | 'uts';
@@ -61,15 +62,17 @@ export interface Namespaces {
   readonly ipc: IpcNamespace;
   readonly mnt: MountNamespace;
   readonly net: NetNamespace;
-  readonly pid: Namespace;
+  /** Where children are born; the thread itself lives in its process's. */
+  readonly pid: PidNamespace;
   readonly time: Namespace;
   readonly uts: UtsNamespace;
 }
 
-export type AnyNamespace = Namespace | MountNamespace | UserNamespace;
+export type AnyNamespace = Namespace | PidNamespace | MountNamespace | UserNamespace;
 
 export function namespaceOf(t: Task, kind: NamespaceKind): AnyNamespace {
-  return kind === 'user' ? t.cred.userNs : t.ns[kind];
+  if (kind === 'user') return t.cred.userNs;
+  return kind === 'pid' ? t.process.pidNs : t.ns[kind];
 }
 
 /** The first of each kind but mounts, with the numbers they have on Linux. */
@@ -77,7 +80,7 @@ export function initialNamespaces(hostname: string): Omit<Namespaces, 'mnt'> {
   const user = initialUserNamespace;
   return {
     cgroup: new Namespace('cgroup', user, 4026531835), ipc: new IpcNamespace(user, 4026531839), net: new NetNamespace(user, 4026531840),
-    pid: new Namespace('pid', user, 4026531836), time: new Namespace('time', user, 4026531834), uts: new UtsNamespace(user, hostname, '(none)', 4026531838),
+    pid: new PidNamespace(user, null, 4026531836), time: new Namespace('time', user, 4026531834), uts: new UtsNamespace(user, hostname, '(none)', 4026531838),
   };
 }
 
@@ -98,15 +101,19 @@ export function credIn(cred: Cred, userNs: UserNamespace): Cred {
 }
 
 /**
- * The namespaces that `flags` ask for, made for `cred`; t's own otherwise. `fs` is what is to see the new mounts. -EPERM, or -EINVAL for the
- * kinds that are not there (pid, time).
+ * The namespaces that `flags` ask for, made for `cred`; t's own otherwise. `fs` is what is to see the new mounts. -EPERM, -EINVAL or -ENOSPC.
  */
 export function newNamespaces(t: Task, flags: number, cred: Cred, fs: FsContext): Namespaces | number {
   const wanted = flags & ALL_NAMESPACES & ~CLONE_NEWUSER;
   if (wanted === 0) return t.ns;
   if (!cred.hasOwn(Cap.SYS_ADMIN)) return -EPERM;
-  if ((wanted & (CLONE_NEWPID | CLONE_NEWTIME)) !== 0) return -EINVAL;
+  if ((wanted & CLONE_NEWTIME) !== 0) return -EINVAL;
   const { ns } = t, { userNs } = cred;
+  if ((wanted & CLONE_NEWPID) !== 0) {
+    // Who has one waiting for its first child makes no other.
+    if (ns.pid !== t.process.pidNs) return -EINVAL;
+    if (ns.pid.level >= MAX_PID_LEVEL) return -ENOSPC;
+  }
   const asked = (kind: NamespaceKind): boolean => (wanted & CLONE_FLAG[kind]) !== 0;
   return {
     ...ns,
@@ -114,6 +121,7 @@ export function newNamespaces(t: Task, flags: number, cred: Cred, fs: FsContext)
     ...(asked('ipc') ? { ipc: new IpcNamespace(userNs) } : {}),
     ...(asked('mnt') ? { mnt: ns.mnt.copy(userNs, fs) } : {}),
     ...(asked('net') ? { net: new NetNamespace(userNs) } : {}),
+    ...(asked('pid') ? { pid: new PidNamespace(userNs, ns.pid) } : {}),
     ...(asked('uts') ? { uts: new UtsNamespace(userNs, ns.uts.hostname, ns.uts.domainname) } : {}),
   };
 }

@@ -5,6 +5,7 @@ import type { ProcessGroup, Session } from './session.ts';
 import type { ProcessTimers } from '../time/processTimers.ts';
 import { Timer } from '../time/timerHeap.ts';
 import type { DeadTracee } from '../trace/attach.ts';
+import type { PidNamespace } from './pidNamespace.ts';
 import type { Task } from './task.ts';
 
 /**
@@ -39,6 +40,10 @@ export const noUsage = (): Usage => ({
 /** A thread group: what POSIX calls a process. */
 export class Process {
   readonly pid: number;
+  /** Whose numbers it sees. */
+  readonly pidNs: PidNamespace;
+  /** The first of its space of numbers: signals without a handler do nothing to it, but for those of outside that cannot be caught. */
+  unkillable = false;
   /** The task whose tid is pid; execve by another thread makes that one the leader. */
   leader!: Task;
   readonly tasks = new Set<Task>();
@@ -94,8 +99,9 @@ export class Process {
   /** Interrupts running threads while a CPU-time timer is set. */
   readonly cpuTicker = new Timer(() => this.tick());
 
-  constructor(pid: number, parent: Process | null, group: ProcessGroup, exitSignal: number, rlimits: Rlimits, startNs: number, startSec: number) {
+  constructor(pid: number, pidNs: PidNamespace, parent: Process | null, group: ProcessGroup, exitSignal: number, rlimits: Rlimits, startNs: number, startSec: number) {
     this.pid = pid;
+    this.pidNs = pidNs;
     this.parent = parent;
     this.group = group;
     this.session = group.session;

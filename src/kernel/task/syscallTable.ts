@@ -9,6 +9,8 @@ export interface SyscallEntry {
   readonly name: string;
   readonly number: number;
   readonly kinds: Uint8Array;
+  /** Which arguments are numbers of processes: handlers get what the kernel calls them. What handlers answer is the caller's numbers. */
+  readonly pids: readonly number[];
   readonly handler: (t: Task, a0: number, a1: number, a2: number, a3: number, a4: number, a5: number) => number;
 }
 

@@ -25,6 +25,7 @@ import type { UserDispatch } from '../trace/userDispatch.ts';
 import type { Trace } from '../trace/trace.ts';
 import type { WaitQueue } from '../../vfs/waitQueue.ts';
 import type { Namespaces } from './namespaces.ts';
+import type { PidNamespace } from './pidNamespace.ts';
 import type { Process } from './process.ts';
 import { noUsage, type Usage } from './process.ts';
 
@@ -188,6 +189,14 @@ export class Task implements FileCaller {
   /** Thread group id: what getpid answers. */
   get tgid(): number {
     return this.process.pid;
+  }
+  /** Whose numbers it gives and sees. */
+  get pidNs(): PidNamespace {
+    return this.process.pidNs;
+  }
+  /** tid as the thread itself knows it (in PI futexes, for one). */
+  get ownTid(): number {
+    return this.process.pidNs.out(this.tid);
   }
   get rlimits(): Rlimits {
     return this.process.rlimits;

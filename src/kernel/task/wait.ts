@@ -9,7 +9,7 @@ import { childInfo, reap } from './exit.ts';
 import { ChildNews, type Process, type Usage } from './process.ts';
 import type { Task } from './task.ts';
 
-/** What a wait has found. */
+/** What a wait has found. Numbers are the waiting thread's. */
 export interface WaitResult {
   pid: number;
   /** As wait4 stores it. */
@@ -39,7 +39,7 @@ function look(t: Task, target: WaitTarget, options: number): WaitResult | null |
   for (const child of t.process.children) {
     if (!matches(t, child, target, options)) continue;
     any = true;
-    const result = report(child, options);
+    const result = report(t, child, options);
     if (result !== null) return result;
   }
   const traced = lookAtTracees(t, target, options);
@@ -60,12 +60,12 @@ function lookAtTracees(t: Task, target: WaitTarget, options: number): WaitResult
     any = true;
     if ((options & WEXITED) === 0) continue;
     const signal = dead.status & 0x7f;
-    const info = siginfo(SIGCHLD, signal === 0 ? CLD_EXITED : CLD_KILLED, { pid: dead.tid, uid: dead.uid, status: signal === 0 ? (dead.status >>> 8) & 0xff : signal });
+    const info = siginfo(SIGCHLD, signal === 0 ? CLD_EXITED : CLD_KILLED, { pid: dead.number, uid: dead.uid, status: signal === 0 ? (dead.status >>> 8) & 0xff : signal });
     if (!keep) {
       deadTracees.splice(i, 1);
       releaseDead(dead);
     }
-    return { pid: dead.tid, status: dead.status, info, usage: dead.usage };
+    return { pid: dead.number, status: dead.status, info, usage: dead.usage };
   }
   for (const tracee of tracees) {
     if (!isTarget(target, tracee.tid, tracee.process.pgid)) continue;
@@ -73,8 +73,8 @@ function lookAtTracees(t: Task, target: WaitTarget, options: number): WaitResult
     const { stop, listening } = tracee.trace!;
     if (stop === null || stop.reported || listening) continue;
     if (!keep) stop.reported = true;
-    const info = siginfo(SIGCHLD, CLD_TRAPPED, { pid: tracee.tid, uid: tracee.cred.uid, status: stop.code });
-    return { pid: tracee.tid, status: (stop.code << 8) | 0x7f, info, usage: tracee.usage };
+    const info = siginfo(SIGCHLD, CLD_TRAPPED, { pid: t.pidNs.out(tracee.tid), uid: tracee.cred.uid, status: stop.code });
+    return { pid: t.pidNs.out(tracee.tid), status: (stop.code << 8) | 0x7f, info, usage: tracee.usage };
   }
   return any ? waiting : null;
 }
@@ -83,11 +83,12 @@ function isTarget(target: WaitTarget, pid: number, pgid: number): boolean {
   return target.kind === 'all' || (target.kind === 'pid' ? target.pid === pid : target.id === pgid);
 }
 
-function report(child: Process, options: number): WaitResult | null {
+function report(t: Task, child: Process, options: number): WaitResult | null {
+  const pid = t.pidNs.out(child.pid);
   const keep = (options & WNOWAIT) !== 0;
   if (child.state === 'zombie') {
     if ((options & WEXITED) === 0 || child.tracer !== null) return null;
-    const result = { pid: child.pid, status: child.exitStatus, info: childInfo(child, SIGCHLD), usage: totalUsage(child) };
+    const result = { pid, status: child.exitStatus, info: { ...childInfo(child, SIGCHLD), pid }, usage: totalUsage(child) };
     if (!keep) reap(child);
     return result;
   }
@@ -96,17 +97,17 @@ function report(child: Process, options: number): WaitResult | null {
   if (child.news === ChildNews.stopped && (options & WSTOPPED) !== 0) {
     const status = child.newsStatus;
     if (!keep) child.news = ChildNews.none;
-    return { pid: child.pid, status: (status << 8) | 0x7f, info: jobInfo(child, CLD_STOPPED, status), usage: totalUsage(child) };
+    return { pid, status: (status << 8) | 0x7f, info: jobInfo(pid, child, CLD_STOPPED, status), usage: totalUsage(child) };
   }
   if (child.news === ChildNews.continued && (options & WCONTINUED) !== 0) {
     if (!keep) child.news = ChildNews.none;
-    return { pid: child.pid, status: 0xffff, info: jobInfo(child, CLD_CONTINUED, child.newsStatus), usage: totalUsage(child) };
+    return { pid, status: 0xffff, info: jobInfo(pid, child, CLD_CONTINUED, child.newsStatus), usage: totalUsage(child) };
   }
   return null;
 }
 
-function jobInfo(child: Process, code: number, status: number): Siginfo {
-  return siginfo(SIGCHLD, code, { pid: child.pid, uid: child.leader.cred.uid, status });
+function jobInfo(pid: number, child: Process, code: number, status: number): Siginfo {
+  return siginfo(SIGCHLD, code, { pid, uid: child.leader.cred.uid, status });
 }
 
 function totalUsage(child: Process): Usage {

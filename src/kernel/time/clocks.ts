@@ -37,7 +37,7 @@ export function cpuClockTarget(t: Task, clock: number): CpuClockTarget | number 
   if (clock === T.CLOCK_THREAD_CPUTIME_ID) return { process: t.process, thread: t, userOnly: false };
   if (clock === T.CLOCK_PROCESS_CPUTIME_ID) return { process: t.process, thread: null, userOnly: false };
   if (clock >= 0 || (clock & 3) === 3) return -EINVAL;
-  const pid = ~(clock >> 3);
+  const named = ~(clock >> 3), pid = named === 0 ? 0 : t.pidNs.in(named);
   const userOnly = (clock & 3) === 1;
   if ((clock & 4) !== 0) {
     const thread = pid === 0 ? t : pids.tasks.get(pid);

@@ -16,6 +16,8 @@ import { Mode, Trace, endStep, resumeTracee, tellTracer, watchCalls } from './tr
 /** A tracee that has ended, for its tracer's wait. */
 export interface DeadTracee {
   readonly tid: number;
+  /** The same as the tracer knows it. */
+  readonly number: number;
   readonly status: number;
   readonly uid: number;
   readonly usage: Usage;
@@ -109,7 +111,7 @@ export function traceeEnds(t: Task, status: number): void {
     if (process.parent !== tracer || process.exitSignal !== SIGCHLD) process.tracer = trace.tracer;
     return;
   }
-  tracer.deadTracees.push({ tid: t.tid, status, uid: t.cred.uid, usage: t.usage, process: null });
+  tracer.deadTracees.push({ tid: t.tid, number: tracer.pidNs.out(t.tid), status, uid: t.cred.uid, usage: t.usage, process: null });
   tellEnd(trace.tracer, t.tid, t.cred.uid, status);
 }
 
@@ -118,7 +120,7 @@ export function processEnds(process: Process): boolean {
   const { tracer } = process;
   if (tracer === null || tracer.process.state !== 'alive') return false;
   const { leader } = process;
-  tracer.process.deadTracees.push({ tid: process.pid, status: process.exitStatus, uid: leader.cred.uid, usage: process.ownUsage, process });
+  tracer.process.deadTracees.push({ tid: process.pid, number: tracer.pidNs.out(process.pid), status: process.exitStatus, uid: leader.cred.uid, usage: process.ownUsage, process });
   tellEnd(tracer, process.pid, leader.cred.uid, process.exitStatus);
   return true;
 }

@@ -109,7 +109,7 @@ export function stopAfterExec(t: Task): boolean {
     t.syscallNumber = number;
     if (!stopAtExit(t)) t.kernel.leave(t);
   };
-  if (stopForEvent(t, P.PTRACE_EVENT_EXEC, from, exitStop)) {
+  if (stopForEvent(t, P.PTRACE_EVENT_EXEC, trace.tracer.pidNs.out(from), exitStop)) {
     t.syscallNumber = number;
     return true;
   }
