@@ -51,7 +51,8 @@ export class Guests {
     t.regs.setU32(LocalField.tid, t.ownTid);
     t.regs.setU32(LocalField.tgid, t.pidNs.out(t.tgid));
     t.regs.setU32(LocalField.sysenterReturn, t.mm.layout.sysenterReturn);
-    t.regs.setU32(LocalField.flags, (this.kernel.hooks.syscallEnter !== null || t.trace !== null || t.seccomp !== null ? LocalFlag.off : 0) | (this.kernel.realtimeOffsetNs !== 0 ? LocalFlag.wallClockSet : 0));
+    const watched = this.kernel.hooks.syscallEnter !== null || t.trace !== null || t.seccomp !== null;
+    t.regs.setU32(LocalField.flags, (watched ? LocalFlag.off : 0) | (this.kernel.realtimeOffsetNs !== 0 ? LocalFlag.wallClockSet : 0) | (t.ns.time.shifted ? LocalFlag.timeShifted : 0));
     return true;
   }
 

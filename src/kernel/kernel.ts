@@ -45,7 +45,6 @@ export class Kernel implements AddressSpaceHost {
   /** Woken whenever a signal is queued for anybody: signalfds listen (signal/send.ts wakes). */
   readonly signalQueue = new WaitQueue();
   readonly cpuClock: CpuClock;
-  readonly bootNs: number;
   /** The first of each kind. */
   readonly namespaces: Omit<Namespaces, 'mnt'>;
   /** Where acct(2) wants records of ended processes. */
@@ -66,7 +65,6 @@ export class Kernel implements AddressSpaceHost {
   constructor(parts: KernelParts) {
     this.parts = parts;
     this.namespaces = initialNamespaces(parts.hostname);
-    this.bootNs = parts.clock.monotonicNs();
     this.cpuClock = new CpuClock(this);
     this.loop = new KernelLoop(this, this.serveSlot);
   }

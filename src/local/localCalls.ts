@@ -138,6 +138,7 @@ export class LocalCalls {
     const addr = this.arg(1);
     if (!this.writable(addr, 2 * width)) return PASS;
     if (MONOTONIC_CLOCKS.has(id)) {
+      if ((this.word(LocalField.flags) & LocalFlag.timeShifted) !== 0) return PASS;
       const now = this.clock.monotonicNs();
       const sec = Math.floor(now / 1e9);
       this.putPair(addr, width, sec, Math.floor(now - sec * 1e9));

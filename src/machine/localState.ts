@@ -15,4 +15,6 @@ export const LocalFlag = {
   off: 1,
   /** The guest has set its wall clock: the kernel knows by how much it differs. */
   wallClockSet: 2,
+  /** Its clocks that count from the start are others than the machine's (time namespaces). */
+  timeShifted: 4,
 } as const;

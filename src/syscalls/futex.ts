@@ -1,10 +1,12 @@
 import { EAGAIN, EDEADLK, EFAULT, EINVAL, ENOSYS, EPERM, ESRCH, ETIMEDOUT } from '../abi/linux/errno.ts';
+import { CLOCK_MONOTONIC } from '../abi/linux/time.ts';
 import * as F from '../abi/linux/futex.ts';
 import type { Layout } from '../abi/layout.ts';
 import { mayInspect } from '../fs/procfs/pidDir.ts';
 import { FutexWaiter, sameKey, type FutexKey } from '../kernel/ipc/futex.ts';
 import { PARKED, Restart } from '../kernel/task/block.ts';
 import { Prot } from '../kernel/mm/vma.ts';
+import { toMonotonic } from '../kernel/time/clocks.ts';
 import type { Task } from '../kernel/task/task.ts';
 import type { SyscallRow } from './row.ts';
 
@@ -25,7 +27,7 @@ export function deadlineOf(t: Task, ptr: number, layout: Time, absolute: boolean
   if (tv_sec < 0 || tv_nsec < 0 || tv_nsec >= 1e9) return -EINVAL;
   const { kernel } = t;
   if (!absolute) return kernel.nowNs() + tv_sec * 1e9 + tv_nsec;
-  if (!realtime) return tv_sec * 1e9 + tv_nsec;
+  if (!realtime) return toMonotonic(t, CLOCK_MONOTONIC, tv_sec * 1e9 + tv_nsec);
   const now = kernel.realtime();
   // It may be from before our clock began.
   return Math.max(0, kernel.nowNs() + (tv_sec - now.sec) * 1e9 + (tv_nsec - now.nsec));

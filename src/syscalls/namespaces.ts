@@ -1,4 +1,4 @@
-import { EBADF, EINVAL, EPERM, ESRCH } from '../abi/linux/errno.ts';
+import { EBADF, EINVAL, EPERM, ESRCH, EUSERS } from '../abi/linux/errno.ts';
 import {
   CLONE_FILES, CLONE_FS, CLONE_NEWIPC, CLONE_NEWNS, CLONE_NEWUSER, CLONE_SIGHAND, CLONE_SYSVSEM, CLONE_THREAD, CLONE_VM,
 } from '../abi/linux/sched.ts';
@@ -6,10 +6,11 @@ import { NamespaceFile } from '../fs/nsfs/nsFs.ts';
 import { PidFile } from '../kernel/ipc/pidfd.ts';
 import { SemaphoreSet } from '../kernel/ipc/sysv/semaphores.ts';
 import {
-  ALL_NAMESPACES, type AnyNamespace, CLONE_FLAG, credIn, credInNewUserNamespace, namespaceOf, newNamespaces, type NamespaceKind, type Namespaces, switchNamespaces,
+  ALL_NAMESPACES, type AnyNamespace, CLONE_FLAG, credIn, credInNewUserNamespace, namespaceOf, newNamespaces, type NamespaceKind, type Namespaces, switchNamespaces, TimeNamespace,
 } from '../kernel/task/namespaces.ts';
 import { PidNamespace } from '../kernel/task/pidNamespace.ts';
 import type { Task } from '../kernel/task/task.ts';
+import { LocalField, LocalFlag } from '../machine/localState.ts';
 import { Cap, type Cred } from '../vfs/cred.ts';
 import { MountNamespace } from '../vfs/mount.ts';
 import { FsContext } from '../vfs/path.ts';
@@ -76,6 +77,11 @@ class Entering {
     }
     // Only down: into one's own space of numbers, or one nested in it.
     if (to instanceof PidNamespace && !to.isWithin(this.t.pidNs)) return -EINVAL;
+    if (to instanceof TimeNamespace) {
+      if (this.t.process.tasks.size > 1) return -EUSERS;
+      to.frozen = true;
+      this.ns = { ...this.ns, timeForChildren: to };
+    }
     this.ns = { ...this.ns, [to.kind]: to };
     return 0;
   }
@@ -98,6 +104,7 @@ class Entering {
     t.cred = this.cred;
     t.fs = this.fs;
     if (this.ns !== t.ns) switchNamespaces(t, this.ns);
+    if (t.ns.time.shifted) t.regs.setU32(LocalField.flags, t.regs.u32(LocalField.flags) | LocalFlag.timeShifted);
     return 0;
   }
 }
@@ -129,6 +136,6 @@ function sysSetns(t: Task, fd: number, types: number): number {
 }
 
 export const namespaceRows: readonly SyscallRow[] = [
-  { name: 'unshare', x86_64: 272, i386: 310, args: ['hex'], ret: 'int', handler: sysUnshare, note: 'no namespaces of times' },
+  { name: 'unshare', x86_64: 272, i386: 310, args: ['hex'], ret: 'int', handler: sysUnshare },
   { name: 'setns', x86_64: 308, i386: 346, args: ['fd', 'hex'], ret: 'int', handler: sysSetns },
 ];

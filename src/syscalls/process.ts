@@ -50,7 +50,7 @@ function sysClone3(t: Task, addr: number, size: number): number {
   const a = layout.read(buf);
   const high = layout.hi(buf, 'flags');
   const low = layout.lo(buf, 'flags');
-  if ((high & ~3) !== 0 || (low & (C.CSIGNAL | C.CLONE_DETACHED)) !== 0) return -EINVAL;
+  if ((high & ~3) !== 0 || (low & ((C.CSIGNAL & ~C.CLONE_NEWTIME) | C.CLONE_DETACHED)) !== 0) return -EINVAL;
   if (layout.hi(buf, 'exit_signal') !== 0 || a.exit_signal > 64) return -EINVAL;
   if ((low & (C.CLONE_THREAD | C.CLONE_PARENT)) !== 0 && a.exit_signal !== 0) return -EINVAL;
   // There are no control groups to be put into.

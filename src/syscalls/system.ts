@@ -77,7 +77,7 @@ function sysSysinfo(t: Task, ptr: number): number {
   // A 32-bit long counts in pages when bytes would not fit.
   const unit = t.arch.wordSize === 4 && totalBytes > 0xffffffff ? 4096 : 1;
   layout.write(buf, {
-    uptime: Math.floor((t.kernel.nowNs()) / 1e9), totalram: Math.floor(totalBytes / unit), freeram: Math.floor(freeBytes / unit),
+    uptime: Math.floor((t.kernel.nowNs() + t.ns.time.bootNs) / 1e9), totalram: Math.floor(totalBytes / unit), freeram: Math.floor(freeBytes / unit),
     procs: t.kernel.pids.tasks.size, mem_unit: unit,
   });
   return 0;

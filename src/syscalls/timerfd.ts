@@ -5,7 +5,7 @@ import type { Abi } from '../abi/abi.ts';
 import type { Layout } from '../abi/layout.ts';
 import { TimerFile } from '../fs/anon/timerFile.ts';
 import type { Task } from '../kernel/task/task.ts';
-import { ktime } from '../kernel/time/clocks.ts';
+import { ktime, toMonotonic } from '../kernel/time/clocks.ts';
 import { Cap } from '../vfs/cred.ts';
 import { fileOf } from './fileArgs.ts';
 import { installFile } from './install.ts';
@@ -57,7 +57,7 @@ const settime = (layout: (abi: Abi) => Spec) => (t: Task, fd: number, flags: num
     else if (file.isRealtime) {
       const wall = t.kernel.realtime();
       when = now + (v.value_sec - wall.sec) * 1e9 + (v.value_nsec - wall.nsec);
-    } else when = valueNs;
+    } else when = toMonotonic(t, file.clock, valueNs);
   }
   file.arm(when, ktime(v.interval_sec, v.interval_nsec), flags);
   if (old === 0) return 0;

@@ -9,6 +9,7 @@ import type { FileSystem } from '../../vfs/fileSystem.ts';
 import type { Path } from '../../vfs/path.ts';
 import { type AnyNamespace, CLONE_FLAG, namespaceOf, type NamespaceKind } from '../../kernel/task/namespaces.ts';
 import { namespacePath } from '../nsfs/nsFs.ts';
+import { timeOffsetsFile } from './timeOffsets.ts';
 import { mapFile, setgroupsFile } from './idMaps.ts';
 import { mayControl } from '../../kernel/trace/attach.ts';
 import { FdDir, FdInfoDir } from './fdDir.ts';
@@ -231,8 +232,9 @@ export class TaskNodes {
         return text.length;
       }, SEEKS_END),
       mountstats: this.file(mountstatsText, 0o400, false, null, MOUNTS),
-      stat: this.file((t) => statText(t, true, this.pidNs)),
+      stat: this.file((t, reader) => statText(t, reader, true, this.pidNs)),
       task: (fs, owner) => new TaskDir(fs, process, owner, this.pidNs),
+      timens_offsets: timeOffsetsFile(this.task),
       timers: this.file(() => ''),
       timerslack_ns: this.file((t) => `${t.timerSlackNs}\n`, 0o666, false, (text, t) => {
         if (!/^\s*\d+\s*$/.test(text)) return -EINVAL;
@@ -245,7 +247,7 @@ export class TaskNodes {
   taskOnly(): Record<string, MakeNode> {
     return {
       children: this.file((t) => [...t.process.children].filter((c) => c.state !== 'reaped').map((c) => `${this.pidNs.out(c.pid)} `).join('')),
-      stat: this.file((t) => statText(t, false, this.pidNs)),
+      stat: this.file((t, reader) => statText(t, reader, false, this.pidNs)),
     };
   }
 }
@@ -263,7 +265,7 @@ function namespaces(task: () => Task): Record<string, MakeNode> {
     one(kind, kind);
     // One whose first process is not born yet cannot be entered.
     if (kind === 'pid') one('pid_for_children', kind, (t) => (t.ns.pid.level > 0 && t.ns.pid.init === null ? null : t.ns.pid));
-    if (kind === 'time') one('time_for_children', kind);
+    if (kind === 'time') one('time_for_children', kind, (t) => t.ns.timeForChildren);
   }
   return out;
 }

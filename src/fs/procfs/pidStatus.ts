@@ -82,7 +82,7 @@ export function statusText(t: Task, reader: Task, pidNs: PidNamespace): string {
 const ticks = (ns: number): number => Math.floor(ns / 1e7);
 
 /** `whole`: the file of the process, whose times are those of all threads. */
-export function statText(t: Task, whole: boolean, pidNs: PidNamespace): string {
+export function statText(t: Task, reader: Task, whole: boolean, pidNs: PidNamespace): string {
   const { process, kernel } = t;
   const alive = hasMemory(t);
   const l = t.mm.layout;
@@ -99,7 +99,7 @@ export function statText(t: Task, whole: boolean, pidNs: PidNamespace): string {
     tty === null ? 0 : ttyNumber(tty.dev), tty === null ? -1 : pidNs.out(tty.foregroundGroup) || -1,
     0x400000, t.mm.minorFaults, child.minorFaults, t.mm.majorFaults, child.majorFaults,
     ticks(times.userNs), ticks(times.systemNs), ticks(child.userNs), ticks(child.systemNs),
-    policyPriority ? -1 - t.schedPriority : 20 + t.nice, t.nice, Math.max(1, process.tasks.size), 0, ticks(process.startNs - kernel.bootNs),
+    policyPriority ? -1 - t.schedPriority : 20 + t.nice, t.nice, Math.max(1, process.tasks.size), 0, ticks(process.startNs + reader.ns.time.bootNs),
     sizes?.total ?? 0, alive ? useOf(t.mm).rss : 0, limitText(process.rlimits.cur[Rlimit.RSS]!),
     ...(alive ? [l.codeStart, l.codeEnd, l.stackStart] : [0, 0, 0]), 0, instruction,
     low(t.pending.set), low(t.blocked), low(ignored), low(caught), stateLetter(t) === 'S' ? 1 : 0, 0, 0, process.exitSignal,

@@ -1,4 +1,5 @@
 import type { Kernel } from '../../kernel/kernel.ts';
+import type { Task } from '../../kernel/task/task.ts';
 import type { SystemFacts } from '../systemFacts.ts';
 import { sysvipcTable } from './sysvipc.ts';
 import { dir, file, link, sysctlOwner, TableDir, text, type MakeNode } from './nodes.ts';
@@ -51,16 +52,17 @@ function busyTicks(kernel: Kernel): { user: number; system: number } {
   return { user: Math.floor(user / 1e7), system: Math.floor(system / 1e7) };
 }
 
-const uptimeSec = (kernel: Kernel): number => (kernel.nowNs() - kernel.bootNs) / 1e9;
+/** The monotonic clock, which begins with the machine. */
+const uptimeSec = (kernel: Kernel): number => kernel.nowNs() / 1e9;
 
 /** More threads run than there are processors, and what they wait is counted: the idle time must not go back for it. */
-function uptimeText(kernel: Kernel, facts: SystemFacts): () => string {
+function uptimeText(kernel: Kernel, facts: SystemFacts): (t: Task) => string {
   let idle = 0;
-  return () => {
+  return (t) => {
     const { user, system } = busyTicks(kernel);
     const up = uptimeSec(kernel);
     idle = Math.max(idle, up * facts.cpus - (user + system) / 100);
-    return `${up.toFixed(2)} ${idle.toFixed(2)}\n`;
+    return `${(up + t.ns.time.bootNs / 1e9).toFixed(2)} ${idle.toFixed(2)}\n`;
   };
 }
 

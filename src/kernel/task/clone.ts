@@ -18,7 +18,7 @@ import { cloneEvent, inheritTrace } from '../trace/attach.ts';
 import { stopForEvent } from '../trace/syscallStops.ts';
 import { PARKED } from './block.ts';
 import { unpark } from './park.ts';
-import { ALL_NAMESPACES, credInNewUserNamespace, type Namespaces, newNamespaces } from './namespaces.ts';
+import { ALL_NAMESPACES, credInNewUserNamespace, enterTime, type Namespaces, newNamespaces } from './namespaces.ts';
 import type { PidNamespace } from './pidNamespace.ts';
 import { Process } from './process.ts';
 import { Task, type TaskParts } from './task.ts';
@@ -163,13 +163,14 @@ type Owned = Pick<TaskParts, 'cred' | 'fs' | 'ns'>;
 /** What new namespaces come with. */
 function newOwn(t: Task, flags: number): Owned | number {
   const fs = (flags & CLONE_FS) !== 0 ? t.fs : t.fs.clone();
-  if ((flags & ALL_NAMESPACES) === 0) return { cred: t.cred, fs, ns: t.ns };
+  const born = (ns: Namespaces): Namespaces => ((flags & CLONE_VM) === 0 ? enterTime(ns) : ns);
+  if ((flags & ALL_NAMESPACES) === 0) return { cred: t.cred, fs, ns: born(t.ns) };
   const cred = (flags & CLONE_NEWUSER) !== 0 ? credInNewUserNamespace(t) : t.cred;
   if (typeof cred === 'number') return cred;
   // Undo lists of semaphores cannot be shared between namespaces.
   if ((flags & CLONE_NEWIPC) !== 0 && (flags & CLONE_SYSVSEM) !== 0) return cred.hasOwn(Cap.SYS_ADMIN) ? -EINVAL : -EPERM;
   const ns = newNamespaces(t, flags, cred, fs);
-  return typeof ns === 'number' ? ns : { cred, fs, ns };
+  return typeof ns === 'number' ? ns : { cred, fs, ns: born(ns) };
 }
 
 /** Each resource shared or copied, as its flag says. */

@@ -23,6 +23,7 @@ import { endStep } from '../trace/trace.ts';
 import { credForExec } from './execCred.ts';
 import { exitTask } from './exit.ts';
 import type { Kernel } from '../kernel.ts';
+import { enterTime } from './namespaces.ts';
 import type { Task } from './task.ts';
 
 const MAX_ARG_STRLEN = 131072;
@@ -296,6 +297,7 @@ export function becomeProgram(t: Task, program: Program): void {
     kernel.guests.dismiss(t.slot);
     kernel.guests.detachCpu(t);
   }
+  t.ns = enterTime(t.ns);
   program.mm.inherit(t.mm);
   t.mm.release();
   t.mm = program.mm;

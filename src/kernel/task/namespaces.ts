@@ -56,6 +56,24 @@ export class NetNamespace extends Namespace {
   }
 }
 
+/** What is added to clocks that count from the machine's start (time_namespaces(7)). */
+export class TimeNamespace extends Namespace {
+  monotonicNs = 0;
+  bootNs = 0;
+  /** Somebody lives in it: it does not change any more. */
+  frozen: boolean;
+  constructor(userNs: UserNamespace, from: TimeNamespace | null, id?: number) {
+    super('time', userNs, id);
+    this.frozen = from === null;
+    if (from === null) return;
+    this.monotonicNs = from.monotonicNs;
+    this.bootNs = from.bootNs;
+  }
+  get shifted(): boolean {
+    return this.monotonicNs !== 0 || this.bootNs !== 0;
+  }
+}
+
 /** Those of a thread (struct nsproxy), but for its user namespace, which belongs to its credentials. Never changed: replaced. */
 export interface Namespaces {
   readonly cgroup: Namespace;
@@ -64,7 +82,9 @@ export interface Namespaces {
   readonly net: NetNamespace;
   /** Where children are born; the thread itself lives in its process's. */
   readonly pid: PidNamespace;
-  readonly time: Namespace;
+  readonly time: TimeNamespace;
+  /** Where children and the next program live. */
+  readonly timeForChildren: TimeNamespace;
   readonly uts: UtsNamespace;
 }
 
@@ -78,9 +98,10 @@ export function namespaceOf(t: Task, kind: NamespaceKind): AnyNamespace {
 /** The first of each kind but mounts, with the numbers they have on Linux. */
 export function initialNamespaces(hostname: string): Omit<Namespaces, 'mnt'> {
   const user = initialUserNamespace;
+  const time = new TimeNamespace(user, null, 4026531834);
   return {
     cgroup: new Namespace('cgroup', user, 4026531835), ipc: new IpcNamespace(user, 4026531839), net: new NetNamespace(user, 4026531840),
-    pid: new PidNamespace(user, null, 4026531836), time: new Namespace('time', user, 4026531834), uts: new UtsNamespace(user, hostname, '(none)', 4026531838),
+    pid: new PidNamespace(user, null, 4026531836), time, timeForChildren: time, uts: new UtsNamespace(user, hostname, '(none)', 4026531838),
   };
 }
 
@@ -107,7 +128,6 @@ export function newNamespaces(t: Task, flags: number, cred: Cred, fs: FsContext)
   const wanted = flags & ALL_NAMESPACES & ~CLONE_NEWUSER;
   if (wanted === 0) return t.ns;
   if (!cred.hasOwn(Cap.SYS_ADMIN)) return -EPERM;
-  if ((wanted & CLONE_NEWTIME) !== 0) return -EINVAL;
   const { ns } = t, { userNs } = cred;
   if ((wanted & CLONE_NEWPID) !== 0) {
     // Who has one waiting for its first child makes no other.
@@ -122,8 +142,17 @@ export function newNamespaces(t: Task, flags: number, cred: Cred, fs: FsContext)
     ...(asked('mnt') ? { mnt: ns.mnt.copy(userNs, fs) } : {}),
     ...(asked('net') ? { net: new NetNamespace(userNs) } : {}),
     ...(asked('pid') ? { pid: new PidNamespace(userNs, ns.pid) } : {}),
+    ...(asked('time') ? { timeForChildren: new TimeNamespace(userNs, ns.timeForChildren) } : {}),
     ...(asked('uts') ? { uts: new UtsNamespace(userNs, ns.uts.hostname, ns.uts.domainname) } : {}),
   };
+}
+
+/** A process with memory of its own lives in the time that was made for it (timens_on_fork). */
+export function enterTime(ns: Namespaces): Namespaces {
+  const { timeForChildren: time } = ns;
+  if (ns.time === time) return ns;
+  time.frozen = true;
+  return { ...ns, time };
 }
 
 /** Gives a thread other namespaces; `null` at its end. */

@@ -59,6 +59,13 @@ export function cpuClockOf(t: Task, clock: number): number {
   return typeof target === 'number' ? target : cpuTimeOf(target);
 }
 
+/** What the caller's time namespace adds to a clock. */
+export function clockOffset(t: Task, clock: number): number {
+  const { time } = t.ns;
+  if (clock === T.CLOCK_BOOTTIME || clock === T.CLOCK_BOOTTIME_ALARM) return time.bootNs;
+  return clock === T.CLOCK_MONOTONIC || clock === T.CLOCK_MONOTONIC_RAW || clock === T.CLOCK_MONOTONIC_COARSE ? time.monotonicNs : 0;
+}
+
 /** clock_gettime, or -EINVAL. */
 export function clockNow(t: Task, clock: number): Timespec | number {
   const { kernel } = t;
@@ -73,9 +80,9 @@ export function clockNow(t: Task, clock: number): Timespec | number {
     case T.CLOCK_MONOTONIC:
     case T.CLOCK_MONOTONIC_RAW:
     case T.CLOCK_BOOTTIME:
-      return fromNs(kernel.nowNs());
+      return fromNs(kernel.nowNs() + clockOffset(t, clock));
     case T.CLOCK_MONOTONIC_COARSE: {
-      const now = kernel.nowNs();
+      const now = kernel.nowNs() + clockOffset(t, clock);
       return fromNs(now - (now % COARSE_NS));
     }
     default: {
@@ -99,7 +106,7 @@ export function clockResolution(t: Task, clock: number): number {
 
 /** A time of a wall or monotonic clock as a deadline on the monotonic one. */
 export function toMonotonic(t: Task, clock: number, ns: number): number {
-  if (clock !== T.CLOCK_REALTIME && clock !== T.CLOCK_TAI) return ns;
+  if (clock !== T.CLOCK_REALTIME && clock !== T.CLOCK_TAI) return Math.max(0, ns - clockOffset(t, clock));
   const now = t.kernel.realtime();
   return Math.max(0, t.kernel.nowNs() + (ns - now.sec * 1e9) - now.nsec);
 }
