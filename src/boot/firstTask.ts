@@ -8,7 +8,7 @@ import { Process } from '../kernel/task/process.ts';
 import { Task } from '../kernel/task/task.ts';
 import { ProcessTimers } from '../kernel/time/processTimers.ts';
 import { Cred } from '../vfs/cred.ts';
-import type { MountNamespace } from '../vfs/mount.ts';
+import type { MountNamespace } from '../vfs/mountNamespace.ts';
 import { FsContext } from '../vfs/path.ts';
 import { Registers } from '../kernel/arch/registers.ts';
 import type { RunOptions } from './options.ts';

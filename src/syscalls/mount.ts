@@ -6,16 +6,18 @@ import type { Task } from '../kernel/task/task.ts';
 import { Cap } from '../vfs/cred.ts';
 import type { FileSystem } from '../vfs/fileSystem.ts';
 import {
-  MS_BIND, MS_MOVE, MS_NOATIME, MS_NODEV, MS_NODIRATIME, MS_NOEXEC, MS_NOSUID, MS_NOSYMFOLLOW, MS_RDONLY, MS_REC, MS_RELATIME, MS_REMOUNT, MS_STRICTATIME,
-  MS_SYNCHRONOUS,
+  MS_BIND, MS_MOVE, MS_NOATIME, MS_NODEV, MS_NODIRATIME, MS_NOEXEC, MS_NOSUID, MS_NOSYMFOLLOW, MS_PRIVATE, MS_RDONLY, MS_REC, MS_RELATIME, MS_REMOUNT, MS_SHARED,
+  MS_SLAVE, MS_STRICTATIME, MS_SYNCHRONOUS, MS_UNBINDABLE,
 } from '../abi/linux/fs.ts';
 import { Mount, topOf } from '../vfs/mount.ts';
 import type { Path } from '../vfs/path.ts';
+import { copyMount, copyTree, mountTree, setPropagation, treeOf, twinsOf, unmountTree } from '../vfs/propagation.ts';
 import { NO_ID, type UserNamespace } from '../vfs/userNamespace.ts';
 import { lookup } from './fileArgs.ts';
 import type { SyscallRow } from './row.ts';
 
-const MS_PROPAGATION = (1 << 17) | (1 << 18) | (1 << 19) | (1 << 20);
+const MS_PROPAGATION = MS_UNBINDABLE | MS_PRIVATE | MS_SLAVE | MS_SHARED;
+const MS_SILENT = 1 << 15;
 const KEPT = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_SYNCHRONOUS | MS_NOATIME | MS_NODIRATIME | MS_RELATIME | MS_NOSYMFOLLOW;
 const ATIME = MS_NOATIME | MS_NODIRATIME | MS_RELATIME;
 const MNT_DETACH = 2;
@@ -72,27 +74,6 @@ function makeFileSystem(t: Task, type: string, data: string): FileSystem | numbe
   return existing.fs instanceof ProcFs ? existing.fs.viewOf(t.ns.pid) : existing.fs;
 }
 
-/** A second view of `from`; with MS_REC of what is mounted below it too. */
-function bind(from: Path, to: Path, recursive: boolean): void {
-  const copy = new Mount(from.mount.fs, from.dentry, from.mount.source, from.mount.flags);
-  copy.lockedFlags = from.mount.lockedFlags;
-  copy.atimeLocked = from.mount.atimeLocked;
-  const below = recursive ? [...from.mount.children] : [];
-  copy.attach(to.mount, to.dentry);
-  for (const child of below) copyBelow(child, copy, from.dentry);
-}
-
-function copyBelow(child: Mount, parent: Mount, root: Path['dentry']): void {
-  if (child.mountPoint === null || !child.mountPoint.isWithin(root) || child === parent) return;
-  const copy = new Mount(child.fs, child.root, child.source, child.flags);
-  copy.locked = child.locked;
-  copy.lockedFlags = child.lockedFlags;
-  copy.atimeLocked = child.atimeLocked;
-  const below = [...child.children];
-  copy.attach(parent, child.mountPoint);
-  for (const grandchild of below) copyBelow(grandchild, copy, child.root);
-}
-
 /** A string argument of mount that may be missing. */
 function optional(t: Task, ptr: number): string | number {
   return ptr === 0 ? '' : t.memory.cstring(ptr, 4096);
@@ -115,7 +96,7 @@ function sysMount(t: Task, sourcePtr: number, targetPtr: number, typePtr: number
   const flags = (flagBits & 0xffff0000) === (0xc0ed0000 | 0) ? flagBits & 0xffff : flagBits;
   if ((flags & MS_REMOUNT) !== 0) return remount(place, flags);
   if ((flags & MS_BIND) !== 0) return bindTo(t, source, sourcePtr, place, (flags & MS_REC) !== 0);
-  if ((flags & MS_PROPAGATION) !== 0) return place.dentry === place.mount.root ? 0 : -EINVAL;
+  if ((flags & MS_PROPAGATION) !== 0) return changePropagation(t, place, flags);
   if ((flags & MS_MOVE) !== 0) return move(t, sourcePtr, place);
   if (typePtr === 0 || type === '') return -EINVAL;
   const fs = makeFileSystem(t, type, data);
@@ -123,7 +104,14 @@ function sysMount(t: Task, sourcePtr: number, targetPtr: number, typePtr: number
   if (!place.inode.isDirectory) return -ENOTDIR;
   if (!t.ns.mnt.has(place.mount)) return -EINVAL;
   if (fs instanceof TmpFs) fs.userNs = t.cred.userNs;
-  new Mount(fs, fs.root, source === '' ? 'none' : source, keptFlags(flags)).attach(place.mount, place.dentry);
+  mountTree(new Mount(fs, fs.root, source === '' ? 'none' : source, keptFlags(flags)), place.mount, place.dentry);
+  return 0;
+}
+
+function changePropagation(t: Task, { mount, dentry }: Path, flags: number): number {
+  const type = flags & ~(MS_REC | MS_SILENT);
+  if (dentry !== mount.root || !t.ns.mnt.has(mount) || (type !== MS_SHARED && type !== MS_SLAVE && type !== MS_PRIVATE && type !== MS_UNBINDABLE)) return -EINVAL;
+  for (const one of (flags & MS_REC) !== 0 ? treeOf(mount) : [mount]) setPropagation(one, type);
   return 0;
 }
 
@@ -145,7 +133,8 @@ function bindTo(t: Task, source: string, sourcePtr: number, place: Path, recursi
   if (!t.ns.mnt.has(place.mount) || (!t.ns.mnt.has(from.mount) && from.mount.fs.typeName !== 'nsfs')) return -EINVAL;
   // What is under a locked mount would be seen.
   if (!recursive && from.mount.children.some((child) => child.locked && child.mountPoint!.isWithin(from.dentry))) return -EINVAL;
-  bind(from, place, recursive);
+  if (from.mount.unbindable) return -EINVAL;
+  mountTree(recursive ? copyTree(from.mount, from.dentry) : copyMount(from.mount, from.dentry), place.mount, place.dentry);
   return 0;
 }
 
@@ -156,8 +145,10 @@ function move(t: Task, sourcePtr: number, place: Path): number {
   if (from.dentry !== mount.root || mount.parent === null || mount.locked || !t.ns.mnt.has(mount) || !t.ns.mnt.has(place.mount)) return -EINVAL;
   if (mount.root.inode!.isDirectory !== place.inode.isDirectory) return -EINVAL;
   for (let at: Mount | null = place.mount; at !== null; at = at.parent) if (at === mount) return -ELOOP;
+  // Its going would not be heard of.
+  if (mount.parent.group !== null || (place.mount.group !== null && treeOf(mount).some((one) => one.unbindable))) return -EINVAL;
   mount.detach();
-  mount.attach(place.mount, place.dentry);
+  mountTree(mount, place.mount, place.dentry);
   return 0;
 }
 
@@ -171,8 +162,8 @@ function sysUmount(t: Task, ptr: number, flags: number): number {
   if (!mayMount(t)) return -EPERM;
   if (place.dentry !== mount.root || mount.parent === null || mount.locked || !t.ns.mnt.has(mount)) return -EINVAL;
   if ((flags & MNT_EXPIRE) !== 0) return -EINVAL;
-  if ((flags & MNT_DETACH) === 0 && (mount.children.length > 0 || isBusy(t, mount))) return -EBUSY;
-  mount.detach();
+  if ((flags & MNT_DETACH) === 0 && (mount.children.length > 0 || isBusy(t, mount) || twinsOf(mount).some((twin) => twin.children.length === 0 && isBusy(t, twin)))) return -EBUSY;
+  unmountTree(mount);
   return 0;
 }
 
@@ -209,6 +200,7 @@ function sysPivotRoot(t: Task, newPtr: number, oldPtr: number): number {
   const { root } = t.fs;
   const { mnt } = t.ns;
   if (!mnt.has(root.mount) || !mnt.has(fresh.mount) || !mnt.has(old.mount) || fresh.mount.locked) return -EINVAL;
+  if (old.mount.group !== null || fresh.mount.parent?.group || root.mount.parent?.group) return -EINVAL;
   if (fresh.mount === root.mount || old.mount === root.mount) return -EBUSY;
   if (root.dentry !== root.mount.root || fresh.dentry !== fresh.mount.root) return -EINVAL;
   if (!isBelow(old, fresh) || !isBelow(fresh, root)) return -EINVAL;
@@ -231,7 +223,7 @@ function sysPivotRoot(t: Task, newPtr: number, oldPtr: number): number {
 export const mountRows: readonly SyscallRow[] = [
   {
     name: 'mount', x86_64: 165, i386: 21, args: ['str', 'path', 'str', 'ulong', 'ptr'], ret: 'int', handler: sysMount,
-    note: 'tmpfs, bind, move, remount, and second views of proc, sysfs, devpts; no propagation',
+    note: 'tmpfs, bind, move, remount, propagation, and second views of proc, sysfs, devpts',
   },
   { name: 'umount2', x86_64: 166, i386: 52, args: ['path', 'int'], ret: 'int', handler: sysUmount },
   { name: 'umount', x86_64: -1, i386: 22, args: ['path'], ret: 'int', handler: (t, path) => sysUmount(t, path, 0) },

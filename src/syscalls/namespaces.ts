@@ -12,7 +12,7 @@ import { PidNamespace } from '../kernel/task/pidNamespace.ts';
 import type { Task } from '../kernel/task/task.ts';
 import { LocalField, LocalFlag } from '../machine/localState.ts';
 import { Cap, type Cred } from '../vfs/cred.ts';
-import { MountNamespace } from '../vfs/mount.ts';
+import { MountNamespace } from '../vfs/mountNamespace.ts';
 import { FsContext } from '../vfs/path.ts';
 import { UserNamespace } from '../vfs/userNamespace.ts';
 import type { SyscallRow } from './row.ts';

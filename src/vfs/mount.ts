@@ -1,8 +1,9 @@
-import { MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY } from '../abi/linux/fs.ts';
+import { MS_RDONLY } from '../abi/linux/fs.ts';
 import type { Dentry } from './dentry.ts';
 import type { FileSystem } from './fileSystem.ts';
-import { type FsContext, Path } from './path.ts';
-import { initialUserNamespace, newNamespaceId, type UserNamespace } from './userNamespace.ts';
+import { Path } from './path.ts';
+import type { PeerGroup } from './propagation.ts';
+import type { UserNamespace } from './userNamespace.ts';
 
 let nextMountId = 1;
 
@@ -23,10 +24,15 @@ export class Mount {
   locked = false;
   /** Flags that came from there and may not be cleared. */
   lockedFlags = 0;
+  /** Its peers, when it is shared; those it is a slave of. */
+  group: PeerGroup | null = null;
+  master: PeerGroup | null = null;
+  /** It may not be bound elsewhere. */
+  unbindable = false;
   /** Nor may what it does about access times. */
   atimeLocked = false;
-  /** Open descriptions, working directories...: counted for umount's EBUSY. */
-  users = 0;
+  /** Of the first mount of a namespace: who has rights over that. */
+  owner: UserNamespace | null = null;
 
   constructor(fs: FileSystem, root: Dentry, source: string, flags: number) {
     this.fs = fs;
@@ -37,6 +43,13 @@ export class Mount {
 
   get readOnly(): boolean {
     return (this.flags & MS_RDONLY) !== 0 || this.fs.readOnly;
+  }
+
+  /** The first mount of its tree. */
+  get top(): Mount {
+    let at: Mount = this;
+    while (at.parent !== null) at = at.parent;
+    return at;
   }
 
   /** The mount on top of `dentry` of this mount, or null. The newest wins when several are stacked. */
@@ -63,79 +76,6 @@ export class Mount {
     this.mountPoint.mounts--;
     this.parent = null;
     this.mountPoint = null;
-  }
-}
-
-const LOCKABLE = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC;
-
-/** The mounts that processes see (mount_namespaces(7)). */
-export class MountNamespace {
-  readonly kind = 'mnt';
-  root: Mount;
-  readonly userNs: UserNamespace;
-  readonly id: number;
-  private users = 0;
-
-  constructor(root: Mount, userNs: UserNamespace = initialUserNamespace, id = 4026531841) {
-    this.root = root;
-    this.userNs = userNs;
-    this.id = id;
-  }
-
-  acquire(): this {
-    this.users++;
-    return this;
-  }
-  /** Without users its mounts are gone: their places can be removed again. The first one stays. */
-  release(): void {
-    if (--this.users > 0 || this.id === 4026531841) return;
-    for (const mount of this.list().reverse()) mount.detach();
-  }
-
-  /** Whether `mount` is one of these. */
-  has(mount: Mount): boolean {
-    let at = mount;
-    while (at.parent !== null) at = at.parent;
-    return at === this.root;
-  }
-
-  /** The same mounts for others; `fs` goes over to them. Less privileged ones may not see what is beneath them. */
-  copy(userNs: UserNamespace, fs: FsContext): MountNamespace {
-    const copies = new Map<Mount, Mount>();
-    const lesser = userNs !== this.userNs;
-    const visit = (from: Mount, parent: Mount | null): Mount => {
-      const to = new Mount(from.fs, from.root, from.source, from.flags);
-      to.locked = parent !== null && (lesser || from.locked);
-      to.atimeLocked = lesser || from.atimeLocked;
-      to.lockedFlags = lesser ? from.flags & LOCKABLE : from.lockedFlags;
-      copies.set(from, to);
-      if (parent !== null) to.attach(parent, from.mountPoint!);
-      for (const child of from.children) visit(child, to);
-      return to;
-    };
-    const ns = new MountNamespace(visit(this.root, null), userNs, newNamespaceId());
-    const moved = (path: Path): Path => {
-      const mount = copies.get(path.mount);
-      return mount === undefined ? path : new Path(mount, path.dentry);
-    };
-    fs.root = moved(fs.root);
-    fs.cwd = moved(fs.cwd);
-    return ns;
-  }
-
-  get rootPath(): Path {
-    return topOf(new Path(this.root, this.root.root));
-  }
-
-  /** All mounts, parents before children. */
-  list(): Mount[] {
-    const out: Mount[] = [];
-    const visit = (mount: Mount): void => {
-      out.push(mount);
-      mount.children.forEach(visit);
-    };
-    visit(this.root);
-    return out;
   }
 }
 

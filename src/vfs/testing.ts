@@ -4,7 +4,8 @@ import { Cred } from './cred.ts';
 import type { FileCaller } from './fileDescription.ts';
 import type { FileSystem } from './fileSystem.ts';
 import { DeviceTable, type FsEnv, type SpecialOpener } from './fsEnv.ts';
-import { Mount, MountNamespace } from './mount.ts';
+import { Mount } from './mount.ts';
+import { MountNamespace } from './mountNamespace.ts';
 import { FsContext, type Path } from './path.ts';
 
 /** An environment for tests: a clock that moves by hand. */

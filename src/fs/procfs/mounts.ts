@@ -2,10 +2,11 @@ import type { Task } from '../../kernel/task/task.ts';
 import { MS_NOATIME, MS_NODEV, MS_NODIRATIME, MS_NOEXEC, MS_NOSUID, MS_NOSYMFOLLOW, MS_RDONLY } from '../../abi/linux/fs.ts';
 import type { Mount } from '../../vfs/mount.ts';
 import { Path, pathName } from '../../vfs/path.ts';
+import type { PeerGroup } from '../../vfs/propagation.ts';
 import { majorOf, minorOf } from '../../vfs/stat.ts';
 import { escapePath } from './format.ts';
 
-/** The mounts that `t` can see, parents first, with the name each has from its root. */
+/** The mounts that `t` can see, in the order in which they were made, with the name each has from its root. */
 function visible(t: Task): { mount: Mount; place: string }[] {
   let top = t.fs.root.mount;
   while (top.parent !== null) top = top.parent;
@@ -16,7 +17,14 @@ function visible(t: Task): { mount: Mount; place: string }[] {
     mount.children.forEach(visit);
   };
   visit(top);
-  return out;
+  return out.sort((a, b) => a.mount.id - b.mount.id);
+}
+
+/** What of its file system a mount shows. */
+function rootOf(mount: Mount): string {
+  let name = '';
+  for (let at = mount.root; !at.isRoot; at = at.parent) name = `/${at.name}${name}`;
+  return name === '' ? '/' : name + (mount.root.unhashed ? '//deleted' : '');
 }
 
 function mountOptions(mount: Mount): string {
@@ -34,11 +42,28 @@ export function mountsText(t: Task): string {
   }).join('');
 }
 
+/** Whether one gets from the mount up to `root`. */
+function isUnder(mount: Mount, root: Path): boolean {
+  for (let at: Mount | null = mount; at !== null; at = at.parent) if (at === root.mount) return true;
+  return false;
+}
+
+/** The optional fields: what it is a peer and a slave of, and what of that can be seen from `root`. */
+function propagation({ group, master, unbindable }: Mount, root: Path): string {
+  let out = group === null ? '' : ` shared:${group.id}`;
+  if (master !== null) {
+    out += ` master:${master.id}`;
+    let from: PeerGroup | null = master;
+    while (from !== null && ![...from.members].some((peer) => isUnder(peer, root))) from = from.master;
+    if (from !== null && from !== master) out += ` propagate_from:${from.id}`;
+  }
+  return unbindable ? `${out} unbindable` : out;
+}
+
 export function mountinfoText(t: Task): string {
   return visible(t).map(({ mount, place }) => {
-    const root = pathName(new Path(mount, mount.root), new Path(mount, mount.fs.root));
     const { dev } = mount.fs;
-    return `${mount.id} ${mount.parent?.id ?? 0} ${majorOf(dev)}:${minorOf(dev)} ${escapePath(root)} ${escapePath(place)} ${mountOptions(mount)} - ` +
+    return `${mount.id} ${mount.parent?.id ?? 0} ${majorOf(dev)}:${minorOf(dev)} ${escapePath(rootOf(mount))} ${escapePath(place)} ${mountOptions(mount)}${propagation(mount, t.fs.root)} - ` +
       `${mount.fs.typeName} ${escapePath(mount.source || 'none', ' \t\n\\#')} ${superOptions(mount)}\n`;
   }).join('');
 }

@@ -1,7 +1,7 @@
 import { EINVAL, ENOSPC, EPERM } from '../../abi/linux/errno.ts';
 import { CLONE_NEWCGROUP, CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWTIME, CLONE_NEWUSER, CLONE_NEWUTS } from '../../abi/linux/sched.ts';
 import { ALL_CAPS, Cap, type Cred } from '../../vfs/cred.ts';
-import type { MountNamespace } from '../../vfs/mount.ts';
+import type { MountNamespace } from '../../vfs/mountNamespace.ts';
 import type { FsContext } from '../../vfs/path.ts';
 import { initialUserNamespace, newNamespaceId, NO_ID, UserNamespace } from '../../vfs/userNamespace.ts';
 import { SysvIpc } from '../ipc/sysv/sysv.ts';
