@@ -16,6 +16,11 @@ export interface Pager {
 const EFAULT = 14;
 const ENAMETOOLONG = 36;
 
+/** Where the byte at a guest address lies in the linear memory. */
+function offsetOf(addr: UserPtr): number {
+  return (addr >>> 0) + BIAS;
+}
+
 /**
  * The kernel's door to one process's memory. A view it hands out is valid until the kernel next lets a guest run or
  * changes mappings, so use it at once and keep none. null stands for EFAULT.
@@ -26,6 +31,8 @@ export class GuestMemory {
   /** The whole linear memory. Replaced when it grows. */
   bytes: Uint8Array;
   private view: DataView;
+  /** Where guest space ends. Of a tall address space that is far above what there is: the low 32 bits of an address tell the place. */
+  limit = GUEST_END;
 
   constructor(memory: WebAssembly.Memory, pager: Pager) {
     this.memory = memory;
@@ -42,21 +49,21 @@ export class GuestMemory {
 
   /** True when [addr, addr + length) is below the end of guest space (access_ok); says nothing about what is mapped. */
   inRange(addr: UserPtr, length: number): boolean {
-    return addr >= 0 && length >= 0 && addr + length <= GUEST_END;
+    return addr >= 0 && length >= 0 && addr + length <= this.limit;
   }
 
   /** `length` bytes for reading. */
   readable(addr: UserPtr, length: number): Uint8Array | null {
     if (length === 0) return this.bytes.subarray(0, 0);
     if (!this.inRange(addr, length) || this.pager.prepare(addr, length, Access.read) < length) return null;
-    return this.bytes.subarray(addr + BIAS, addr + BIAS + length);
+    return this.slice(addr, length);
   }
 
   /** `length` bytes for writing. */
   writable(addr: UserPtr, length: number): Uint8Array | null {
     if (length === 0) return this.bytes.subarray(0, 0);
     if (!this.inRange(addr, length) || this.pager.prepare(addr, length, Access.write) < length) return null;
-    return this.bytes.subarray(addr + BIAS, addr + BIAS + length);
+    return this.slice(addr, length);
   }
 
   /** The accessible beginning of [addr, addr + length), for calls that transfer what they can. null when not even one byte is. */
@@ -70,9 +77,15 @@ export class GuestMemory {
 
   private prefix(addr: UserPtr, length: number, access: number): Uint8Array | null {
     if (length === 0) return this.bytes.subarray(0, 0);
-    if (!(addr >= 0 && addr < GUEST_END)) return null;
-    const n = this.pager.prepare(addr, Math.min(length, GUEST_END - addr), access);
-    return n > 0 ? this.bytes.subarray(addr + BIAS, addr + BIAS + n) : null;
+    if (!(addr >= 0 && addr < this.limit)) return null;
+    const n = this.pager.prepare(addr, Math.min(length, this.limit - addr), access);
+    return n > 0 ? this.slice(addr, n) : null;
+  }
+
+  /** Bytes that have been prepared. */
+  slice(addr: UserPtr, length: number): Uint8Array {
+    const at = offsetOf(addr);
+    return this.bytes.subarray(at, at + length);
   }
 
   /**
@@ -82,19 +95,19 @@ export class GuestMemory {
   cstring(addr: UserPtr, max = 4096): string | number {
     const length = this.cstringLength(addr, max);
     if (length < 0) return length;
-    if (length < max && addr + length < GUEST_END) return latin1(this.bytes, addr + BIAS, addr + BIAS + length);
-    return addr + max >= GUEST_END ? -EFAULT : -ENAMETOOLONG;
+    if (length < max && addr + length < this.limit) return latin1(this.slice(addr, length));
+    return addr + max >= this.limit ? -EFAULT : -ENAMETOOLONG;
   }
 
   /** Length of the C string at addr without its 0, at most `max`; -EFAULT. */
   cstringLength(addr: UserPtr, max: number): number {
-    if (!(addr >= 0 && addr < GUEST_END)) return -EFAULT;
+    if (!(addr >= 0 && addr < this.limit)) return -EFAULT;
     let at = addr as number;
-    const limit = Math.min(addr + max, GUEST_END);
+    const limit = Math.min(addr + max, this.limit);
     while (at < limit) {
       const pageEnd = Math.min((at - (at % 4096)) + 4096, limit);
       if (this.pager.prepare(at, pageEnd - at, Access.read) < pageEnd - at) return -EFAULT;
-      const nul = this.bytes.subarray(at + BIAS, pageEnd + BIAS).indexOf(0);
+      const nul = this.slice(at, pageEnd - at).indexOf(0);
       if (nul >= 0) return at + nul - addr;
       at = pageEnd;
     }
@@ -124,29 +137,29 @@ export class GuestMemory {
   }
 
   private can(addr: number, length: number, access: number): boolean {
-    return addr >= 0 && addr + length <= GUEST_END && this.pager.prepare(addr, length, access) === length;
+    return addr >= 0 && addr + length <= this.limit && this.pager.prepare(addr, length, access) === length;
   }
 
   u8(addr: UserPtr): number | null {
-    return this.can(addr, 1, Access.read) ? this.view.getUint8(addr + BIAS) : null;
+    return this.can(addr, 1, Access.read) ? this.view.getUint8(offsetOf(addr)) : null;
   }
   u16(addr: UserPtr): number | null {
-    return this.can(addr, 2, Access.read) ? this.view.getUint16(addr + BIAS, true) : null;
+    return this.can(addr, 2, Access.read) ? this.view.getUint16(offsetOf(addr), true) : null;
   }
   u32(addr: UserPtr): number | null {
-    return this.can(addr, 4, Access.read) ? this.view.getUint32(addr + BIAS, true) : null;
+    return this.can(addr, 4, Access.read) ? this.view.getUint32(offsetOf(addr), true) : null;
   }
   i32(addr: UserPtr): number | null {
-    return this.can(addr, 4, Access.read) ? this.view.getInt32(addr + BIAS, true) : null;
+    return this.can(addr, 4, Access.read) ? this.view.getInt32(offsetOf(addr), true) : null;
   }
   /** Exact up to 2^53. */
   u64(addr: UserPtr): number | null {
     if (!this.can(addr, 8, Access.read)) return null;
-    return this.view.getUint32(addr + BIAS + 4, true) * 4294967296 + this.view.getUint32(addr + BIAS, true);
+    return this.view.getUint32(offsetOf(addr) + 4, true) * 4294967296 + this.view.getUint32(offsetOf(addr), true);
   }
   i64(addr: UserPtr): number | null {
     if (!this.can(addr, 8, Access.read)) return null;
-    return this.view.getInt32(addr + BIAS + 4, true) * 4294967296 + this.view.getUint32(addr + BIAS, true);
+    return this.view.getInt32(offsetOf(addr) + 4, true) * 4294967296 + this.view.getUint32(offsetOf(addr), true);
   }
   /** An unsigned word of `size` 4 or 8 bytes (t.arch.wordSize). */
   word(addr: UserPtr, size: number): number | null {
@@ -155,25 +168,25 @@ export class GuestMemory {
 
   setU8(addr: UserPtr, value: number): boolean {
     if (!this.can(addr, 1, Access.write)) return false;
-    this.view.setUint8(addr + BIAS, value);
+    this.view.setUint8(offsetOf(addr), value);
     return true;
   }
   setU16(addr: UserPtr, value: number): boolean {
     if (!this.can(addr, 2, Access.write)) return false;
-    this.view.setUint16(addr + BIAS, value, true);
+    this.view.setUint16(offsetOf(addr), value, true);
     return true;
   }
   /** Signed values too: the low 32 bits are stored. */
   setU32(addr: UserPtr, value: number): boolean {
     if (!this.can(addr, 4, Access.write)) return false;
-    this.view.setInt32(addr + BIAS, value | 0, true);
+    this.view.setInt32(offsetOf(addr), value | 0, true);
     return true;
   }
   /** Signed values too, exact up to 2^53. */
   setU64(addr: UserPtr, value: number): boolean {
     if (!this.can(addr, 8, Access.write)) return false;
-    this.view.setInt32(addr + BIAS, value >>> 0, true);
-    this.view.setInt32(addr + BIAS + 4, Math.floor(value / 4294967296), true);
+    this.view.setInt32(offsetOf(addr), value >>> 0, true);
+    this.view.setInt32(offsetOf(addr) + 4, Math.floor(value / 4294967296), true);
     return true;
   }
   setWord(addr: UserPtr, size: number, value: number): boolean {
@@ -183,7 +196,7 @@ export class GuestMemory {
   /** compare-and-swap on an aligned word, atomic against running guest threads; the word's value before, null for EFAULT. */
   compareExchange32(addr: UserPtr, expected: number, replacement: number): number | null {
     if (!this.can(addr, 4, Access.write)) return null;
-    const words = new Int32Array(this.bytes.buffer, addr + BIAS, 1);
+    const words = new Int32Array(this.bytes.buffer, offsetOf(addr), 1);
     return Atomics.compareExchange(words, 0, expected | 0, replacement | 0) >>> 0;
   }
 }

@@ -36,6 +36,8 @@ export const GUEST_END = 0x1_0000_0000 - BIAS;
  */
 export const ADDRESS_BITS = 32;
 export const TALL_ADDRESS_BITS = 47;
+/** Where the addresses of 64-bit programs end on a real processor. */
+export const TASK_SIZE = 2 ** TALL_ADDRESS_BITS - PAGE_SIZE;
 
 /**
  * Bits of a permission byte. R, W and X are what the fast path of translated code tests; the others say why one of them

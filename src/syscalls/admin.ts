@@ -12,7 +12,6 @@ import { addArea, pageUp, unmapMemory } from '../kernel/mm/mapping.ts';
 import { adviseMemory } from '../kernel/mm/protect.ts';
 import type { Task } from '../kernel/task/task.ts';
 import { fromLatin1 } from '../machine/guestMemory.ts';
-import { GUEST_END } from '../machine/memoryLayout.ts';
 import { Cap } from '../vfs/cred.ts';
 import { openAt } from '../vfs/open.ts';
 import { fileOf, lookup } from './fileArgs.ts';
@@ -111,7 +110,7 @@ function sysRemapFilePages(t: Task, addr: number, length: number, prot: number, 
   const start = addr - (addr % 4096), size = length - (length % 4096);
   if (!(start + size > start) || !(pageOffset + size / 4096 > pageOffset)) return -EINVAL;
   const vma = t.mm.areas.find(start);
-  if (vma === null || vma.object === null || start + size > GUEST_END || start < vma.start) return -EINVAL;
+  if (vma === null || vma.object === null || start + size > t.mm.limit || start < vma.start) return -EINVAL;
   if (start + size > vma.end && !t.mm.areas.covered(start, start + size)) return -EINVAL;
   const window = vma.slice(start, start + size);
   window.offset = pageOffset * 4096;
@@ -168,7 +167,7 @@ function sysMseal(t: Task, start: number, length: number, flags: number): number
   if (!(end < 2 ** 64)) return -EINVAL;
   if (end === start) return 0;
   const { areas } = t.mm;
-  if (!(end <= GUEST_END) || !areas.covered(start, end)) return -ENOMEM;
+  if (!(end <= t.mm.limit) || !areas.covered(start, end)) return -ENOMEM;
   for (const vma of areas.carve(start, end)) vma.sealed = true;
   areas.mergeAround(start, end);
   return 0;

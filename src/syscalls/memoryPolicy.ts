@@ -1,12 +1,11 @@
 /** NUMA policies on a machine with one node: checked and remembered, with nothing to choose from (mm/mempolicy.c). */
 import { EACCES, EFAULT, EINVAL, ENODEV, ENOENT, EOPNOTSUPP, EPERM, ESRCH } from '../abi/linux/errno.ts';
 import { mayInspect } from '../fs/procfs/pidDir.ts';
-import { Page } from '../kernel/mm/page.ts';
+import { Page, pageOf } from '../kernel/mm/page.ts';
 import { pageUp as roundUp } from '../kernel/mm/mapping.ts';
 import type { MemoryPolicy } from '../kernel/mm/vma.ts';
 import type { Task } from '../kernel/task/task.ts';
 import { Access } from '../machine/exit.ts';
-import { GUEST_END } from '../machine/memoryLayout.ts';
 import { Cap } from '../vfs/cred.ts';
 import type { SyscallRow } from './row.ts';
 
@@ -127,7 +126,7 @@ function sysMbind(t: Task, start: number, length: number, mode: number, nodesPtr
   const policy = makePolicy(mode, nodes);
   if (typeof policy === 'number') return policy;
   const { areas } = t.mm;
-  if (!(end <= GUEST_END) || !areas.covered(start, end)) return -EFAULT;
+  if (!(end <= t.mm.limit) || !areas.covered(start, end)) return -EFAULT;
   for (const vma of areas.carve(start, end)) vma.policy = policy;
   areas.mergeAround(start, end);
   return 0;
@@ -187,8 +186,8 @@ function sysMovePages(t: Task, pid: number, count: number, pages: number, nodes:
 
 /** The node of a page, -ENOENT when it was never touched, -EFAULT when nothing is mapped there. */
 function placeOf(t: Task, addr: number): number {
-  if (addr >= GUEST_END || t.mm.areas.find(addr) === null) return -EFAULT;
-  return (t.mm.pages[Math.floor(addr / 4096)]! & (Page.present | Page.lazy | Page.shared)) !== 0 ? 0 : -ENOENT;
+  if (t.mm.areas.find(addr) === null) return -EFAULT;
+  return (t.mm.pages[pageOf(addr)]! & (Page.present | Page.lazy | Page.shared)) !== 0 ? 0 : -ENOENT;
 }
 
 export const memoryPolicyRows: readonly SyscallRow[] = [

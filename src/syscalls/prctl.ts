@@ -210,7 +210,7 @@ function setVmaName(t: Task, option: number, start: number, length: number, name
     name = text;
   }
   const end = start + Math.ceil(length / 4096) * 4096;
-  if (!(end <= GUEST_END)) return -EINVAL;
+  if (!(end <= t.mm.limit)) return -EINVAL;
   if (end === start) return 0;
   const { areas } = t.mm;
   const covered = areas.covered(start, end);

@@ -2,7 +2,6 @@ import { EACCES, EIO, ESRCH } from '../../abi/linux/errno.ts';
 import type { Task } from '../../kernel/task/task.ts';
 import { forcedBytes } from '../../kernel/trace/memory.ts';
 import { Access } from '../../machine/exit.ts';
-import { GUEST_END } from '../../machine/memoryLayout.ts';
 import { S_IFREG } from '../../abi/linux/fileMode.ts';
 import { Cap } from '../../vfs/cred.ts';
 import type { FileCaller, FileDescription } from '../../vfs/fileDescription.ts';
@@ -33,7 +32,7 @@ export class MemFile extends InfoNode {
 class MemDescription extends MemoryView {
   override pread(buf: Uint8Array, offset: number): number {
     if (!hasMemory(this.target)) return 0;
-    if (offset >= GUEST_END) return -EIO;
+    if (offset >= this.target.mm.limit) return -EIO;
     const bytes = forcedBytes(this.target, offset, buf.length, Access.read);
     if (bytes === null) return -EIO;
     buf.set(bytes);
@@ -41,7 +40,7 @@ class MemDescription extends MemoryView {
   }
   override pwrite(buf: Uint8Array, offset: number): number {
     if (!hasMemory(this.target)) return 0;
-    if (offset >= GUEST_END) return -EIO;
+    if (offset >= this.target.mm.limit) return -EIO;
     const bytes = forcedBytes(this.target, offset, buf.length, Access.write);
     if (bytes === null) return -EIO;
     bytes.set(buf.subarray(0, bytes.length));

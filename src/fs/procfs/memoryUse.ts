@@ -1,6 +1,6 @@
 import { PAGE_SIZE } from '../../machine/memoryLayout.ts';
 import type { AddressSpace } from '../../kernel/mm/addressSpace.ts';
-import { Page } from '../../kernel/mm/page.ts';
+import { Page, pageOf } from '../../kernel/mm/page.ts';
 import { Prot, type Vma } from '../../kernel/mm/vma.ts';
 
 /** Pages of one area, or of all, by what they hold. */
@@ -17,8 +17,8 @@ export interface Use {
 export const noUse = (): Use => ({ rss: 0, anon: 0, fileBacked: 0, shmem: 0, shared: 0 });
 
 export function useOfArea(mm: AddressSpace, vma: Vma, into: Use = noUse()): Use {
-  const end = vma.end / PAGE_SIZE;
-  for (let page = vma.start / PAGE_SIZE; page < end; page++) {
+  const end = pageOf(vma.end);
+  for (let page = pageOf(vma.start); page < end; page++) {
     const state = mm.pages[page]!;
     if ((state & (Page.present | Page.lazy | Page.shared)) === 0) continue;
     into.rss++;

@@ -1,9 +1,9 @@
 import { EINVAL, ESRCH } from '../../abi/linux/errno.ts';
 import { putU32 } from '../../abi/layout.ts';
 import { S_IFREG } from '../../abi/linux/fileMode.ts';
-import { Page } from '../../kernel/mm/page.ts';
+import { Page, pageOf } from '../../kernel/mm/page.ts';
 import type { Task } from '../../kernel/task/task.ts';
-import { GUEST_END, PAGE_SIZE } from '../../machine/memoryLayout.ts';
+import { PAGE_SIZE } from '../../machine/memoryLayout.ts';
 import type { FileCaller, FileDescription } from '../../vfs/fileDescription.ts';
 import type { FileSystem } from '../../vfs/fileSystem.ts';
 import type { Path } from '../../vfs/path.ts';
@@ -37,9 +37,9 @@ class PagemapDescription extends MemoryView {
     if (!hasMemory(this.target)) return 0;
     if (buf.length % ENTRY !== 0 || offset % ENTRY !== 0) return -EINVAL;
     const { mm } = this.target;
-    const first = offset / ENTRY, last = Math.min(first + buf.length / ENTRY, GUEST_END / PAGE_SIZE);
+    const first = offset / ENTRY, last = Math.min(first + buf.length / ENTRY, mm.limit / PAGE_SIZE);
     for (let page = first, at = 0; page < last; page++, at += ENTRY) {
-      const state = mm.pages[page]!;
+      const state = mm.pages[pageOf(page * PAGE_SIZE)]!;
       const vma = (state & (Page.present | Page.lazy | Page.shared)) === 0 ? null : mm.areas.find(page * PAGE_SIZE);
       putU32(buf, at, 0);
       putU32(buf, at + 4, vma === null ? 0 : PRESENT + (vma.anonymous ? EXCLUSIVE : FILE));

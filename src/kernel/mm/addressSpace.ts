@@ -3,7 +3,7 @@ import { Access } from '../../machine/exit.ts';
 import { GuestMemory, type Pager } from '../../machine/guestMemory.ts';
 import { Globals } from '../../machine/codeLayout.ts';
 import { PermissionTable, type DropCode } from '../../machine/addressSpace.ts';
-import { BIAS, CPU_AREA, GUEST_END, GUEST_MIN, MAX_THREADS_PER_PROCESS, PAGE_SIZE, Perm } from '../../machine/memoryLayout.ts';
+import { ADDRESS_BITS, BIAS, CPU_AREA, GUEST_END, GUEST_MIN, MAX_THREADS_PER_PROCESS, PAGE_SIZE, Perm, TASK_SIZE } from '../../machine/memoryLayout.ts';
 import { Cpu } from '../../machine/cpuState.ts';
 import type { AioContext } from '../ipc/aio.ts';
 import type { Task } from '../task/task.ts';
@@ -12,7 +12,8 @@ import { FaultResult, faultPage, type FaultCode } from './fault.ts';
 import { Lineage } from './lineage.ts';
 import type { MemoryPool } from './memoryPool.ts';
 import type { Overlong } from './overlong.ts';
-import { Page } from './page.ts';
+import { Page, pageOf } from './page.ts';
+import { heightOf, type Wish } from './tall.ts';
 import { Prot, VmaList, type Vma } from './vma.ts';
 
 const WASM_PAGE = 65536;
@@ -79,6 +80,9 @@ export class AddressSpace implements Pager {
   reserved: (readonly [number, number])[] = [];
   /** Reservations that are longer than the address space. */
   overlong: readonly Overlong[] = [];
+  /** Areas may lie above 4 GiB (tall.ts); the last wish for that. */
+  tall = false;
+  wish: Wish | null = null;
   /** Pages mapped; of them private and writable; locked. For RLIMIT_AS, RLIMIT_DATA, RLIMIT_MEMLOCK. */
   totalPages = 0;
   dataPages = 0;
@@ -142,9 +146,10 @@ export class AddressSpace implements Pager {
     for (const vma of this.areas.items) {
       if (vma.object !== null) this.releaseShared(vma, vma.start, vma.end);
       vma.drop();
-      this.permissions.bytes.fill(0, vma.start / PAGE_SIZE, vma.end / PAGE_SIZE);
+      const first = pageOf(vma.start), last = pageOf(vma.end);
+      this.permissions.bytes.fill(0, first, last);
       // Behind the end of the memory pages can be lazy.
-      if (vma.end / PAGE_SIZE > length) this.pages.fill(0, Math.max(vma.start / PAGE_SIZE, length), vma.end / PAGE_SIZE);
+      if (last > length) this.pages.fill(0, Math.max(first, length), last);
     }
     this.areas.items.length = 0;
     this.exe?.release();
@@ -174,6 +179,26 @@ export class AddressSpace implements Pager {
     this.cpuSlots[(cpu - CPU_AREA) / Cpu.size] = false;
   }
 
+  /** No address of the program's lies behind it. */
+  get limit(): number {
+    return this.memory.limit;
+  }
+
+  /** For good: until execve. */
+  becomeTall(): void {
+    this.tall = true;
+    this.wish = null;
+    this.memory.limit = TASK_SIZE;
+    Atomics.store(new Int32Array(this.memory.memory.buffer), Globals.tall >> 2, 1);
+  }
+
+  /** The area that a page is of. */
+  areaOf(page: number): Vma | null {
+    const vma = this.areas.find(page * PAGE_SIZE);
+    if (vma !== null || !this.tall) return vma;
+    return this.areas.items.find(({ start, end }) => start >= 2 ** ADDRESS_BITS && pageOf(start) <= page && page < pageOf(end)) ?? null;
+  }
+
   quiesce(): void {
     this.host.quiesce(this);
   }
@@ -199,10 +224,11 @@ export class AddressSpace implements Pager {
   prepare(addr: number, length: number, access: number): number {
     const bytes = this.permissions.bytes;
     const bit = access === Access.write ? Perm.W : Perm.R;
-    const last = Math.floor((addr + length - 1) / PAGE_SIZE);
-    for (let page = Math.floor(addr / PAGE_SIZE); page <= last; page++) {
-      if ((bytes[page]! & bit) !== 0) continue;
-      if (faultPage(this, page * PAGE_SIZE, access) !== FaultResult.ok) return Math.max(0, page * PAGE_SIZE - addr);
+    const height = heightOf(addr), last = Math.floor((addr - height + length - 1) / PAGE_SIZE);
+    for (let page = pageOf(addr); page <= last; page++) {
+      const at = height + page * PAGE_SIZE;
+      if ((bytes[page]! & bit) !== 0 && (!this.tall || this.areas.find(at) !== null)) continue;
+      if (faultPage(this, at, access) !== FaultResult.ok) return Math.max(0, at - addr);
     }
     return length;
   }
@@ -210,16 +236,17 @@ export class AddressSpace implements Pager {
   /** As prepare, for /proc/PID/mem and ptrace, which heed no protection of private pages. */
   prepareForced(addr: number, length: number, access: number): number {
     if (length === 0) return 0;
-    const last = Math.floor((addr + length - 1) / PAGE_SIZE);
-    for (let page = Math.floor(addr / PAGE_SIZE); page <= last; page++) {
-      if (faultPage(this, page * PAGE_SIZE, access, true) !== FaultResult.ok) return Math.max(0, page * PAGE_SIZE - addr);
+    for (let at = addr - (addr % PAGE_SIZE); at < addr + length; at += PAGE_SIZE) {
+      if (faultPage(this, at, access, true) !== FaultResult.ok) return Math.max(0, at - addr);
     }
     return length;
   }
 
   /** Serves a refused access of the guest: FaultResult.ok to go on, else what signal to raise. */
   fault(addr: number, access: number): FaultCode {
-    if (addr >= GUEST_END || addr < 0) return FaultResult.mapError;
+    if (addr >= this.limit || addr < 0) return FaultResult.mapError;
+    // Code cannot run there (tall.ts).
+    if (access === Access.execute && addr >= 2 ** ADDRESS_BITS) return this.areas.find(addr) === null ? FaultResult.mapError : FaultResult.accessError;
     return faultPage(this, addr, access);
   }
 
@@ -270,7 +297,7 @@ export class AddressSpace implements Pager {
   /** The page may be read from now on, not written. Precondition: quiesce(). */
   withholdWrite(page: number): void {
     this.pages[page] = this.pages[page]! | Page.readOnly;
-    const vma = this.areas.find(page * PAGE_SIZE);
+    const vma = this.areaOf(page);
     if (vma !== null) this.updatePermission(vma, page);
   }
 
@@ -281,8 +308,9 @@ export class AddressSpace implements Pager {
   /** Gives shared pages of [start, end) back to their object: writes changes to the file. */
   releaseShared(vma: Vma, start: number, end: number): void {
     const object = vma.object!;
-    for (let page = start / PAGE_SIZE; page < end / PAGE_SIZE; page++) {
-      if ((this.pages[page]! & Page.shared) !== 0) object.release(this, page, (page * PAGE_SIZE - vma.start + vma.offset) / PAGE_SIZE);
+    const last = pageOf(end);
+    for (let page = pageOf(start); page < last; page++) {
+      if ((this.pages[page]! & Page.shared) !== 0) object.release(this, page, vma.offsetOf(page) / PAGE_SIZE);
     }
   }
 }

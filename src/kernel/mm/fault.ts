@@ -1,8 +1,8 @@
 import { Access } from '../../machine/exit.ts';
-import { BIAS, GUEST_END, PAGE_SIZE, Perm } from '../../machine/memoryLayout.ts';
+import { BIAS, PAGE_SIZE, Perm } from '../../machine/memoryLayout.ts';
 import type { AddressSpace } from './addressSpace.ts';
 import { growStack } from './mapping.ts';
-import { Page } from './page.ts';
+import { Page, pageOf } from './page.ts';
 import { Prot, type Vma } from './vma.ts';
 
 /** What becomes of a refused access. */
@@ -37,7 +37,7 @@ export function faultPage(mm: AddressSpace, addr: number, access: number, force 
   const wanted = access === Access.write ? Prot.W : access === Access.execute ? Prot.X : Prot.R | Prot.W | Prot.X;
   // A debugger writes into pages that only may become writable: private ones get their own copy, permissions stay.
   if ((vma.prot & wanted) === 0 && !(force && vma.object === null)) return FaultResult.accessError;
-  const page = Math.floor(addr / PAGE_SIZE);
+  const page = pageOf(addr);
   mm.minorFaults++;
   const code = vma.object !== null ? shareIn(mm, vma, page, access) : pageIn(mm, vma, page, access);
   if (code !== FaultResult.ok) return code;
@@ -48,7 +48,7 @@ export function faultPage(mm: AddressSpace, addr: number, access: number, force 
 
 function shareIn(mm: AddressSpace, vma: Vma, page: number, access: number): FaultCode {
   const write = access === Access.write;
-  const index = (page * PAGE_SIZE - vma.start + vma.offset) / PAGE_SIZE;
+  const index = vma.offsetOf(page) / PAGE_SIZE;
   if (!mm.reserve((page + 1) * PAGE_SIZE)) return FaultResult.noMemory;
   const state = mm.pages[page]!;
   if ((state & Page.shared) === 0 || (write && (state & Page.readOnly) !== 0)) {
@@ -78,7 +78,7 @@ function makeOwn(mm: AddressSpace, page: number): void {
 
 /** Copies this lazy page and its lazy neighbours after it. */
 function copyAround(mm: AddressSpace, vma: Vma, page: number, access: number): FaultCode {
-  const end = Math.min(page + COPY_AROUND, vma.end / PAGE_SIZE);
+  const end = Math.min(page + COPY_AROUND, pageOf(vma.end));
   if (!mm.reserve(end * PAGE_SIZE)) return FaultResult.noMemory;
   for (let p = page; p < end && (mm.pages[p]! & Page.lazy) !== 0; p++) {
     mm.lineage.copyIn(p);
@@ -92,8 +92,8 @@ function fillZero(mm: AddressSpace, vma: Vma, page: number): FaultCode {
   let from = page;
   let to = page + 1;
   if (vma.pages > ANONYMOUS_EXACT_PAGES) {
-    from = Math.max(page - (page % ANONYMOUS_AROUND), vma.start / PAGE_SIZE);
-    to = Math.min(page - (page % ANONYMOUS_AROUND) + ANONYMOUS_AROUND, vma.end / PAGE_SIZE);
+    from = Math.max(page - (page % ANONYMOUS_AROUND), pageOf(vma.start));
+    to = Math.min(page - (page % ANONYMOUS_AROUND) + ANONYMOUS_AROUND, pageOf(vma.end));
   }
   if (!mm.reserve(to * PAGE_SIZE)) return FaultResult.noMemory;
   for (let p = from; p < to; p++) {
@@ -109,20 +109,20 @@ function fillZero(mm: AddressSpace, vma: Vma, page: number): FaultCode {
 function fillFile(mm: AddressSpace, vma: Vma, page: number, access: number): FaultCode {
   const inode = vma.inode!;
   const size = inode.stat().size;
-  const offsetOf = (p: number): number => p * PAGE_SIZE - vma.start + vma.offset;
-  if (offsetOf(page) >= size) return FaultResult.busError;
+  if (vma.offsetOf(page) >= size) return FaultResult.busError;
   const base = page - (page % FILE_AROUND);
   let from = page;
   let to = page + 1;
   const absent = (p: number): boolean => (mm.pages[p]! & (Page.present | Page.lazy)) === 0;
-  while (from > Math.max(base, vma.start / PAGE_SIZE) && absent(from - 1)) from--;
-  while (to < Math.min(base + FILE_AROUND, vma.end / PAGE_SIZE) && absent(to) && offsetOf(to) < size) to++;
+  const first = Math.max(base, pageOf(vma.start)), last = Math.min(base + FILE_AROUND, pageOf(vma.end));
+  while (from > first && absent(from - 1)) from--;
+  while (to < last && absent(to) && vma.offsetOf(to) < size) to++;
   if (!mm.reserve(to * PAGE_SIZE)) return FaultResult.noMemory;
   const buffer = mm.memory.bytes.subarray(from * PAGE_SIZE + BIAS, to * PAGE_SIZE + BIAS);
-  vma.copied?.lend(offsetOf(from), buffer.length);
+  vma.copied?.lend(vma.offsetOf(from), buffer.length);
   let done = 0;
   while (done < buffer.length) {
-    const n = inode.readAt(buffer.subarray(done), offsetOf(from) + done);
+    const n = inode.readAt(buffer.subarray(done), vma.offsetOf(from) + done);
     if (n < 0) return FaultResult.busError;
     if (n === 0) break;
     done += n;
@@ -133,9 +133,4 @@ function fillFile(mm: AddressSpace, vma: Vma, page: number, access: number): Fau
     mm.updatePermission(vma, p);
   }
   return FaultResult.ok;
-}
-
-/** Whether [addr, addr + length) lies in guest space. */
-export function inGuest(addr: number, length: number): boolean {
-  return addr >= 0 && addr + length <= GUEST_END;
 }

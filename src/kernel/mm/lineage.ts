@@ -104,7 +104,7 @@ export class Lineage {
       const lineage = child.lineage;
       if ((child.pages[page]! & Page.lazy) === 0 || lineage.origins[lineage.origin[page]! - 1] !== this.mm) continue;
       lineage.copyIn(page);
-      const vma = child.areas.find(page * 4096);
+      const vma = child.areaOf(page);
       if (vma !== null) child.updatePermission(vma, page);
     }
     this.mm.pages[page] = this.mm.pages[page]! & ~Page.needed;

@@ -4,15 +4,16 @@ import {
   MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_GROWSDOWN, MAP_HUGETLB, MAP_LOCKED, MAP_NORESERVE, MAP_POPULATE, MAP_PRIVATE, MAP_SHARED,
   MAP_SHARED_VALIDATE, MAP_STACK, MAP_SYNC, MAP_TYPE,
 } from '../../abi/linux/mman.ts';
-import { GUEST_END, GUEST_MIN, PAGE_SIZE } from '../../machine/memoryLayout.ts';
+import { GUEST_END, GUEST_MIN, PAGE_SIZE, TASK_SIZE } from '../../machine/memoryLayout.ts';
 import { Access } from '../../machine/exit.ts';
 import type { Inode } from '../../vfs/inode.ts';
 import type { FileDescription } from '../../vfs/fileDescription.ts';
 import { Rlimit, type Rlimits } from '../fd/rlimits.ts';
 import type { AddressSpace } from './addressSpace.ts';
-import { clipOverlong, placeOverlong } from './overlong.ts';
-import { Page } from './page.ts';
+import { clipOverlong, isClaimed, placeOverlong } from './overlong.ts';
+import { Page, pageOf } from './page.ts';
 import { SharedObject } from './sharedObject.ts';
+import { findPlace, hasPlace, heedWish, heightOf, isTaken, noteAnswer } from './tall.ts';
 import { Prot, Vma } from './vma.ts';
 
 export const pageUp = (n: number): number => Math.ceil(n / PAGE_SIZE) * PAGE_SIZE;
@@ -35,6 +36,13 @@ export interface MapRequest {
 
 /** mmap(2). Answers the address or -errno. `limits` null: the loader, which no limit stops but memory itself. */
 export function mapMemory(mm: AddressSpace, request: MapRequest, limits: Rlimits | null, mayLock = true): number {
+  heedWish(mm, request);
+  const at = mapAnswered(mm, request, limits, mayLock);
+  noteAnswer(mm, request, at);
+  return at;
+}
+
+function mapAnswered(mm: AddressSpace, request: MapRequest, limits: Rlimits | null, mayLock: boolean): number {
   const { prot, flags, file, offset } = request;
   if (request.length <= 0) return -EINVAL;
   const length = pageUp(request.length);
@@ -55,7 +63,7 @@ export function mapMemory(mm: AddressSpace, request: MapRequest, limits: Rlimits
   }
   // PR_SET_MDWE
   if (mm.writeExecPolicy !== 0 && limits !== null && (prot & (Prot.W | Prot.X)) === (Prot.W | Prot.X)) return -EACCES;
-  const addr = placeFor(mm, request.addr, length, flags);
+  const addr = placeFor(mm, request, length);
   if (addr < 0) return addr;
   const replaced = (flags & MAP_FIXED) !== 0 ? mappedPages(mm, addr, addr + length) : 0;
   if (limits !== null) {
@@ -93,7 +101,7 @@ function mapOverlong(mm: AddressSpace, request: MapRequest, length: number, limi
   const place = placeOverlong(mm, request, length);
   if (typeof place === 'number') return place;
   if (limits !== null && mm.totalPages * PAGE_SIZE + length > limits.cur[Rlimit.AS]!) return -ENOMEM;
-  const at = mapMemory(mm, { ...request, addr: place.start, length: place.end - place.start, flags: request.flags | MAP_FIXED_NOREPLACE }, limits);
+  const at = mapAnswered(mm, { ...request, addr: place.start, length: place.end - place.start, flags: request.flags | MAP_FIXED_NOREPLACE }, limits, true);
   if (at >= 0) mm.overlong = [...mm.overlong.filter((one) => mm.areas.overlaps(one.start, one.end)), place];
   return at;
 }
@@ -107,17 +115,22 @@ function checkFile(file: FileDescription, prot: number, shared: boolean, flags: 
 }
 
 /** Where a mapping goes, or -errno. */
-function placeFor(mm: AddressSpace, hint: number, length: number, flags: number): number {
+function placeFor(mm: AddressSpace, { addr: hint, prot, flags }: MapRequest, length: number): number {
   if ((flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) !== 0) {
     if (hint % PAGE_SIZE !== 0) return -EINVAL;
-    if (!(hint + length <= GUEST_END)) return -ENOMEM;
+    if (!hasPlace(mm, hint, hint + length)) return -ENOMEM;
     if (hint < GUEST_MIN) return -EPERM;
     if ((flags & MAP_FIXED_NOREPLACE) !== 0 && mm.areas.overlaps(hint, hint + length)) return -EEXIST;
-    return hint;
+    return hint >>> 0 < GUEST_MIN || isTaken(mm, hint, hint + length) ? -ENOMEM : hint;
   }
   const wanted = pageUp(hint);
-  if (wanted >= GUEST_MIN && wanted + length <= GUEST_END && !mm.areas.overlaps(wanted, wanted + length) && !nearStack(mm, wanted, wanted + length)) return wanted;
-  return findFree(mm, length);
+  if (wanted >>> 0 >= GUEST_MIN && hasPlace(mm, wanted, wanted + length) && isFree(mm, wanted, wanted + length)) return wanted;
+  // Above 4 GiB no code can run.
+  return findFree(mm, length, mm.tall && wanted < TASK_SIZE && (prot & Prot.X) === 0 && !isClaimed(mm, wanted) ? heightOf(wanted) : 0);
+}
+
+function isFree(mm: AddressSpace, start: number, end: number): boolean {
+  return !(mm.tall && isClaimed(mm, start)) && !mm.areas.overlaps(start, end) && !nearStack(mm, start, end) && !isTaken(mm, start, end);
 }
 
 /** A hint must not eat the room in which a stack grows. */
@@ -126,10 +139,11 @@ function nearStack(mm: AddressSpace, start: number, end: number): boolean {
   return above?.growsDown === true && end > above.start - STACK_GUARD;
 }
 
-export function findFree(mm: AddressSpace, length: number): number {
-  let at = mm.areas.findFree(length, mm.mmapBase, GUEST_END, mm.reserved);
-  if (at < 0) at = mm.areas.findFree(length, mm.mmapBase, GUEST_END);
-  if (at < 0) at = mm.areas.findFree(length, GUEST_MIN, GUEST_END);
+/** `height` as in tall.ts. */
+export function findFree(mm: AddressSpace, length: number, height = 0): number {
+  let at = findPlace(mm, length, mm.mmapBase, mm.reserved, height);
+  if (at < 0) at = findPlace(mm, length, mm.mmapBase, [], height);
+  if (at < 0) at = findPlace(mm, length, GUEST_MIN, [], height);
   return at < 0 ? -ENOMEM : at;
 }
 
@@ -159,9 +173,7 @@ export function addArea(mm: AddressSpace, vma: Vma): void {
   mm.totalPages += vma.pages;
   if (isData(vma)) mm.dataPages += vma.pages;
   if (vma.locked) mm.lockedPages += vma.pages;
-  const first = vma.start / PAGE_SIZE;
-  const last = vma.end / PAGE_SIZE;
-  if (vma.prot !== 0) mm.permissions.bytes.fill(0x20, first, last);
+  if (vma.prot !== 0) mm.permissions.bytes.fill(0x20, pageOf(vma.start), pageOf(vma.end));
   mm.areas.mergeAround(vma.start, vma.end);
 }
 
@@ -176,7 +188,7 @@ export function unmapMemory(mm: AddressSpace, addr: number, length: number): num
   if (addr % PAGE_SIZE !== 0 || length <= 0) return -EINVAL;
   const whole = addr + pageUp(length), end = clipOverlong(mm, addr, whole);
   if (end === addr && whole !== addr) return 0;
-  if (!(end <= GUEST_END)) return -EINVAL;
+  if (!(end <= mm.limit)) return -EINVAL;
   if (!mm.areas.overlaps(addr, end)) return 0;
   if (isSealed(mm, addr, end)) return -EPERM;
   mm.quiesce();
@@ -201,8 +213,8 @@ export function clearPages(mm: AddressSpace, vma: Vma, start: number, end: numbe
   if (vma.object !== null) mm.releaseShared(vma, start, end);
   const pages = mm.pages;
   const permissions = mm.permissions;
-  const last = end / PAGE_SIZE;
-  for (let page = start / PAGE_SIZE; page < last; page++) {
+  const last = pageOf(end);
+  for (let page = pageOf(start); page < last; page++) {
     const state = pages[page]!;
     if (permissions.bytes[page] !== 0) permissions.set(page, 0);
     if (state === 0) continue;
@@ -229,7 +241,7 @@ export function growStack(mm: AddressSpace, vma: Vma, addr: number): boolean {
   if (start < GUEST_MIN || vma.end - start > mm.stackLimit) return false;
   const below = mm.areas.items[mm.areas.indexAbove(vma.start) - 1];
   if (below !== undefined && !below.growsDown && below.prot !== 0 && below.end > start - STACK_GUARD) return false;
-  if (below !== undefined && below.end > start) return false;
+  if ((below !== undefined && below.end > start) || isTaken(mm, start, vma.start)) return false;
   const grown = (vma.start - start) / PAGE_SIZE;
   mm.totalPages += grown;
   if (vma.locked) mm.lockedPages += grown;
@@ -248,7 +260,7 @@ export function setBreak(mm: AddressSpace, brk: number, limits: Rlimits): number
   const to = pageUp(brk);
   if (to < from) unmapMemory(mm, to, from - to);
   else if (to > from) {
-    if (mm.areas.overlaps(from, to + PAGE_SIZE) || nearStack(mm, from, to)) return old;
+    if (mm.areas.overlaps(from, to + PAGE_SIZE) || nearStack(mm, from, to) || isTaken(mm, from, to)) return old;
     if (checkLimits(mm, limits, (to - from) / PAGE_SIZE, true) !== 0) return old;
     const vma = new Vma(from, to, Prot.R | Prot.W, false, null, 0, null);
     vma.name = '[heap]';

@@ -6,9 +6,10 @@
  */
 import { ENOMEM } from '../../abi/linux/errno.ts';
 import { MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_GROWSDOWN, MAP_HUGETLB, MAP_PRIVATE, MAP_TYPE } from '../../abi/linux/mman.ts';
-import { GUEST_END } from '../../machine/memoryLayout.ts';
+import { GUEST_END, TASK_SIZE } from '../../machine/memoryLayout.ts';
 import type { AddressSpace } from './addressSpace.ts';
 import type { MapRequest } from './mapping.ts';
+import { findPlace, heightOf } from './tall.ts';
 
 export interface Overlong {
   readonly start: number;
@@ -18,8 +19,6 @@ export interface Overlong {
   readonly claimed: number;
 }
 
-/** Where the addresses of 64-bit programs end on a real processor. */
-export const TASK_SIZE = 2 ** 47 - 4096;
 const STEP = 128 << 20;
 const ALIGNMENT = 2 << 20;
 
@@ -29,9 +28,10 @@ export function placeOverlong(mm: AddressSpace, request: MapRequest, length: num
   const reserves = request.prot === 0 && request.file === null && (flags & MAP_TYPE) === MAP_PRIVATE;
   // All lengths that 32-bit programs can ask for are honest.
   if (!reserves || request.length <= 0xffff_ffff || length > TASK_SIZE) return -ENOMEM;
+  const height = mm.tall && request.addr < TASK_SIZE ? heightOf(request.addr) : 0;
   if ((flags & (MAP_FIXED | MAP_FIXED_NOREPLACE | MAP_GROWSDOWN | MAP_HUGETLB)) !== 0) return -ENOMEM;
   for (let room = GUEST_END - (GUEST_END % STEP); room >= STEP; room -= STEP) {
-    const at = mm.areas.findFree(room, mm.mmapBase, GUEST_END, mm.reserved);
+    const at = findPlace(mm, room, mm.mmapBase, mm.reserved, height);
     if (at < 0) continue;
     const middle = at + room / 2;
     const start = middle + ((ALIGNMENT - (middle % ALIGNMENT)) % ALIGNMENT);
@@ -46,6 +46,11 @@ export function placeOverlong(mm: AddressSpace, request: MapRequest, length: num
  */
 export function clipOverlong(mm: AddressSpace, start: number, end: number): number {
   if (end <= GUEST_END) return end;
-  for (const one of mm.overlong) if (start >= one.start && end <= one.claimed) return Math.max(start, one.end);
+  for (const one of mm.overlong) if (start >= one.start && end <= one.claimed) return Math.max(start, Math.min(end, one.end));
   return end;
+}
+
+/** Whether a program was told that it has what is at an address above 4 GiB. */
+export function isClaimed(mm: AddressSpace, address: number): boolean {
+  return mm.overlong.some((one) => address >= one.start && address < one.claimed && mm.areas.overlaps(one.start, one.end));
 }

@@ -1,3 +1,5 @@
+import { PAGE_SHIFT } from '../../machine/memoryLayout.ts';
+
 /**
  * State of one page of an address space (AddressSpace.pages).
  *
@@ -17,3 +19,11 @@ export const Page = {
   /** With shared: another memory may hold the page too. With present: as the file has it, so that a change of the file takes it away. */
   readOnly: 32,
 } as const;
+
+/**
+ * Number of the page at an address: where it lies in the linear memory. Bits above the low 32, which addresses of tall address spaces
+ * have (tall.ts), tell nothing of that.
+ */
+export function pageOf(address: number): number {
+  return address >>> PAGE_SHIFT;
+}

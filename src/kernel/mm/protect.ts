@@ -1,11 +1,12 @@
 import { EACCES, EAGAIN, EINVAL, EIO, ENOMEM, EPERM } from '../../abi/linux/errno.ts';
 import * as M from '../../abi/linux/mman.ts';
-import { GUEST_END, PAGE_SIZE, Perm } from '../../machine/memoryLayout.ts';
+import { PAGE_SIZE, Perm } from '../../machine/memoryLayout.ts';
 import { Rlimit, type Rlimits } from '../fd/rlimits.ts';
 import type { AddressSpace } from './addressSpace.ts';
 import { addArea, checkLimits, clearPages, findFree, isData, isSealed, pageUp, populate, unmapMemory } from './mapping.ts';
 import { clipOverlong } from './overlong.ts';
-import { Page } from './page.ts';
+import { Page, pageOf } from './page.ts';
+import { hasPlace, heightOf, isTaken } from './tall.ts';
 import { Prot, type Vma } from './vma.ts';
 
 /** mprotect(2) of a checked range. `prot` is PROT_R/W/X, after READ_IMPLIES_EXEC. */
@@ -17,7 +18,7 @@ export function protectMemory(mm: AddressSpace, start: number, length: number, p
   if (length === 0) return 0;
   const want = prot & 7, whole = start + pageUp(length), end = want === 0 ? clipOverlong(mm, start, whole) : whole;
   if (end === start && whole !== start) return 0;
-  if (!(end <= GUEST_END)) return -ENOMEM;
+  if (!(end <= mm.limit)) return -ENOMEM;
   let from = start;
   if (growsDown) {
     const vma = mm.areas.find(start);
@@ -58,8 +59,8 @@ function changeProtection(mm: AddressSpace, start: number, end: number, prot: nu
     if (isData(vma)) mm.dataPages -= vma.pages;
     vma.prot = prot;
     if (isData(vma)) mm.dataPages += vma.pages;
-    const last = vma.end / PAGE_SIZE;
-    for (let page = vma.start / PAGE_SIZE; page < last; page++) mm.updatePermission(vma, page);
+    const last = pageOf(vma.end);
+    for (let page = pageOf(vma.start); page < last; page++) mm.updatePermission(vma, page);
   }
   mm.areas.mergeAround(start, end);
 }
@@ -76,7 +77,7 @@ export function remapMemory(mm: AddressSpace, old: number, oldLength: number, ne
   if (!(newSize > 0)) return -EINVAL;
   const fixed = (flags & M.MREMAP_FIXED) !== 0;
   if (fixed) {
-    if (to % PAGE_SIZE !== 0 || !(to + newSize <= GUEST_END)) return -EINVAL;
+    if (to % PAGE_SIZE !== 0 || !hasPlace(mm, to, to + newSize)) return -EINVAL;
     if (to < old + oldSize && old < to + newSize) return -EINVAL;
   }
   let vma = mm.areas.find(old);
@@ -84,6 +85,7 @@ export function remapMemory(mm: AddressSpace, old: number, oldLength: number, ne
   if (oldSize === 0 && !vma.shared) return -EINVAL;
   if (vma.sealed || isSealed(mm, old, old + oldSize) || (fixed && isSealed(mm, to, to + newSize))) return -EPERM;
   if (fixed) {
+    if (isTaken(mm, to, to + newSize)) return -ENOMEM;
     unmapMemory(mm, to, newSize);
     // They may have been one area.
     vma = mm.areas.find(old)!;
@@ -105,7 +107,7 @@ export function remapMemory(mm: AddressSpace, old: number, oldLength: number, ne
     if (error !== 0) return error;
     if (vma.locked && (mm.lockedPages * PAGE_SIZE + grown) > limits.cur[Rlimit.MEMLOCK]!) return -EAGAIN;
   }
-  if (!fixed && !keep && old + oldSize === vma.end && old + newSize <= GUEST_END && !mm.areas.overlaps(vma.end, old + newSize)) {
+  if (!fixed && !keep && old + oldSize === vma.end && hasPlace(mm, old, old + newSize) && !mm.areas.overlaps(vma.end, old + newSize) && !isTaken(mm, vma.end, old + newSize)) {
     const tail = vma.slice(vma.start, vma.end);
     tail.offset = vma.offset + (vma.end - vma.start);
     tail.start = vma.end;
@@ -115,7 +117,7 @@ export function remapMemory(mm: AddressSpace, old: number, oldLength: number, ne
     return old;
   }
   if ((flags & M.MREMAP_MAYMOVE) === 0) return -ENOMEM;
-  const target = fixed ? to : findFree(mm, newSize);
+  const target = fixed ? to : findFree(mm, newSize, heightOf(old));
   if (target < 0) return target;
   moveArea(mm, old, size, target, newSize, keep);
   return target;
@@ -133,8 +135,8 @@ function moveArea(mm: AddressSpace, old: number, size: number, target: number, n
   const area = mm.areas.find(target)!;
   if (moved.object === null) {
     for (let i = 0; i < size / PAGE_SIZE; i++) {
-      const from = old / PAGE_SIZE + i;
-      const to = target / PAGE_SIZE + i;
+      const from = pageOf(old) + i;
+      const to = pageOf(target) + i;
       if ((mm.pages[from]! & Page.lazy) !== 0) mm.lineage.copyIn(from);
       if ((mm.pages[from]! & Page.present) === 0) continue;
       mm.reserve((to + 1) * PAGE_SIZE);
@@ -152,7 +154,7 @@ function moveArea(mm: AddressSpace, old: number, size: number, target: number, n
 }
 
 function askAgain(mm: AddressSpace, vma: Vma, start: number, end: number): void {
-  if (vma.prot !== 0) mm.permissions.bytes.fill(Perm.ASK, start / PAGE_SIZE, end / PAGE_SIZE);
+  if (vma.prot !== 0) mm.permissions.bytes.fill(Perm.ASK, pageOf(start), pageOf(end));
 }
 
 /** madvise(2). */
@@ -160,7 +162,7 @@ export function adviseMemory(mm: AddressSpace, start: number, length: number, ad
   if (start % PAGE_SIZE !== 0) return -EINVAL;
   if (!KNOWN_ADVICE.has(advice)) return -EINVAL;
   const end = clipOverlong(mm, start, start + pageUp(length));
-  if (!(end <= GUEST_END) || length < 0) return -EINVAL;
+  if (!(end <= mm.limit) || length < 0) return -EINVAL;
   if (end === start) return 0;
   let unmapped = 0;
   for (const vma of [...mm.areas.items]) {
@@ -236,13 +238,13 @@ function hasFilePage({ file, start, offset }: Vma, at: number): boolean {
 export function residentPages(mm: AddressSpace, start: number, length: number): Uint8Array | number {
   if (start % PAGE_SIZE !== 0) return -EINVAL;
   const end = start + pageUp(length);
-  if (!(end <= GUEST_END)) return -ENOMEM;
+  if (!(end <= mm.limit)) return -ENOMEM;
   if (!mm.areas.covered(start, end)) return -ENOMEM;
   const out = new Uint8Array((end - start) / PAGE_SIZE);
   for (let i = 0; i < out.length; i++) {
     const at = start + i * PAGE_SIZE;
     const vma = mm.areas.find(at)!;
-    const here = (mm.pages[at / PAGE_SIZE]! & (Page.present | Page.lazy | Page.shared)) !== 0;
+    const here = (mm.pages[pageOf(at)]! & (Page.present | Page.lazy | Page.shared)) !== 0;
     out[i] = here || hasFilePage(vma, at) ? 1 : 0;
   }
   return out;
@@ -253,7 +255,7 @@ export function syncMemory(mm: AddressSpace, start: number, length: number, flag
   if ((flags & ~(M.MS_ASYNC | M.MS_INVALIDATE | M.MS_SYNC)) !== 0 || start % PAGE_SIZE !== 0) return -EINVAL;
   if ((flags & M.MS_ASYNC) !== 0 && (flags & M.MS_SYNC) !== 0) return -EINVAL;
   const end = start + pageUp(length);
-  if (!(end <= GUEST_END)) return -ENOMEM;
+  if (!(end <= mm.limit)) return -ENOMEM;
   for (const vma of mm.areas.items) {
     if (vma.end <= start || vma.start >= end) continue;
     if ((flags & M.MS_INVALIDATE) !== 0 && vma.locked) return -16;
@@ -274,7 +276,7 @@ export function lockMemory(mm: AddressSpace, addr: number, length: number, lock:
   if (whole === 0 || whole >= 2 ** 64) return 0;
   const end = start + whole;
   if (end >= 2 ** 64) return -EINVAL;
-  if (!(end <= GUEST_END)) return -ENOMEM;
+  if (!(end <= mm.limit)) return -ENOMEM;
   if (start === end) return 0;
   if (lock && !mayLock) {
     const limit = limits.cur[Rlimit.MEMLOCK]!;

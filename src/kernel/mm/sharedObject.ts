@@ -1,7 +1,7 @@
 import type { Inode, FileMappings } from '../../vfs/inode.ts';
 import { BIAS, PAGE_SIZE } from '../../machine/memoryLayout.ts';
 import type { AddressSpace } from './addressSpace.ts';
-import { Page } from './page.ts';
+import { Page, pageOf } from './page.ts';
 import type { Vma } from './vma.ts';
 
 /** One page of one address space that shows a page of a shared object. */
@@ -85,10 +85,10 @@ export class SharedObject implements FileMappings {
   private dropCopies(first: number, last: number, written: boolean): void {
     for (const vma of this.copies) {
       const mm = vma.mm!;
-      const base = vma.start / PAGE_SIZE - vma.offset / PAGE_SIZE;
-      const end = Math.min(last + base + 1, vma.end / PAGE_SIZE);
+      const base = pageOf(vma.start) - vma.offset / PAGE_SIZE;
+      const end = Math.min(last + base + 1, pageOf(vma.end));
       let stopped = false;
-      for (let page = Math.max(first + base, vma.start / PAGE_SIZE); page < end; page++) {
+      for (let page = Math.max(first + base, pageOf(vma.start)); page < end; page++) {
         if ((mm.pages[page]! & (Page.present | Page.lazy)) === 0 || (!written && !mm.lineage.isClean(page))) continue;
         if (!stopped) mm.quiesce();
         stopped = true;

@@ -1,6 +1,7 @@
 import type { FileDescription } from '../../vfs/fileDescription.ts';
 import type { Inode } from '../../vfs/inode.ts';
 import type { AddressSpace } from './addressSpace.ts';
+import { pageOf } from './page.ts';
 import type { SharedObject } from './sharedObject.ts';
 
 /** A NUMA policy: MPOL_* mode and mode flags. */
@@ -64,6 +65,11 @@ export class Vma {
   }
   get pages(): number {
     return (this.end - this.start) / 4096;
+  }
+
+  /** Where a page of it is in the file or object. */
+  offsetOf(page: number): number {
+    return (page - pageOf(this.start)) * 4096 + this.offset;
   }
 
   /** The same area with other bounds; takes references of its own. */

@@ -5,7 +5,7 @@ import {
 import { Cpu, Eflags } from '../../machine/cpuState.ts';
 import { Access, Vector } from '../../machine/exit.ts';
 import { FaultResult } from '../mm/fault.ts';
-import { Page } from '../mm/page.ts';
+import { Page, pageOf } from '../mm/page.ts';
 import type { Task } from '../task/task.ts';
 import { forceSignal, sendToTask } from './send.ts';
 import { siginfo } from './siginfo.ts';
@@ -13,7 +13,7 @@ import { siginfo } from './siginfo.ts';
 /** A refused access (Exit.fault): page it in, or raise SIGSEGV, SIGBUS. `addrHi` is the address's upper half. */
 export function raiseFault(t: Task, addr: number, access: number, addrHi: number): void {
   const canonicalUser = addrHi < 0x8000;
-  const code = addrHi === 0 ? t.mm.fault(addr, access) : FaultResult.mapError;
+  const code = t.mm.fault(addr, access);
   t.kernel.hooks.fault?.(t, addr, access, code);
   if (code === FaultResult.ok) return;
   if (code === FaultResult.noMemory) {
@@ -38,9 +38,9 @@ export function raiseFault(t: Task, addr: number, access: number, addrHi: number
 /** The error code's P bit: whether the page table would have had the page. PROT_NONE pages and untouched ones are not there. */
 function isPresent(t: Task, addr: number, access: number, addrHi: number): boolean {
   if (addrHi >= 0x8000) return true;
-  const vma = addrHi === 0 ? t.mm.areas.find(addr) : null;
+  const vma = t.mm.areas.find(addr);
   // A fetch from a page that may be read has it mapped first, and faults again for want of permission.
-  return vma !== null && vma.prot !== 0 && (access === Access.execute || (t.mm.pages[Math.floor(addr / 4096)]! & (Page.present | Page.shared | Page.lazy)) !== 0);
+  return vma !== null && vma.prot !== 0 && (access === Access.execute || (t.mm.pages[pageOf(addr)]! & (Page.present | Page.shared | Page.lazy)) !== 0);
 }
 
 /** The error code of #GP by `int n`: the descriptor it would have needed. */

@@ -1,4 +1,3 @@
-import { BIAS, GUEST_END } from '../../machine/memoryLayout.ts';
 import type { Task } from '../task/task.ts';
 
 /**
@@ -7,7 +6,8 @@ import type { Task } from '../task/task.ts';
  */
 export function forcedBytes(t: Task, addr: number, length: number, access: number): Uint8Array | null {
   if (length === 0) return new Uint8Array(0);
-  if (!(addr >= 0 && addr < GUEST_END)) return null;
-  const n = t.mm.prepareForced(addr, Math.min(length, GUEST_END - addr), access);
-  return n > 0 ? t.memory.bytes.subarray(addr + BIAS, addr + BIAS + n) : null;
+  const { mm, memory } = t;
+  if (!(addr >= 0 && addr < mm.limit)) return null;
+  const n = mm.prepareForced(addr, Math.min(length, mm.limit - addr), access);
+  return n > 0 ? memory.slice(addr, n) : null;
 }

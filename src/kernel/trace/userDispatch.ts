@@ -4,7 +4,7 @@ import { AUDIT_ARCH_I386, AUDIT_ARCH_X86_64 } from '../../abi/linux/seccomp.ts';
 import { SIGSEGV, SIGSYS, SYS_USER_DISPATCH } from '../../abi/linux/signal.ts';
 import { Cpu } from '../../machine/cpuState.ts';
 import { LocalField, LocalFlag } from '../../machine/localState.ts';
-import { TASK_SIZE } from '../mm/overlong.ts';
+import { TASK_SIZE } from '../../machine/memoryLayout.ts';
 import { forceSignal } from '../signal/send.ts';
 import { siginfo } from '../signal/siginfo.ts';
 import { exitGroup } from '../task/exit.ts';
