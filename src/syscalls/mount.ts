@@ -1,10 +1,8 @@
-import { EBUSY, EFAULT, EINVAL, ELOOP, ENODEV, ENOTBLK, ENOTDIR, EPERM } from '../abi/linux/errno.ts';
-import { mqueueFs } from '../fs/mqueue/mqueueFs.ts';
-import { ProcFs } from '../fs/procfs/procFs.ts';
-import { TmpFs, type TmpFsOptions } from '../fs/tmpfs/tmpFs.ts';
+import { EBUSY, EFAULT, EINVAL, ELOOP, ENOTDIR, EPERM } from '../abi/linux/errno.ts';
+import { TmpFs } from '../fs/tmpfs/tmpFs.ts';
 import type { Task } from '../kernel/task/task.ts';
 import { Cap } from '../vfs/cred.ts';
-import type { FileSystem } from '../vfs/fileSystem.ts';
+import type { FileDescription } from '../vfs/fileDescription.ts';
 import {
   MS_BIND, MS_MOVE, MS_NOATIME, MS_NODEV, MS_NODIRATIME, MS_NOEXEC, MS_NOSUID, MS_NOSYMFOLLOW, MS_PRIVATE, MS_RDONLY, MS_REC, MS_RELATIME, MS_REMOUNT, MS_SHARED,
   MS_SLAVE, MS_STRICTATIME, MS_SYNCHRONOUS, MS_UNBINDABLE,
@@ -12,66 +10,20 @@ import {
 import { Mount, topOf } from '../vfs/mount.ts';
 import type { Path } from '../vfs/path.ts';
 import { copyMount, copyTree, mountTree, setPropagation, treeOf, twinsOf, unmountTree } from '../vfs/propagation.ts';
-import { NO_ID, type UserNamespace } from '../vfs/userNamespace.ts';
 import { lookup } from './fileArgs.ts';
+import { makeFileSystem } from './fileSystemTypes.ts';
 import type { SyscallRow } from './row.ts';
 
 const MS_PROPAGATION = MS_UNBINDABLE | MS_PRIVATE | MS_SLAVE | MS_SHARED;
 const MS_SILENT = 1 << 15;
-const KEPT = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_SYNCHRONOUS | MS_NOATIME | MS_NODIRATIME | MS_RELATIME | MS_NOSYMFOLLOW;
-const ATIME = MS_NOATIME | MS_NODIRATIME | MS_RELATIME;
+export const KEPT = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_SYNCHRONOUS | MS_NOATIME | MS_NODIRATIME | MS_RELATIME | MS_NOSYMFOLLOW;
+export const ATIME = MS_NOATIME | MS_NODIRATIME | MS_RELATIME;
 const MNT_DETACH = 2;
 const MNT_EXPIRE = 4;
 const UMOUNT_KNOWN = 0xf;
-/** Kinds that need a device, which nobody here has. */
-const KNOWN_TYPES = new Set(['proc', 'sysfs', 'devpts', 'mqueue']);
-const BLOCK_TYPES = new Set(['ext2', 'ext3', 'ext4', 'xfs', 'btrfs', 'vfat', 'iso9660', 'squashfs', 'ntfs3']);
-
-function keptFlags(flags: number): number {
+export function keptFlags(flags: number): number {
   const kept = flags & KEPT;
   return (flags & (MS_NOATIME | MS_STRICTATIME)) === 0 ? kept | MS_RELATIME : kept;
-}
-
-/** A size as tmpfs takes it: 10k, 5m, 1g, bytes; NaN when it is none. A share of memory (50%) counts of 4 GiB. */
-function sizeOption(text: string): number {
-  const match = /^(\d+)([kmg%]?)$/i.exec(text);
-  if (match === null) return NaN;
-  const unit = { '': 1, k: 1024, m: 1 << 20, g: 1 << 30, '%': 2 ** 32 / 100 }[match[2]!.toLowerCase()]!;
-  return Math.floor(Number(match[1]) * unit);
-}
-
-function tmpfsOptions(data: string, userNs: UserNamespace): TmpFsOptions | number {
-  const options: TmpFsOptions = { mode: 0o1777 };
-  for (const word of data.split(',').filter((w) => w !== '')) {
-    const [key, value = ''] = word.split('=', 2) as [string, string?];
-    const number = key === 'mode' ? Number.parseInt(value, 8) : key === 'size' || key === 'nr_inodes' ? sizeOption(value) : Number(value);
-    if (Number.isNaN(number)) return -EINVAL;
-    if ((key === 'uid' && userNs.uidIn(number) === NO_ID) || (key === 'gid' && userNs.gidIn(number) === NO_ID)) return -EINVAL;
-    if (key === 'size') options.size = number;
-    else if (key === 'nr_inodes') options.inodes = number;
-    else if (key === 'mode') options.mode = number & 0o7777;
-    else if (key === 'uid') options.uid = userNs.uidIn(number);
-    else if (key === 'gid') options.gid = userNs.gidIn(number);
-    else if (key !== 'nr_blocks' && key !== 'huge' && key !== 'mpol' && key !== 'inode64' && key !== 'inode32') return -EINVAL;
-  }
-  if (options.size === 0) delete options.size;
-  return options;
-}
-
-/** An instance of a kind the VFS itself has, or the one that is mounted already (proc, sysfs, devpts exist once). */
-function makeFileSystem(t: Task, type: string, data: string): FileSystem | number {
-  if (type === 'tmpfs' || type === 'ramfs') {
-    const options = tmpfsOptions(data, t.cred.userNs);
-    return typeof options === 'number' ? options : new TmpFs(t.fs.root.mount.fs.env, { ...options, typeName: type, uid: options.uid ?? t.cred.fsuid, gid: options.gid ?? t.cred.fsgid });
-  }
-  if (BLOCK_TYPES.has(type)) return t.cred.userNs.parent === null ? -ENOTBLK : -EPERM;
-  // What shows processes or networks is for who has rights over those.
-  const owner = type === 'proc' ? t.ns.pid.userNs : type === 'sysfs' ? t.ns.net.userNs : null;
-  if (owner !== null && !t.cred.hasIn(Cap.SYS_ADMIN, owner)) return -EPERM;
-  if (type === 'mqueue') return mqueueFs(t.ns.ipc, t.fs.root.mount.fs.env);
-  const existing = t.ns.mnt.list().find((mount) => mount.fs.typeName === type && KNOWN_TYPES.has(type));
-  if (existing === undefined) return -ENODEV;
-  return existing.fs instanceof ProcFs ? existing.fs.viewOf(t.ns.pid) : existing.fs;
 }
 
 /** A string argument of mount that may be missing. */
@@ -80,7 +32,7 @@ function optional(t: Task, ptr: number): string | number {
 }
 
 /** CAP_SYS_ADMIN over the caller's mounts. */
-const mayMount = (t: Task): boolean => t.cred.hasIn(Cap.SYS_ADMIN, t.ns.mnt.userNs);
+export const mayMount = (t: Task): boolean => t.cred.hasIn(Cap.SYS_ADMIN, t.ns.mnt.userNs);
 
 function sysMount(t: Task, sourcePtr: number, targetPtr: number, typePtr: number, flagBits: number, dataPtr: number): number {
   const type = optional(t, typePtr);
@@ -94,7 +46,7 @@ function sysMount(t: Task, sourcePtr: number, targetPtr: number, typePtr: number
   const place = topOf(found);
   if (!mayMount(t)) return -EPERM;
   const flags = (flagBits & 0xffff0000) === (0xc0ed0000 | 0) ? flagBits & 0xffff : flagBits;
-  if ((flags & MS_REMOUNT) !== 0) return remount(place, flags);
+  if ((flags & MS_REMOUNT) !== 0) return remount(t, place, flags);
   if ((flags & MS_BIND) !== 0) return bindTo(t, source, sourcePtr, place, (flags & MS_REC) !== 0);
   if ((flags & MS_PROPAGATION) !== 0) return changePropagation(t, place, flags);
   if ((flags & MS_MOVE) !== 0) return move(t, sourcePtr, place);
@@ -115,14 +67,25 @@ function changePropagation(t: Task, { mount, dentry }: Path, flags: number): num
   return 0;
 }
 
-function remount(place: Path, flags: number): number {
+/** Locked flags stay (can_change_locked_flags). */
+export const mayHaveFlags = (mount: Mount, next: number): boolean => (mount.lockedFlags & ~next) === 0 && (!mount.atimeLocked || ((mount.flags ^ next) & ATIME) === 0);
+
+function remount(t: Task, place: Path, flags: number): number {
   const { mount } = place;
   if (place.dentry !== mount.root) return -EINVAL;
   // A remount that says nothing of access times keeps what there was.
   const next = (flags & (ATIME | MS_STRICTATIME)) === 0 ? (flags & KEPT & ~ATIME) | (mount.flags & ATIME) : keptFlags(flags);
-  if ((mount.lockedFlags & ~next) !== 0 || (mount.atimeLocked && ((mount.flags ^ next) & ATIME) !== 0)) return -EPERM;
+  if (!mayHaveFlags(mount, next)) return -EPERM;
+  if ((next & ~mount.flags & MS_RDONLY) !== 0 && hasWriters(t, mount)) return -EBUSY;
   mount.flags = next;
   return 0;
+}
+
+/** Another view of a place, with MS_REC of what is mounted below it, too; -EINVAL. */
+export function copyToBind({ mount, dentry }: Path, recursive: boolean): Mount | number {
+  // What is under a locked mount would be seen.
+  if (mount.unbindable || (!recursive && mount.children.some((child) => child.locked && child.mountPoint!.isWithin(dentry)))) return -EINVAL;
+  return recursive ? copyTree(mount, dentry) : copyMount(mount, dentry);
 }
 
 function bindTo(t: Task, source: string, sourcePtr: number, place: Path, recursive: boolean): number {
@@ -131,23 +94,27 @@ function bindTo(t: Task, source: string, sourcePtr: number, place: Path, recursi
   if (typeof from === 'number') return from;
   if (from.inode.isDirectory !== place.inode.isDirectory) return -ENOTDIR;
   if (!t.ns.mnt.has(place.mount) || (!t.ns.mnt.has(from.mount) && from.mount.fs.typeName !== 'nsfs')) return -EINVAL;
-  // What is under a locked mount would be seen.
-  if (!recursive && from.mount.children.some((child) => child.locked && child.mountPoint!.isWithin(from.dentry))) return -EINVAL;
-  if (from.mount.unbindable) return -EINVAL;
-  mountTree(recursive ? copyTree(from.mount, from.dentry) : copyMount(from.mount, from.dentry), place.mount, place.dentry);
+  const copy = copyToBind(from, recursive);
+  if (typeof copy === 'number') return copy;
+  mountTree(copy, place.mount, place.dentry);
   return 0;
 }
 
 function move(t: Task, sourcePtr: number, place: Path): number {
   const from = lookup(t, sourcePtr);
-  if (typeof from === 'number') return from;
-  const { mount } = from;
-  if (from.dentry !== mount.root || mount.parent === null || mount.locked || !t.ns.mnt.has(mount) || !t.ns.mnt.has(place.mount)) return -EINVAL;
+  return typeof from === 'number' ? from : moveMount(t, from, place);
+}
+
+/** Puts a mount elsewhere, or one that is nowhere yet somewhere. */
+export function moveMount(t: Task, from: Path, place: Path): number {
+  const { mount } = from, attached = mount.parent !== null && t.ns.mnt.has(mount);
+  if (from.dentry !== mount.root || !(attached || (mount.anonymous && mount.parent === null)) || mount.locked || !t.ns.mnt.has(place.mount)) return -EINVAL;
   if (mount.root.inode!.isDirectory !== place.inode.isDirectory) return -EINVAL;
   for (let at: Mount | null = place.mount; at !== null; at = at.parent) if (at === mount) return -ELOOP;
   // Its going would not be heard of.
-  if (mount.parent.group !== null || (place.mount.group !== null && treeOf(mount).some((one) => one.unbindable))) return -EINVAL;
+  if ((mount.parent !== null && mount.parent.group !== null) || (place.mount.group !== null && treeOf(mount).some((one) => one.unbindable))) return -EINVAL;
   mount.detach();
+  mount.anonymous = false;
   mountTree(mount, place.mount, place.dentry);
   return 0;
 }
@@ -169,12 +136,16 @@ function sysUmount(t: Task, ptr: number, flags: number): number {
 
 /** Whether some process works in the mount or has a file of it open. */
 function isBusy(t: Task, mount: Mount): boolean {
-  for (const process of t.kernel.pids.processes.values()) {
-    for (const task of process.tasks) {
-      if (task.fs.cwd.mount === mount || task.fs.root.mount === mount) return true;
-      for (const [, file] of task.fds.entries()) if (file.path.mount === mount) return true;
-    }
-  }
+  for (const task of t.kernel.pids.tasks.values()) if (task.fs.cwd.mount === mount || task.fs.root.mount === mount) return true;
+  return someFile(t, (file) => file.path.mount === mount);
+}
+
+/** Whether a file of the mount is open for writing: it cannot become read-only. */
+export const hasWriters = (t: Task, mount: Mount): boolean => someFile(t, (file) => file.path.mount === mount && file.writable);
+
+/** Whether anybody has such a file open. */
+export function someFile(t: Task, wanted: (file: FileDescription) => boolean): boolean {
+  for (const task of t.kernel.pids.tasks.values()) for (const [, file] of task.fds.entries()) if (wanted(file)) return true;
   return false;
 }
 

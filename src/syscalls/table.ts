@@ -16,6 +16,7 @@ import { keyRows } from './keys.ts';
 import { memoryPolicyRows } from './memoryPolicy.ts';
 import { mmRows } from './mm.ts';
 import { mountRows } from './mount.ts';
+import { mountApiRows } from './mountApi.ts';
 import { mqueueRows } from './mqueue.ts';
 import { openRows } from './open.ts';
 import { pathRows } from './path.ts';
@@ -44,6 +45,6 @@ import { timeRows } from './time.ts';
 import { xattrRows } from './xattr.ts';
 
 export const allRows: readonly SyscallRow[] = [
-  ...readWriteRows, ...openRows, ...statRows, ...pathRows, ...dirRows, ...lockRows, ...syncRows, ...xattrRows, ...socketRows, ...socketCallRows, ...mountRows, ...spliceRows, ...mmRows,
+  ...readWriteRows, ...openRows, ...statRows, ...pathRows, ...dirRows, ...lockRows, ...syncRows, ...xattrRows, ...socketRows, ...socketCallRows, ...mountRows, ...mountApiRows, ...spliceRows, ...mmRows,
   ...processRows, ...resourceRows, ...futexRows, ...futex2Rows, ...pollRows, ...epollRows, ...eventfdRows, ...timerfdRows, ...signalRows, ...signalfdRows, ...inotifyRows, ...ioctlRows, ...timeRows, ...credRows, ...schedRows, ...systemRows, ...prctlRows, ...sysvIpcRows, ...mqueueRows, ...namespaceRows, ...processMemoryRows, ...ptraceRows, ...seccompRows, ...aioRows, ...memoryPolicyRows, ...keyRows, ...adjtimeRows, ...adminRows, ...fileHandleRows,
 ];

@@ -31,6 +31,8 @@ export class Mount {
   unbindable = false;
   /** Nor may what it does about access times. */
   atimeLocked = false;
+  /** It is nobody's yet, or not any more: only a descriptor keeps it (open_tree, fsmount). */
+  anonymous = false;
   /** Of the first mount of a namespace: who has rights over that. */
   owner: UserNamespace | null = null;
 
