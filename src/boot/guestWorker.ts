@@ -45,15 +45,15 @@ export class GuestHost {
   }
 
   #init(init: GuestInit): void {
-    const calls = new LocalCalls(this.#clockOf(init.wallOffsetNs));
     this.#mailbox = new MailboxGuest(init.mailbox);
+    const calls = new LocalCalls(this.#clockOf(init.wallOffsetNs), this.#mailbox);
     this.#thread = new GuestThread({
       interpreterModule: init.interpreter,
       tallInterpreter: this.#tallInterpreter,
       helpersModule: init.helpers,
       mailbox: this.#mailbox,
       decodedRuns: init.decodedRuns,
-      local: calls.answer,
+      local: calls,
       ...(this.translator === null ? {} : { translator: this.translator }),
     });
   }

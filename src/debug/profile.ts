@@ -59,7 +59,7 @@ export class Profile {
   #lookAt(t: Task, ns: number): void {
     const { threads } = this.#profiled;
     if (t.state === 'dead' || t.process === this.#kernel.init) return;
-    if (t.state !== 'running' || this.#kernel.parts.mailbox.isPosted(t.slot)) {
+    if (t.state !== 'running' || this.#kernel.parts.mailbox.isPosted(t.slot) || this.#kernel.guests.waitsLocally(t)) {
       threads.waiting += ns;
       return;
     }

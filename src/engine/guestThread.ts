@@ -1,6 +1,7 @@
 import { CcOp, Cpu, Eflags, Gpr } from '../machine/cpuState.ts';
 import { Case, EngineExit, EngineField, Globals } from '../machine/codeLayout.ts';
 import { Access, Exit, Vector } from '../machine/exit.ts';
+import { LocalAnswer, type LocalAnswerCode } from '../machine/localState.ts';
 import { Reply, type ReplyCode } from '../machine/mailbox.ts';
 import { RecentMemories } from '../machine/recentMemories.ts';
 import { Field } from '../ir/ops.ts';
@@ -25,8 +26,8 @@ export interface GuestThreadOptions {
   translator?: Translator;
   /** Memory for DecodedRuns, the same for all workers. */
   decodedRuns?: SharedArrayBuffer;
-  /** Answers some system calls in the worker: true = done, go on at Cpu.rip. */
-  local?: (memory: WebAssembly.Memory, cpu: number) => boolean;
+  /** Answers some system calls in the worker; what `waits` goes on as a mailbox call does. */
+  local?: { answer(memory: WebAssembly.Memory, cpu: number): LocalAnswerCode; wait(slot: number): ReplyCode };
 }
 
 interface InterpreterExports extends RegionHost {
@@ -177,9 +178,10 @@ export class GuestThread {
   private activation(machine: Machine, cpu: number, stop: number, stopSp: number): void {
     for (;;) {
       if (this.interpret(machine, cpu, stop, stopSp)) return;
-      if (this.options.local?.(machine.memory, cpu)) continue;
+      const { local, mailbox } = this.options, answer = local === undefined ? LocalAnswer.pass : local.answer(machine.memory, cpu);
+      if (answer === LocalAnswer.done) continue;
       this.settleFlags(machine, cpu);
-      if (this.options.mailbox.call(this.slot) === Reply.leave) throw LEAVE;
+      if ((answer === LocalAnswer.waits ? local!.wait(this.slot) : mailbox.call(this.slot)) === Reply.leave) throw LEAVE;
       if (isOutgrown(machine)) throw TALLER;
     }
   }

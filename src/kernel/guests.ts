@@ -3,7 +3,8 @@ import type { GuestRun } from '../host/workers.ts';
 import { CodePages } from '../machine/codePages.ts';
 import { Cpu } from '../machine/cpuState.ts';
 import { LocalField, LocalFlag } from '../machine/localState.ts';
-import { MAILBOX_SLOTS, Reply } from '../machine/mailbox.ts';
+import { Reply } from '../machine/mailbox.ts';
+import { MAILBOX_SLOTS } from '../machine/mailboxLayout.ts';
 import type { Registers } from './arch/registers.ts';
 import type { Kernel } from './kernel.ts';
 import type { AddressSpace } from './mm/addressSpace.ts';
@@ -25,11 +26,18 @@ export class Guests {
   private readonly slots: (Task | null)[] = [];
   /** Slots of workers that were given up: they may still be written to. */
   private readonly stuckSlots = new Set<number>();
-  /** How many run (or are about to, in a worker that starts). */
-  running = 0;
+  /** How many run (or are about to, in a worker that starts), or wait for each other in their workers. */
+  private notServed = 0;
+  /** Slots of threads that waited in their workers when their memory had to stand still. */
+  private readonly held: number[] = [];
 
   constructor(kernel: Kernel) {
     this.kernel = kernel;
+  }
+
+  /** How many run: some are about to, in a worker that starts. */
+  get running(): number {
+    return this.notServed - this.kernel.parts.mailbox.waits.waiting;
   }
 
   // ---- slots and CPU states ----
@@ -51,6 +59,7 @@ export class Guests {
     t.regs.setU32(LocalField.tid, t.ownTid);
     t.regs.setU32(LocalField.tgid, t.pidNs.out(t.tgid));
     t.regs.setU32(LocalField.sysenterReturn, t.mm.layout.sysenterReturn);
+    t.regs.setU32(LocalField.memoryId, t.mm.memoryId);
     const watched = this.kernel.hooks.syscallEnter !== null || t.trace !== null || t.seccomp !== null;
     t.regs.setU32(LocalField.flags, (watched ? LocalFlag.off : 0) | (this.kernel.realtimeOffsetNs !== 0 ? LocalFlag.wallClockSet : 0) | (t.ns.time.shifted ? LocalFlag.timeShifted : 0));
     return true;
@@ -84,8 +93,26 @@ export class Guests {
     Atomics.and(t.regs.words, Cpu.interrupt >>> 2, ~1);
     this.kernel.cpuClock.left(t);
     t.state = 'served';
-    this.running--;
+    this.notServed--;
     return t;
+  }
+
+  /** Whether the thread waits for another in its worker, unknown to the kernel (machine/waitTable.ts). */
+  waitsLocally(t: Task): boolean {
+    return t.state === 'running' && this.kernel.parts.mailbox.waits.isWaiting(t.slot);
+  }
+
+  /**
+   * A thread that waits in its worker is from now on parked in the kernel, in the same call: whoever wants something of it, or looks at
+   * what it does, comes through this. Whether it was so.
+   */
+  takeOver(t: Task): boolean {
+    if (t.state !== 'running') return false;
+    const wait = this.kernel.parts.mailbox.waits.take(t.slot, this.kernel.nowNs());
+    if (wait === null) return false;
+    this.takePosted(t.slot);
+    this.kernel.goOnWaiting(t, wait);
+    return true;
   }
 
   // ---- workers ----
@@ -123,7 +150,7 @@ export class Guests {
 
   private enter(t: Task): void {
     t.state = 'running';
-    this.running++;
+    this.notServed++;
     this.kernel.cpuClock.entered(t);
   }
 
@@ -132,34 +159,59 @@ export class Guests {
     this.kernel.hooks.workerDied?.(t, reason);
     t.worker = null;
     if (t.state === 'dead') return;
+    const { waits } = this.kernel.parts.mailbox, wait = waits.take(t.slot, this.kernel.nowNs());
+    if (wait !== null) waits.countInKernel(wait.memory, wait.addr, -1);
+    waits.abandon(t.slot);
     // The other threads must come out of their code, to be killed.
     new CodePages(t.regs.words.buffer as SharedArrayBuffer).abandon(t.cpu);
     t.mm.spoiled = true;
     this.kernel.parts.warn(`process ${t.tgid} (${t.comm}) is killed, the worker of its thread ${t.tid} has failed: ${reason}`);
     this.kernel.defer(() => {
       if (t.state === 'dead') return;
-      if (t.state === 'running') this.running--;
+      if (t.state === 'running') this.notServed--;
       exitGroup(t, SIGKILL, true);
     });
   }
 
   // ---- out of their code ----
 
-  /** Asks a running guest to leave its code at the next poll. */
+  /** Asks a running guest to leave its code at the next poll. One that waits in its worker is parked, and looks. */
   interrupt(t: Task): void {
+    // In this order: it looks at the word after it has begun to wait.
     Atomics.or(t.regs.words, Cpu.interrupt >>> 2, 1);
+    if (this.takeOver(t)) t.parked?.queue();
   }
 
-  /** See AddressSpaceHost: the threads post their slots; the loop serves them when the current call is over. */
+  /**
+   * See AddressSpaceHost: the threads post their slots; the loop serves them when the current call is over. Those that wait in their workers
+   * go on waiting, but until then nobody but the kernel lets them go on.
+   */
   quiesce(mm: AddressSpace): void {
     const { mailbox } = this.kernel.parts;
     for (const t of mm.tasks) {
-      if (t.state !== 'running' || !mailbox.isRunning(t.slot)) continue;
-      this.interrupt(t);
+      if (t.state !== 'running') continue;
+      mailbox.waits.hold(t.slot, true);
+      this.held.push(t.slot);
+      if (mailbox.isRunning(t.slot)) Atomics.or(t.regs.words, Cpu.interrupt >>> 2, 1);
     }
     for (const t of mm.tasks) {
       if (t.state === 'running' && mailbox.isRunning(t.slot)) this.awaitPost(t);
     }
+  }
+
+  /** After quiesce(): the thread is the kernel's now, not later when the loop serves it. */
+  collect(t: Task): void {
+    if (t.state !== 'running' || this.takeOver(t)) return;
+    // One that was woken at the last moment comes by itself.
+    this.awaitPost(t);
+    this.takePosted(t.slot);
+  }
+
+  /** What had to stand still may go on. */
+  release(): void {
+    if (this.held.length === 0) return;
+    for (const slot of this.held) this.kernel.parts.mailbox.waits.hold(slot, false);
+    this.held.length = 0;
   }
 
   /** Microseconds: the guest polls its interrupt word at every taken jump. One that never comes is given up, and its process. */

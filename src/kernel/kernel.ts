@@ -4,9 +4,11 @@ import { SIGKILL } from '../abi/linux/signal.ts';
 import { Cpu } from '../machine/cpuState.ts';
 import { Exit } from '../machine/exit.ts';
 import { LocalField, LocalFlag } from '../machine/localState.ts';
+import type { LocalWait } from '../machine/waitTable.ts';
 import type { DropCode } from '../machine/addressSpace.ts';
 import { Guests } from './guests.ts';
 import { FutexTable } from './ipc/futex.ts';
+import { goOnWaiting } from './ipc/futexWait.ts';
 import { KernelLoop } from './loop.ts';
 import { GUEST_PAGE_COUNT, type AddressSpace, type AddressSpaceHost } from './mm/addressSpace.ts';
 import { MemoryPool } from './mm/memoryPool.ts';
@@ -41,7 +43,7 @@ export class Kernel implements AddressSpaceHost {
   readonly guests = new Guests(this);
   private readonly loop: KernelLoop;
   readonly pids = new PidTable();
-  readonly futexes = new FutexTable();
+  readonly futexes: FutexTable;
   /** Woken whenever a signal is queued for anybody: signalfds listen (signal/send.ts wakes). */
   readonly signalQueue = new WaitQueue();
   readonly cpuClock: CpuClock;
@@ -65,6 +67,7 @@ export class Kernel implements AddressSpaceHost {
   constructor(parts: KernelParts) {
     this.parts = parts;
     this.namespaces = initialNamespaces(parts.hostname);
+    this.futexes = new FutexTable(parts.mailbox.waits, () => this.nowNs());
     this.cpuClock = new CpuClock(this);
     this.loop = new KernelLoop(this, this.serveSlot);
   }
@@ -204,6 +207,17 @@ export class Kernel implements AddressSpaceHost {
       return;
     }
     this.finishCall(t, result);
+  }
+
+  /** A thread has waited in its worker so far, and is the kernel's now: parked in its call. */
+  goOnWaiting(t: Task, wait: LocalWait): void {
+    const reason = t.regs.u32(Cpu.exitReason), { archs } = this.parts;
+    t.arch = reason === Exit.syscall64 ? archs.x86_64 : archs.i386;
+    t.abi = t.arch.abi;
+    if (reason === Exit.sysenter) t.arch.enterBySysenter(t);
+    t.syscallNumber = t.arch.syscallNumber(t.regs);
+    this.contextSwitches++;
+    goOnWaiting(t, wait);
   }
 
   /** A call has its result: into the registers, and back to the guest by way of signals. */

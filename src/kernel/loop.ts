@@ -111,6 +111,7 @@ export class KernelLoop {
       for (const parked of list) resumeParked(parked);
       worked = true;
     }
+    this.kernel.guests.release();
     return worked;
   }
 }

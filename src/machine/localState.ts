@@ -8,6 +8,8 @@ export const LocalField = {
   flags: Cpu.kernel + 8,
   /** Where sysenter goes on (in the vDSO), 0: nowhere. */
   sysenterReturn: Cpu.kernel + 12,
+  /** AddressSpace.memoryId */
+  memoryId: Cpu.kernel + 16,
 } as const;
 
 export const LocalFlag = {
@@ -18,3 +20,14 @@ export const LocalFlag = {
   /** Its clocks that count from the start are others than the machine's (time namespaces). */
   timeShifted: 4,
 } as const;
+
+/** What the worker answers to a system call. */
+export const LocalAnswer = {
+  /** It is the kernel's. */
+  pass: 0,
+  /** Done, its result is in the registers. */
+  done: 1,
+  /** It waits for another thread, once the status flags are settled. */
+  waits: 2,
+} as const;
+export type LocalAnswerCode = (typeof LocalAnswer)[keyof typeof LocalAnswer];

@@ -1,33 +1,13 @@
+import { BELL, BITMAP, KERNEL_SLEEPS, SlotState, STATES, WAIT_WORDS } from './mailboxLayout.ts';
+import { WAIT_TABLE_WORDS, WaitTable } from './waitTable.ts';
+
 /**
  * The mailbox between guest threads (one worker each) and the kernel thread.
  *
- * One SharedArrayBuffer for the whole emulator. A guest thread that stops writes its registers and exit reason to its CPU
+ * One SharedArrayBuffer for the whole emulator (mailboxLayout.ts). A guest thread that stops writes its registers and exit reason to its CPU
  * state, posts its slot and waits; the kernel thread answers by writing the CPU state and the slot's reply word.
- *
- *   word 0            bell: incremented by every post; the kernel waits on it when it has nothing to do
- *   word 1            kernelSleeps: 1 while the kernel waits on the bell
- *   words 16..143     bitmap of posted slots (4096 bits)
- *   words 144..4239   state of each slot
  */
-export const MAILBOX_SLOTS = 4096;
-const BELL = 0;
-const KERNEL_SLEEPS = 1;
-const BITMAP = 16;
-const STATES = BITMAP + MAILBOX_SLOTS / 32;
-export const MAILBOX_BYTES = (STATES + MAILBOX_SLOTS) * 4;
-
-/** State of a slot. A worker owns the slot's CPU state while it is `running`; the kernel in every other state. */
-export const SlotState = {
-  running: 0,
-  /** posted, the worker spins */
-  posted: 1,
-  /** posted, the worker sleeps on the word */
-  postedAsleep: 2,
-  /** given to a worker that has not begun yet: it begins by posting (begin), so that the kernel decides when guest code runs */
-  starting: 3,
-  /** posted, and the answer will take its time: the worker need not spin for it */
-  postedLong: 4,
-} as const;
+export const MAILBOX_BYTES = (WAIT_WORDS + WAIT_TABLE_WORDS) * 4;
 
 /** The kernel's answer, stored in the slot's state word plus 16; the worker turns it into `running`. */
 export const Reply = {
@@ -50,12 +30,41 @@ const PATIENT_EVERY = 64;
 /** Looks before the clock is asked for the first time, and between two times. */
 const LOOKS = 100;
 
+/** How long it is worth while to look for one kind of answer. */
+class Patience {
+  private ms = MOST_MS;
+  private calls = 0;
+
+  /** Looks at the word for as long as it may, or until it is no longer `value`; what it is then. */
+  look(words: Int32Array, at: number, value: number): number {
+    if (++this.calls % PATIENT_EVERY === 0) this.ms = MOST_MS;
+    let until = 0;
+    for (;;) {
+      for (let i = LOOKS; i > 0; i--) {
+        const now = Atomics.load(words, at);
+        if (now === value) continue;
+        if (now === SlotState.running || now >= Reply.resume) this.ms = Math.min(this.ms * 2, MOST_MS);
+        return now;
+      }
+      const time = performance.now();
+      if (until === 0) until = time + this.ms;
+      else if (time >= until) break;
+    }
+    this.ms = Math.max(this.ms / 4, LEAST_MS);
+    return value;
+  }
+}
+
 export class MailboxGuest {
   readonly words: Int32Array;
-  private patienceMs = MOST_MS;
-  private calls = 0;
+  /** Waits that need no kernel. */
+  readonly waits: WaitTable;
+  /** With the kernel, and with other threads. */
+  private readonly kernelPatience = new Patience();
+  private readonly othersPatience = new Patience();
   constructor(buffer: SharedArrayBuffer) {
     this.words = new Int32Array(buffer);
+    this.waits = new WaitTable(this.words, true);
   }
 
   /**
@@ -75,6 +84,26 @@ export class MailboxGuest {
     return this.answer(slot);
   }
 
+  /** Blocks while the slot waits in the table, until `deadlineNs`. `taken`: the kernel has it. */
+  awaitWake(slot: number, deadlineNs: number, now: () => number): 'woken' | 'timedOut' | 'taken' {
+    const { words, waits } = this, state = STATES + slot;
+    let value = this.othersPatience.look(words, state, SlotState.waiting);
+    for (;; value = Atomics.load(words, state)) {
+      if (value === SlotState.running) return 'woken';
+      if (value !== SlotState.waiting) return 'taken';
+      const ms = deadlineNs === Infinity ? Infinity : (deadlineNs - now()) / 1e6;
+      if (ms > 0) Atomics.wait(words, state, SlotState.waiting, ms);
+      else if (waits.cancel(slot, now())) return 'timedOut';
+    }
+  }
+
+  /** The kernel has taken the slot out of the table of waits: blocks until it has answered. */
+  taken(slot: number): ReplyCode {
+    const value = this.sleep(STATES + slot);
+    Atomics.store(this.words, STATES + slot, SlotState.running);
+    return value as ReplyCode;
+  }
+
   /** The slot's state is `posted`: tells the kernel, and waits. */
   private answer(slot: number): ReplyCode {
     const words = this.words;
@@ -82,30 +111,10 @@ export class MailboxGuest {
     Atomics.or(words, BITMAP + (slot >>> 5), 1 << (slot & 31));
     Atomics.add(words, BELL, 1);
     if (Atomics.load(words, KERNEL_SLEEPS) !== 0) Atomics.notify(words, BELL);
-    if (++this.calls % PATIENT_EVERY === 0) this.patienceMs = MOST_MS;
-    let value = this.look(state);
-    if (value >= Reply.resume) this.patienceMs = Math.min(this.patienceMs * 2, MOST_MS);
-    else {
-      if (value === SlotState.posted) this.patienceMs = Math.max(this.patienceMs / 4, LEAST_MS);
-      value = this.sleep(state);
-    }
+    let value = this.kernelPatience.look(words, state, SlotState.posted);
+    if (value < Reply.resume) value = this.sleep(state);
     Atomics.store(words, state, SlotState.running);
     return value as ReplyCode;
-  }
-
-  /** Looks for the answer for as long as it may; what the slot's state is then. */
-  private look(state: number): number {
-    const words = this.words;
-    let until = 0;
-    for (;;) {
-      for (let i = LOOKS; i > 0; i--) {
-        const value = Atomics.load(words, state);
-        if (value !== SlotState.posted) return value;
-      }
-      const now = performance.now();
-      if (until === 0) until = now + this.patienceMs;
-      else if (now >= until) return SlotState.posted;
-    }
   }
 
   /** Until the answer is there. */
@@ -125,8 +134,11 @@ export class MailboxKernel {
   readonly words: Int32Array;
   /** Words of the bitmap up to the highest slot that was ever given out. */
   private bitmapWords = 0;
-  constructor(readonly buffer: SharedArrayBuffer) {
+  readonly waits: WaitTable;
+  /** `standsStill`: its thread may. */
+  constructor(readonly buffer: SharedArrayBuffer, standsStill = true) {
     this.words = new Int32Array(buffer);
+    this.waits = new WaitTable(this.words, standsStill);
   }
 
   /** Calls `serve` for every slot posted since the last call; returns how many. */
@@ -160,6 +172,7 @@ export class MailboxKernel {
   /** Before a worker is given the slot. */
   prepare(slot: number): void {
     this.bitmapWords = Math.max(this.bitmapWords, (slot >>> 5) + 1);
+    this.waits.reset(slot);
     Atomics.store(this.words, STATES + slot, SlotState.starting);
   }
 

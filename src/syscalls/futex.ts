@@ -4,19 +4,13 @@ import * as F from '../abi/linux/futex.ts';
 import type { Layout } from '../abi/layout.ts';
 import { mayInspect } from '../fs/procfs/pidDir.ts';
 import { FutexWaiter, sameKey, type FutexKey } from '../kernel/ipc/futex.ts';
+import { mayShare, wait, wordAt } from '../kernel/ipc/futexWait.ts';
 import { PARKED, Restart } from '../kernel/task/block.ts';
-import { Prot } from '../kernel/mm/vma.ts';
 import { toMonotonic } from '../kernel/time/clocks.ts';
 import type { Task } from '../kernel/task/task.ts';
 import type { SyscallRow } from './row.ts';
 
 export type Time = Layout<'tv_sec' | 'tv_nsec'>;
-
-/** The 32-bit word, or -errno. */
-export function wordAt(t: Task, addr: number): number {
-  if (addr % 4 !== 0) return -EINVAL;
-  return t.memory.u32(addr) ?? -EFAULT;
-}
 
 /** Deadline on the monotonic clock; Infinity without a timeout; -errno. */
 export function deadlineOf(t: Task, ptr: number, layout: Time, absolute: boolean, realtime: boolean): number {
@@ -31,32 +25,6 @@ export function deadlineOf(t: Task, ptr: number, layout: Time, absolute: boolean
   const now = kernel.realtime();
   // It may be from before our clock began.
   return Math.max(0, kernel.nowNs() + (tv_sec - now.sec) * 1e9 + (tv_nsec - now.nsec));
-}
-
-export function wait(t: Task, addr: number, expected: number, bitset: number, shared: boolean, deadlineNs: number): number {
-  if (bitset === 0) return -EINVAL;
-  const value = wordAt(t, addr);
-  if (value < 0) return value;
-  if (shared && !mayShare(t, addr)) return -EFAULT;
-  if (value !== expected) return -EAGAIN;
-  const { futexes } = t.kernel;
-  const waiter = new FutexWaiter(t, futexes.keyOf(t, addr, shared), addr, bitset, false);
-  futexes.add(waiter);
-  if (deadlineNs !== Infinity) t.restartBlock = () => wait(t, addr, expected, bitset, shared, deadlineNs);
-  return t.block({
-    queues: [waiter.queue],
-    retry: () => (waiter.woken ? 0 : PARKED),
-    deadlineNs,
-    onTimeout: () => -ETIMEDOUT,
-    restart: deadlineNs === Infinity ? Restart.sys : Restart.restartBlock,
-    cleanup: () => futexes.remove(waiter),
-  });
-}
-
-/** A futex that processes share is known by its page, which must be there and must not be read-only private memory. */
-export function mayShare(t: Task, addr: number): boolean {
-  const vma = t.mm.areas.find(addr);
-  return vma !== null && (!vma.anonymous || (vma.prot & Prot.W) !== 0) && t.memory.u32(addr) !== null;
 }
 
 /** FUTEX_WAKE_OP's second word: changes it, answers whether the comparison held, or -errno. */
@@ -113,10 +81,9 @@ function ownerExists(t: Task, tid: number): boolean {
   return owner !== undefined && !owner.exiting;
 }
 
-/** Waits until the waiter is handed the futex. */
+/** Waits until the waiter, which has been added, is handed the futex. */
 function waitFor(t: Task, waiter: FutexWaiter, deadlineNs: number): number {
   const { futexes } = t.kernel;
-  futexes.add(waiter);
   return t.block({
     queues: [waiter.queue],
     retry: () => (waiter.woken ? 0 : PARKED),
@@ -134,6 +101,7 @@ function lockPi(t: Task, addr: number, shared: boolean, deadlineNs: number, tryO
   if (taken !== PARKED) return taken;
   if (tryOnly) return -EAGAIN;
   const waiter = new FutexWaiter(t, futexes.keyOf(t, addr, shared), addr, 0xffffffff, true);
+  futexes.add(waiter);
   return waitFor(t, waiter, deadlineNs);
 }
 
@@ -166,13 +134,14 @@ function waitRequeuePi(t: Task, addr: number, expected: number, bitset: number, 
   if (addr === addr2 || bitset === 0) return -EINVAL;
   const value = wordAt(t, addr);
   if (value < 0) return value;
-  if (value !== expected) return -EAGAIN;
   const { futexes } = t.kernel;
-  const key = futexes.keyOf(t, addr, shared);
-  const target = futexes.keyOf(t, addr2, shared);
-  const waiter = new FutexWaiter(t, key, addr, bitset, true);
-  waiter.requeueTarget = target;
-  return waitFor(t, waiter, deadlineNs);
+  const waiter = new FutexWaiter(t, futexes.keyOf(t, addr, shared), addr, bitset, true);
+  waiter.requeueTarget = futexes.keyOf(t, addr2, shared);
+  // In this order: see FutexTable.
+  futexes.add(waiter);
+  if (wordAt(t, addr) === expected) return waitFor(t, waiter, deadlineNs);
+  futexes.remove(waiter);
+  return -EAGAIN;
 }
 
 function requeuePi(t: Task, from: FutexKey, to: FutexKey, addr2: number, count: number): number {

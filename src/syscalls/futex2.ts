@@ -2,10 +2,11 @@
 import { EAGAIN, EFAULT, EINVAL, ETIMEDOUT } from '../abi/linux/errno.ts';
 import * as F from '../abi/linux/futex.ts';
 import { FutexWaiter } from '../kernel/ipc/futex.ts';
+import { mayShare, wait, wordAt } from '../kernel/ipc/futexWait.ts';
 import { PARKED } from '../kernel/task/block.ts';
 import type { Task } from '../kernel/task/task.ts';
 import { WaitQueue } from '../vfs/waitQueue.ts';
-import { deadlineOf, mayShare, wait, wakeWord, wordAt } from './futex.ts';
+import { deadlineOf, wakeWord } from './futex.ts';
 import type { SyscallRow } from './row.ts';
 
 /** Words of 32 bits, private or shared; no NUMA ones. */
@@ -65,16 +66,20 @@ function futexWaitv(t: Task, waiters: number, count: number, flags: number, time
   const drop = (): void => list.forEach((waiter) => futexes.remove(waiter));
   for (let i = 0; i < count; i++) {
     const entry = layout.read(buf, i * layout.size);
-    const value = !goodFlags(entry.flags) || getReserved(buf, i * layout.size) ? -EINVAL : wordAt(t, entry.uaddr);
-    const bad = value < 0 ? value : value !== layout.lo(buf, 'val', i * layout.size) ? -EAGAIN : 0;
+    const good = goodFlags(entry.flags) && !getReserved(buf, i * layout.size);
+    const readable = good ? wordAt(t, entry.uaddr) : -EINVAL;
+    let bad = Math.min(readable, 0);
+    if (bad === 0) {
+      const waiter = new FutexWaiter(t, futexes.keyOf(t, entry.uaddr, isShared(entry.flags)), entry.uaddr, 0xffffffff, false, queue);
+      list.push(waiter);
+      // In this order: see FutexTable.
+      futexes.add(waiter);
+      if (wordAt(t, entry.uaddr) !== layout.lo(buf, 'val', i * layout.size)) bad = -EAGAIN;
+    }
     if (bad !== 0) {
       drop();
       return bad;
     }
-    const key = futexes.keyOf(t, entry.uaddr, (entry.flags & F.FUTEX_PRIVATE_FLAG) === 0);
-    const waiter = new FutexWaiter(t, key, entry.uaddr, 0xffffffff, false, queue);
-    list.push(waiter);
-    futexes.add(waiter);
   }
   return t.block({
     queues: [queue],

@@ -181,7 +181,7 @@ function writeLdt(t: Task, ptr: number, size: number, oldMode: boolean): number 
   t.mm.ldt ??= [];
   t.mm.ldt[entry] = empty ? undefined : { ...d, flags: oldMode ? d.flags & ~0x40 : d.flags };
   publishLdtEntry(t.mm, entry);
-  for (const task of t.mm.tasks) if (task.state !== 'running') refreshSegments(task);
+  for (const task of t.mm.tasks) if (task.state !== 'running' || t.kernel.guests.takeOver(task)) refreshSegments(task);
   return 0;
 }
 

@@ -35,7 +35,7 @@ export function mayInspect(reader: Task, target: Task): number {
 
 /** What a thread is in: its call with six arguments, stack pointer and where it goes on; -1 when it stands still outside of one. */
 function syscallText(t: Task): string {
-  if (t.state === 'running') return 'running\n';
+  if (t.state === 'running' && !t.kernel.guests.takeOver(t)) return 'running\n';
   const { regs } = t;
   const place = `0x${hex(regs.gpr(Gpr.rsp), 0)} 0x${hex(regs.rip, 0)}\n`;
   if (t.syscallNumber < 0) return `-1 ${place}`;
@@ -210,7 +210,7 @@ export class TaskNodes {
       status: this.file((t, reader) => statusText(t, reader, pidNs)),
       syscall: this.file(syscallText, 0o400, true),
       uid_map: mapFile(task, 'uids'),
-      wchan: this.file((t) => (t.state === 'parked' ? 'do_wait' : '0')),
+      wchan: this.file((t) => (t.state === 'parked' || t.kernel.guests.waitsLocally(t) ? 'do_wait' : '0')),
     };
   }
 

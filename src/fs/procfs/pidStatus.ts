@@ -19,7 +19,7 @@ export function stateLetter(t: Task): string {
   if (t.state === 'dead') return t.process.leader === t && t.process.state === 'zombie' ? 'Z' : 'X';
   if (t.state === 'stopped') return t.trace !== null ? 't' : 'T';
   if (t.state === 'parked') return t.parked?.spec.uninterruptible ? 'D' : 'S';
-  return 'R';
+  return t.kernel.guests.waitsLocally(t) ? 'S' : 'R';
 }
 
 /** A thread whose process is over has no memory any more. */

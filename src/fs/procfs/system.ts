@@ -68,7 +68,7 @@ function uptimeText(kernel: Kernel, facts: SystemFacts): (t: Task) => string {
 
 function running(kernel: Kernel): number {
   let n = 0;
-  for (const t of kernel.pids.tasks.values()) if (t.state === 'running' || t.state === 'served') n++;
+  for (const t of kernel.pids.tasks.values()) if ((t.state === 'running' && !kernel.guests.waitsLocally(t)) || t.state === 'served') n++;
   return n;
 }
 

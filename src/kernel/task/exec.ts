@@ -267,6 +267,7 @@ function becomeOnlyThread(t: Task): void {
     kernel.guests.quiesce(t.mm);
     for (const other of [...process.tasks]) {
       if (other === t) continue;
+      kernel.guests.collect(other);
       // Nobody hears of the old leader's end: its id lives on.
       if (other.trace !== null && other === process.leader) forgetTrace(other);
       else if (other.trace !== null) other.trace.exitReported = true;

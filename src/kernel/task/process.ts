@@ -114,7 +114,7 @@ export class Process {
   private tick(): void {
     if (this.state !== 'alive') return;
     const { kernel } = this.leader;
-    for (const t of this.tasks) if (t.state === 'running') kernel.guests.interrupt(t);
+    for (const t of this.tasks) if (t.state === 'running' && !kernel.guests.waitsLocally(t)) kernel.guests.interrupt(t);
     kernel.watchCpuTime(this);
   }
 

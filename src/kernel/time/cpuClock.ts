@@ -20,18 +20,21 @@ export class CpuClock {
 
   left(t: Task): void {
     if (t.state !== 'running') return;
-    const now = this.kernel.nowNs();
-    t.usage.userNs += Math.max(0, now - t.resumedNs);
+    const now = this.kernel.nowNs(), asleep = this.kernel.parts.mailbox.waits.takeUse(t.slot);
+    t.usage.userNs += Math.max(0, now - t.resumedNs - asleep.ns);
     // It still counts as running: nothing of the slice a second time.
     t.resumedNs = now;
     t.usage.systemNs += SYSTEM_NS_PER_EXIT;
-    t.usage.voluntarySwitches++;
+    t.usage.voluntarySwitches += 1 + asleep.waits;
+    this.kernel.contextSwitches += asleep.waits;
     t.process.timers.onCpuTime(t.process);
   }
 
   /** User time so far, that of a running slice included. */
   userNs(t: Task): number {
-    return t.usage.userNs + (t.state === 'running' ? Math.max(0, this.kernel.nowNs() - t.resumedNs) : 0);
+    if (t.state !== 'running') return t.usage.userNs;
+    const now = this.kernel.nowNs();
+    return t.usage.userNs + Math.max(0, now - t.resumedNs - this.kernel.parts.mailbox.waits.sleptNs(t.slot, now));
   }
 
   /** User and system ns of all threads, ended ones included. */

@@ -6,11 +6,12 @@
 static int word, word2, *shared_word;
 static long fx(int *a, int op, int val, const struct timespec *t, int *b, int v3) { return syscall(SYS_futex, a, op, val, t, b, v3); }
 #define F(...) R(fx(__VA_ARGS__))
-struct arg { int *a; int op, val, v3; int *b; long result; int error; volatile int started; };
-static void *waiter(void *p) { struct arg *x = p; x->started = 1; x->result = fx(x->a, x->op, x->val, NULL, x->b, x->v3); x->error = errno; return NULL; }
-static pthread_t start(struct arg *x) { pthread_t t; x->started = 0; pthread_create(&t, NULL, waiter, x); while (!x->started) msleep(1); msleep(60); return t; }
+struct arg { int *a; int op, val, v3; int *b; long result; int error; volatile int tid; };
+static void *waiter(void *p) { struct arg *x = p; x->tid = syscall(SYS_gettid); x->result = fx(x->a, x->op, x->val, NULL, x->b, x->v3); x->error = errno; return NULL; }
+static pthread_t start(struct arg *x) { pthread_t t; x->tid = 0; pthread_create(&t, NULL, waiter, x); while (!x->tid) msleep(1); asleep(x->tid); return t; }
 static void end(const char *n, pthread_t t, struct arg *x) { pthread_join(t, NULL); if (x->result < 0) say("%s: %s\n", n, ename(x->error)); else say("%s: %ld\n", n, x->result); }
-static void handler(int s) {}
+static volatile int handled;
+static void handler(int s) { handled++; }
 static volatile int held;
 static void *pi_holder(void *p) { fx(&word, FUTEX_LOCK_PI, 0, NULL, NULL, 0); held = 1; for (int i = 0; i < 3000 && !(word & FUTEX_WAITERS); i++) msleep(1); say("holder unlocks %s\n", word & FUTEX_WAITERS ? "with waiters" : "alone"); fx(&word, FUTEX_UNLOCK_PI, 0, NULL, NULL, 0); return NULL; }
 int main(void) {
@@ -24,7 +25,7 @@ int main(void) {
   x[0] = (struct arg){ &word, FUTEX_WAIT_PRIVATE, 0, 0 }; t[0] = start(&x[0]); x[1] = (struct arg){ &word2, FUTEX_WAIT_PRIVATE, 0, 0 }; t[1] = start(&x[1]);
   F(&word, FUTEX_WAKE_OP_PRIVATE, 1, (void *)1, &word2, FUTEX_OP(FUTEX_OP_ADD, 3, FUTEX_OP_CMP_EQ, 0)); say("word2 %d\n", word2); end("op", t[0], &x[0]); end("op 2", t[1], &x[1]); F(&word, FUTEX_WAKE_OP_PRIVATE, 1, (void *)1, &word2, FUTEX_OP(FUTEX_OP_SET | 8, 4, FUTEX_OP_CMP_GT, 5)); say("word2 %d\n", word2); F(&word, FUTEX_WAKE_OP_PRIVATE, 1, (void *)1, &word2, FUTEX_OP(FUTEX_OP_ANDN, 0xf, FUTEX_OP_CMP_LT, 5)); say("word2 %d\n", word2); word2 = 0;
   /* signals */
-  struct sigaction a; memset(&a, 0, sizeof a); a.sa_handler = handler; sigaction(SIGUSR1, &a, NULL); x[0] = (struct arg){ &word, FUTEX_WAIT_PRIVATE, 0, 0 }; t[0] = start(&x[0]); pthread_kill(t[0], SIGUSR1); end("interrupted", t[0], &x[0]); a.sa_flags = SA_RESTART; sigaction(SIGUSR1, &a, NULL); t[0] = start(&x[0]); pthread_kill(t[0], SIGUSR1); msleep(30); F(&word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0); end("restarted", t[0], &x[0]);
+  struct sigaction a; memset(&a, 0, sizeof a); a.sa_handler = handler; sigaction(SIGUSR1, &a, NULL); x[0] = (struct arg){ &word, FUTEX_WAIT_PRIVATE, 0, 0 }; t[0] = start(&x[0]); pthread_kill(t[0], SIGUSR1); end("interrupted", t[0], &x[0]); a.sa_flags = SA_RESTART; sigaction(SIGUSR1, &a, NULL); t[0] = start(&x[0]); handled = 0; pthread_kill(t[0], SIGUSR1); while (!handled) msleep(1); asleep(x[0].tid); F(&word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0); end("restarted", t[0], &x[0]);
   /* between processes */
   shared_word = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0); pid_t c = fork(); if (c == 0) { long r = syscall(SYS_futex, shared_word, FUTEX_WAIT, 0, NULL, NULL, 0); while (!((volatile int *)shared_word)[1]) msleep(1); say("child woke %ld, word %d\n", r, *shared_word); _exit(0); } F(shared_word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0); while (syscall(SYS_futex, shared_word, FUTEX_WAKE, 1, NULL, NULL, 0) == 0) msleep(1); *shared_word = 7; F(shared_word, FUTEX_WAKE, 1, NULL, NULL, 0); ((volatile int *)shared_word)[1] = 1; waitpid(c, NULL, 0);
   /* priority inheritance */
