@@ -1,5 +1,4 @@
 import { EADDRINUSE, EOPNOTSUPP } from '../abi/linux/errno.ts';
-import { SO_REUSEPORT } from '../abi/linux/socket.ts';
 import type { HostAddress, HostListener, HostStream, Sockets } from '../host/sockets.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import type { NetNamespace } from '../kernel/task/namespaces.ts';
@@ -138,11 +137,10 @@ export class NetStack {
 
   // ---- TCP servers ----
 
-  /** Who listens there; one of several (SO_REUSEPORT) by chance. */
+  /** Who listens there; several (SO_REUSEPORT) by turns. */
   listener(ip: string, port: number): TcpSocket | null {
-    const found = this.tcp.matching(ip, port).filter((s) => s.listening);
-    if (found.length < 2 || !found[0]!.options.flag(SO_REUSEPORT)) return found[0] ?? null;
-    const group = found.filter((s) => s.boundIp === found[0]!.boundIp);
+    const group = this.tcp.best(ip, port, (s) => s.listening);
+    if (group.length < 2) return group[0] ?? null;
     this.turn = (this.turn + 1) % group.length;
     return group[this.turn]!;
   }

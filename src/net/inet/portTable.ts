@@ -16,6 +16,14 @@ const EPHEMERALS = 28232;
 
 const familiesMeet = (a: PortUser, b: PortUser): boolean => a.isV6 === b.isV6 || (a.isV6 ? a.spansFamilies : b.spansFamilies);
 
+/** How exactly a binding covers an address; 0: not at all. */
+function exactness(user: PortUser, ip: string): number {
+  const v4 = isV4(ip);
+  if (user.boundIp !== null) return user.boundIp === ip ? 3 : 0;
+  if (v4 ? !user.isV6 : user.isV6) return 2;
+  return v4 && user.spansFamilies ? 1 : 0;
+}
+
 /** The bound ports of one protocol. */
 export class PortTable<T extends PortUser> {
   private readonly ports = new Map<number, T[]>();
@@ -63,14 +71,13 @@ export class PortTable<T extends PortUser> {
   /** Everyone whose binding covers the address, the most exact first. */
   matching(ip: string, port: number): T[] {
     const users = this.ports.get(port);
-    if (users === undefined) return [];
-    const v4 = isV4(ip);
-    const score = (u: T): number => {
-      if (u.boundIp !== null) return u.boundIp === ip ? 3 : 0;
-      if (v4 ? !u.isV6 : u.isV6) return 2;
-      return v4 && u.spansFamilies ? 1 : 0;
-    };
-    return users.filter((u) => score(u) > 0).sort((a, b) => score(b) - score(a));
+    return users === undefined ? [] : users.filter((u) => exactness(u, ip) > 0).sort((a, b) => exactness(b, ip) - exactness(a, ip));
+  }
+
+  /** Of those whose binding covers the address and that are `wanted` the most exact ones: several share the port. */
+  best(ip: string, port: number, wanted: (user: T) => boolean): T[] {
+    const found = this.matching(ip, port).filter(wanted);
+    return found.filter((u) => exactness(u, ip) === exactness(found[0]!, ip));
   }
 
   *all(): Generator<[port: number, user: T]> {

@@ -75,7 +75,8 @@ export class TcpSocket extends InetSocket {
 
   override mayShare(other: this): boolean {
     const both = (name: number): boolean => this.options.flag(name) && other.options.flag(name);
-    return both(SO_REUSEPORT) || (both(SO_REUSEADDR) && !other.listening && !this.listening);
+    // Nobody takes another user's connections.
+    return (both(SO_REUSEPORT) && this.maker.cred.fsuid === other.maker.cred.fsuid) || (both(SO_REUSEADDR) && !other.listening && !this.listening);
   }
 
   override peerName(): Uint8Array | number {

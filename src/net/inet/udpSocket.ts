@@ -65,7 +65,7 @@ export class UdpSocket extends InetSocket implements DatagramEvents {
 
   override mayShare(other: this): boolean {
     const both = (name: number): boolean => this.options.flag(name) && other.options.flag(name);
-    return both(SO_REUSEPORT) || both(SO_REUSEADDR);
+    return (both(SO_REUSEPORT) && this.maker.cred.fsuid === other.maker.cred.fsuid) || both(SO_REUSEADDR);
   }
   protected override mayBindTo(ip: string): boolean {
     return isMulticast(ip) || super.mayBindTo(ip) || ip === '255.255.255.255';
@@ -184,9 +184,12 @@ export class UdpSocket extends InetSocket implements DatagramEvents {
   /** The guest socket that a datagram to `to` reaches. */
   private inner(to: Endpoint): UdpSocket | null {
     if (!this.net.isLocal(to.ip)) return null;
-    const found = this.ports.matching(to.ip, to.port);
-    return found.find((s) => s.remote !== null && this.local !== null && s.remote.port === this.local.port && s.remote.ip === this.sourceFor(to.ip))
-      ?? found.find((s) => s.remote === null) ?? null;
+    const { local } = this;
+    const mine = this.ports.matching(to.ip, to.port).find((s) => s.remote !== null && local !== null && s.remote.port === local.port && s.remote.ip === this.sourceFor(to.ip));
+    if (mine !== undefined) return mine;
+    const group = this.ports.best(to.ip, to.port, (s) => s.remote === null);
+    // Of several that share the port a sender always reaches the same one.
+    return group[group[0]?.options.flag(SO_REUSEPORT) && local !== null ? local.port % group.length : 0] ?? null;
   }
 
   override send(msg: Outgoing): number {
