@@ -27,7 +27,7 @@ function initProcess(kernel: Kernel, mm: AddressSpace, ns: Namespaces): void {
   const handlers = new SignalHandlers();
   for (const action of handlers.actions) action.handler = SIG_IGN;
   const arch = kernel.parts.archs.x86_64;
-  const t = new Task(kernel, pid, { process, mm: mm.share(), fds: new FdTable(), fs: new FsContext(root, root), cred: Cred.user(0, 0), handlers, arch, abi: arch.abi, ns });
+  const t = new Task(kernel, pid, { process, mm: mm.share(), fds: new FdTable(kernel.channels), fs: new FsContext(root, root), cred: Cred.user(0, 0), handlers, arch, abi: arch.abi, ns });
   ns.mnt.acquire();
   t.comm = 'init';
   t.state = 'parked';
@@ -58,7 +58,7 @@ export function firstTask(kernel: Kernel, mnt: MountNamespace, options: RunOptio
   const t = new Task(kernel, pid, {
     process,
     mm,
-    fds: new FdTable(),
+    fds: new FdTable(kernel.channels),
     fs: new FsContext(root, root, options.umask),
     cred: Cred.user(options.uid, options.gid, options.groups),
     handlers: new SignalHandlers(),

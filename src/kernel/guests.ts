@@ -1,5 +1,6 @@
 import { SIGKILL } from '../abi/linux/signal.ts';
 import type { GuestRun } from '../host/workers.ts';
+import { CHANNEL_KEY } from '../machine/channels.ts';
 import { CodePages } from '../machine/codePages.ts';
 import { Cpu } from '../machine/cpuState.ts';
 import { LocalField, LocalFlag } from '../machine/localState.ts';
@@ -60,6 +61,7 @@ export class Guests {
     t.regs.setU32(LocalField.tgid, t.pidNs.out(t.tgid));
     t.regs.setU32(LocalField.sysenterReturn, t.mm.layout.sysenterReturn);
     t.regs.setU32(LocalField.memoryId, t.mm.memoryId);
+    t.regs.setU32(LocalField.fdMap, t.fds.map);
     const watched = this.kernel.hooks.syscallEnter !== null || t.trace !== null || t.seccomp !== null;
     t.regs.setU32(LocalField.flags, (watched ? LocalFlag.off : 0) | (this.kernel.realtimeOffsetNs !== 0 ? LocalFlag.wallClockSet : 0) | (t.ns.time.shifted ? LocalFlag.timeShifted : 0));
     return true;
@@ -102,6 +104,11 @@ export class Guests {
     return t.state === 'running' && this.kernel.parts.mailbox.waits.isWaiting(t.slot);
   }
 
+  takeOverSlot(slot: number): void {
+    const t = this.slots[slot] ?? null;
+    if (t !== null) this.takeOver(t);
+  }
+
   /**
    * A thread that waits in its worker is from now on parked in the kernel, in the same call: whoever wants something of it, or looks at
    * what it does, comes through this. Whether it was so.
@@ -110,6 +117,7 @@ export class Guests {
     if (t.state !== 'running') return false;
     const wait = this.kernel.parts.mailbox.waits.take(t.slot, this.kernel.nowNs());
     if (wait === null) return false;
+    if (wait.memory === CHANNEL_KEY) this.kernel.parts.mailbox.waits.countInKernel(wait.memory, wait.addr, -1);
     this.takePosted(t.slot);
     this.kernel.goOnWaiting(t, wait);
     return true;

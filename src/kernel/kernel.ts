@@ -4,10 +4,12 @@ import { SIGKILL } from '../abi/linux/signal.ts';
 import { Cpu } from '../machine/cpuState.ts';
 import { Exit } from '../machine/exit.ts';
 import { LocalField, LocalFlag } from '../machine/localState.ts';
+import { CHANNEL_KEY } from '../machine/channels.ts';
 import type { LocalWait } from '../machine/waitTable.ts';
 import type { DropCode } from '../machine/addressSpace.ts';
 import { Guests } from './guests.ts';
 import { FutexTable } from './ipc/futex.ts';
+import { LocalChannels } from './ipc/localChannels.ts';
 import { goOnWaiting } from './ipc/futexWait.ts';
 import { KernelLoop } from './loop.ts';
 import { GUEST_PAGE_COUNT, type AddressSpace, type AddressSpaceHost } from './mm/addressSpace.ts';
@@ -44,6 +46,7 @@ export class Kernel implements AddressSpaceHost {
   private readonly loop: KernelLoop;
   readonly pids = new PidTable();
   readonly futexes: FutexTable;
+  readonly channels: LocalChannels;
   /** Woken whenever a signal is queued for anybody: signalfds listen (signal/send.ts wakes). */
   readonly signalQueue = new WaitQueue();
   readonly cpuClock: CpuClock;
@@ -68,6 +71,7 @@ export class Kernel implements AddressSpaceHost {
     this.parts = parts;
     this.namespaces = initialNamespaces(parts.hostname);
     this.futexes = new FutexTable(parts.mailbox.waits, () => this.nowNs());
+    this.channels = new LocalChannels(parts.mailbox.channels, this.guests);
     this.cpuClock = new CpuClock(this);
     this.loop = new KernelLoop(this, this.serveSlot);
   }
@@ -217,7 +221,18 @@ export class Kernel implements AddressSpaceHost {
     if (reason === Exit.sysenter) t.arch.enterBySysenter(t);
     t.syscallNumber = t.arch.syscallNumber(t.regs);
     this.contextSwitches++;
-    goOnWaiting(t, wait);
+    if (wait.memory === CHANNEL_KEY) this.beginAgain(t);
+    else goOnWaiting(t, wait);
+  }
+
+  /** Calls the handler. What it answers at once is the call's result later, on the loop: somebody else's call may be under way. */
+  private beginAgain(t: Task): void {
+    const { handler, kinds } = this.parts.tables[t.arch.name][t.syscallNumber]!, args = [0, 0, 0, 0, 0, 0, 0];
+    t.arch.args(t, kinds, args);
+    const result = handler(t, args[0]!, args[1]!, args[2]!, args[3]!, args[4]!, args[5]!);
+    if (result === PARKED) return;
+    t.block({ queues: [], retry: () => result });
+    t.parked!.queue();
   }
 
   /** A call has its result: into the registers, and back to the guest by way of signals. */

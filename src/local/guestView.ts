@@ -12,7 +12,7 @@ const ARGUMENTS_32 = [Gpr.rbx, Gpr.rcx, Gpr.rdx, Gpr.rsi, Gpr.rdi, Gpr.rbp];
 export class GuestView {
   memory: WebAssembly.Memory | null = null;
   words: Int32Array = new Int32Array(0);
-  private bytes: Uint8Array = new Uint8Array(0);
+  bytes: Uint8Array = new Uint8Array(0);
   cpu = 0;
   /** Exit's, and whether the call is one of the 64-bit ABI. */
   reason = 0;
@@ -70,6 +70,12 @@ export class GuestView {
     if ((bytes[PERMISSION_TABLE + (addr >>> 12)]! & bytes[PERMISSION_TABLE + ((addr + size - 1) >>> 12)]! & right) === 0) return false;
     if (addr + size + BIAS > bytes.length) this.attach(this.memory!);
     return addr + size + BIAS <= this.bytes.length;
+  }
+
+  /** Whether up to a page of bytes at any address can be used now. */
+  allowsBytes(addr: number, size: number, write: boolean): boolean {
+    const first = addr - (addr % 4);
+    return addr >= 0 && this.allows(first, addr + size - first, write ? Perm.W : Perm.R);
   }
 
   /** The word of `words` that is at guest address `addr`. */

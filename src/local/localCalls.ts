@@ -2,9 +2,11 @@ import type { Clock } from '../host/clock.ts';
 import { Cpu } from '../machine/cpuState.ts';
 import { Exit } from '../machine/exit.ts';
 import { LocalAnswer, type LocalAnswerCode, LocalField, LocalFlag } from '../machine/localState.ts';
-import type { MailboxGuest, ReplyCode } from '../machine/mailbox.ts';
+import { type MailboxGuest, Reply, type ReplyCode } from '../machine/mailbox.ts';
+import { EAGAIN, ETIMEDOUT } from '../abi/linux/errno.ts';
 import { GuestView } from './guestView.ts';
 import { LocalFutexes } from './localFutexes.ts';
+import { LocalPipes } from './localPipes.ts';
 import { PASS, WAITS } from './outcome.ts';
 
 const TWO32 = 4294967296;
@@ -24,6 +26,8 @@ byNumber64[309] = (c) => c.getcpu();
 byNumber64[39] = (c) => c.view.word(LocalField.tgid);
 byNumber64[186] = (c) => c.view.word(LocalField.tid);
 byNumber64[202] = (c) => c.futex(8);
+byNumber64[0] = (c) => c.pipes.read();
+byNumber64[1] = (c) => c.pipes.write();
 
 const byNumber32: (Local | undefined)[] = [];
 byNumber32[265] = (c) => c.clockGettime(4);
@@ -35,20 +39,30 @@ byNumber32[20] = (c) => c.view.word(LocalField.tgid);
 byNumber32[224] = (c) => c.view.word(LocalField.tid);
 byNumber32[240] = (c) => c.futex(4);
 byNumber32[422] = (c) => c.futex(8);
+byNumber32[3] = (c) => c.pipes.read();
+byNumber32[4] = (c) => c.pipes.write();
 
 /**
  * The system calls that are answered in the guest's own worker, without the kernel thread: those that need nothing but a clock and
- * facts about the caller that never change, and waiting for other threads of the process. Anything unusual (a bad pointer, a CPU-time
+ * facts about the caller that never change, and waiting for other threads and processes. Anything unusual (a bad pointer, a CPU-time
  * clock) goes to the kernel.
  */
 export class LocalCalls {
   private readonly clock: Clock;
   readonly view = new GuestView();
+  private readonly mailbox: MailboxGuest;
+  private readonly now: () => number;
   private readonly futexes: LocalFutexes;
+  readonly pipes: LocalPipes;
+  /** The call that waits is a read. */
+  private reads = false;
 
   constructor(clock: Clock, mailbox: MailboxGuest) {
     this.clock = clock;
+    this.mailbox = mailbox;
+    this.now = () => clock.monotonicNs();
     this.futexes = new LocalFutexes(this.view, mailbox, clock);
+    this.pipes = new LocalPipes(this.view, mailbox, clock);
   }
 
   /** The engine's hook. */
@@ -60,6 +74,7 @@ export class LocalCalls {
     if (call === undefined) return LocalAnswer.pass;
     if ((view.word(LocalField.flags) & LocalFlag.off) !== 0) return LocalAnswer.pass;
     if (reason === Exit.sysenter && !view.prepareSysenter()) return LocalAnswer.pass;
+    this.reads = true;
     const result = call(this);
     if (result === PASS) return LocalAnswer.pass;
     if (result === WAITS) return LocalAnswer.waits;
@@ -67,8 +82,50 @@ export class LocalCalls {
     return LocalAnswer.done;
   };
 
-  /** The call waits; as MailboxGuest.call. */
-  readonly wait = (slot: number): ReplyCode => this.futexes.wait(slot);
+  /**
+   * The call that answer() said `waits` of; as MailboxGuest.call. The flags are settled, so the kernel may take the thread over at any
+   * time from when it has begun to wait.
+   */
+  readonly wait = (slot: number): ReplyCode => (this.reads ? this.awaitBytes(slot) : this.awaitWake(slot));
+
+  private awaitWake(slot: number): ReplyCode {
+    const { mailbox, futexes } = this;
+    if (!futexes.enter(slot)) return this.finish(slot, -EAGAIN);
+    if (this.isInterrupted(slot)) return mailbox.call(slot);
+    switch (mailbox.awaitWake(slot, futexes.deadlineNs, this.now)) {
+      case 'woken': return this.finish(slot, 0);
+      case 'timedOut': return this.finish(slot, -ETIMEDOUT);
+      default: return mailbox.taken(slot);
+    }
+  }
+
+  private awaitBytes(slot: number): ReplyCode {
+    const { mailbox, pipes } = this;
+    for (;;) {
+      if (pipes.enter(slot)) {
+        if (this.isInterrupted(slot)) return mailbox.call(slot);
+        if (mailbox.awaitWake(slot, Infinity, this.now) === 'taken') return mailbox.taken(slot);
+      }
+      const result = pipes.again(slot);
+      if (result === PASS) return mailbox.call(slot);
+      if (result !== WAITS) return this.finish(slot, result);
+    }
+  }
+
+  /** Whoever wants the thread has either seen that it waits, or set this word before. True: it waits no more, and the call is the kernel's. */
+  private isInterrupted(slot: number): boolean {
+    const { view } = this;
+    return (Atomics.load(view.words, (view.cpu + Cpu.interrupt) >>> 2) & 1) !== 0 && this.mailbox.waits.cancel(slot, this.now());
+  }
+
+  /** While the memory has to stand still, only the kernel lets the thread go on. */
+  private finish(slot: number, result: number): ReplyCode {
+    const { view, mailbox } = this;
+    view.leave(result);
+    if (!mailbox.waits.isHeld(slot)) return Reply.resume;
+    view.words[(view.cpu + Cpu.exitReason) >>> 2] = Exit.interrupt;
+    return mailbox.call(slot);
+  }
 
   /** Two time_t-sized fields. */
   private putPair(addr: number, width: 4 | 8, first: number, second: number): void {
@@ -93,6 +150,7 @@ export class LocalCalls {
   }
 
   futex(width: 4 | 8): number {
+    this.reads = false;
     return this.futexes.call(width, this.ownMonotonicClock, this.ownWallClock);
   }
 

@@ -1,10 +1,9 @@
-import { ETIMEDOUT, EAGAIN } from '../abi/linux/errno.ts';
+import { EAGAIN } from '../abi/linux/errno.ts';
 import * as F from '../abi/linux/futex.ts';
 import type { Clock } from '../host/clock.ts';
 import { Cpu } from '../machine/cpuState.ts';
-import { Exit } from '../machine/exit.ts';
 import { LocalField } from '../machine/localState.ts';
-import { Reply, type MailboxGuest, type ReplyCode } from '../machine/mailbox.ts';
+import type { MailboxGuest } from '../machine/mailbox.ts';
 import type { WaitCondition } from '../machine/waitTable.ts';
 import type { GuestView } from './guestView.ts';
 import { PASS, WAITS } from './outcome.ts';
@@ -78,26 +77,14 @@ export class LocalFutexes {
     return woken < 0 ? PASS : woken;
   }
 
-  /** The call that call() answered WAITS to; the flags are settled, so that the kernel may take it over. */
-  wait(slot: number): ReplyCode {
-    const { view, mailbox } = this, { waits } = mailbox;
-    const began = waits.enter(slot, view.word(LocalField.memoryId), this.addr, view.words, view.index(this.addr), this.pending, this.now());
-    if (!began) return this.finish(slot, -EAGAIN);
-    // Whoever wants the thread has either seen that it waits, or set this word before.
-    if ((Atomics.load(view.words, (view.cpu + Cpu.interrupt) >>> 2) & 1) !== 0 && waits.cancel(slot, this.now())) return mailbox.call(slot);
-    switch (mailbox.awaitWake(slot, this.pending.deadlineNs, this.now)) {
-      case 'woken': return this.finish(slot, 0);
-      case 'timedOut': return this.finish(slot, -ETIMEDOUT);
-      default: return mailbox.taken(slot);
-    }
+  /** Begins to wait; false: the word has changed. */
+  enter(slot: number): boolean {
+    const { view } = this;
+    return this.mailbox.waits.enter(slot, view.word(LocalField.memoryId), this.addr, view.words, view.index(this.addr), this.pending, this.now());
   }
 
-  /** While the memory has to stand still, only the kernel lets the thread go on. */
-  private finish(slot: number, result: number): ReplyCode {
-    const { view, mailbox } = this;
-    view.leave(result);
-    if (!mailbox.waits.isHeld(slot)) return Reply.resume;
-    view.words[(view.cpu + Cpu.exitReason) >>> 2] = Exit.interrupt;
-    return mailbox.call(slot);
+  /** Of the wait that enter() began. */
+  get deadlineNs(): number {
+    return this.pending.deadlineNs;
   }
 }

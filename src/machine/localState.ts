@@ -10,6 +10,8 @@ export const LocalField = {
   sysenterReturn: Cpu.kernel + 12,
   /** AddressSpace.memoryId */
   memoryId: Cpu.kernel + 16,
+  /** FdTable.map */
+  fdMap: Cpu.kernel + 20,
 } as const;
 
 export const LocalFlag = {

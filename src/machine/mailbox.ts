@@ -1,5 +1,6 @@
-import { BELL, BITMAP, KERNEL_SLEEPS, SlotState, STATES, WAIT_WORDS } from './mailboxLayout.ts';
-import { WAIT_TABLE_WORDS, WaitTable } from './waitTable.ts';
+import { Channels, CHANNELS_END } from './channels.ts';
+import { BELL, BITMAP, KERNEL_SLEEPS, SlotState, STATES } from './mailboxLayout.ts';
+import { WaitTable } from './waitTable.ts';
 
 /**
  * The mailbox between guest threads (one worker each) and the kernel thread.
@@ -7,7 +8,7 @@ import { WAIT_TABLE_WORDS, WaitTable } from './waitTable.ts';
  * One SharedArrayBuffer for the whole emulator (mailboxLayout.ts). A guest thread that stops writes its registers and exit reason to its CPU
  * state, posts its slot and waits; the kernel thread answers by writing the CPU state and the slot's reply word.
  */
-export const MAILBOX_BYTES = (WAIT_WORDS + WAIT_TABLE_WORDS) * 4;
+export const MAILBOX_BYTES = CHANNELS_END;
 
 /** The kernel's answer, stored in the slot's state word plus 16; the worker turns it into `running`. */
 export const Reply = {
@@ -57,14 +58,16 @@ class Patience {
 
 export class MailboxGuest {
   readonly words: Int32Array;
-  /** Waits that need no kernel. */
+  /** Waits and pipes that need no kernel. */
   readonly waits: WaitTable;
+  readonly channels: Channels;
   /** With the kernel, and with other threads. */
   private readonly kernelPatience = new Patience();
   private readonly othersPatience = new Patience();
   constructor(buffer: SharedArrayBuffer) {
     this.words = new Int32Array(buffer);
     this.waits = new WaitTable(this.words, true);
+    this.channels = new Channels(this.words, this.waits);
   }
 
   /**
@@ -135,10 +138,12 @@ export class MailboxKernel {
   /** Words of the bitmap up to the highest slot that was ever given out. */
   private bitmapWords = 0;
   readonly waits: WaitTable;
+  readonly channels: Channels;
   /** `standsStill`: its thread may. */
   constructor(readonly buffer: SharedArrayBuffer, standsStill = true) {
     this.words = new Int32Array(buffer);
     this.waits = new WaitTable(this.words, standsStill);
+    this.channels = new Channels(this.words, this.waits);
   }
 
   /** Calls `serve` for every slot posted since the last call; returns how many. */

@@ -13,7 +13,7 @@ import { MAILBOX_SLOTS, SlotState, STATES, WAIT_WORDS, WAITING } from './mailbox
  */
 const BUCKETS = 512;
 const BUCKET = { lock: 0, first: 1, last: 2, inKernel: 3, words: 16 } as const;
-const WAITER = { memory: 0, addr: 1, bitset: 2, expected: 3, next: 4, previous: 5, bucket: 6, turn: 7, deadline: 8, began: 10, slept: 12, held: 14, waits: 15, words: 16 } as const;
+const WAITER = { memory: 0, addr: 1, bitset: 2, expected: 3, next: 4, previous: 5, bucket: 6, turn: 7, deadline: 8, began: 10, slept: 12, held: 14, waits: 15, use: 16, words: 24 } as const;
 const TURN = WAIT_WORDS;
 const NAP = WAIT_WORDS + 1;
 const FIRST_BUCKET = WAIT_WORDS + 16;
@@ -24,7 +24,7 @@ export const WAIT_TABLE_WORDS = FIRST_WAITER + MAILBOX_SLOTS * WAITER.words - WA
 const LOCK_LOOKS = 200;
 const NAP_MS = 0.05;
 /** A holder's number of the kernel's thread. */
-const KERNEL = -1;
+export const KERNEL = -1;
 
 /** What a wait needs besides a place. */
 export interface WaitCondition {
@@ -33,6 +33,20 @@ export interface WaitCondition {
   /** Monotonic ns; Infinity: none. */
   readonly deadlineNs: number;
 }
+
+/** What a thread has done without the kernel. */
+export interface LocalUse {
+  readonly sleptNs: number;
+  readonly waits: number;
+  readonly reads: number;
+  readonly readBytes: number;
+  readonly writes: number;
+  readonly writtenBytes: number;
+}
+
+/** Words into WAITER.use: how many, how many bytes. */
+export const Transfer = { read: 0, write: 4 } as const;
+export type TransferKind = (typeof Transfer)[keyof typeof Transfer];
 
 /** A thread that waits, as the kernel takes it over. */
 export interface LocalWait extends WaitCondition {
@@ -61,6 +75,13 @@ export class WaitTable {
     return FIRST_BUCKET + (mixed >>> 16) % BUCKETS * BUCKET.words;
   }
 
+  /** Locks what belongs to a key; answers the bucket, for unlock(). `holder`: slot + 1, or KERNEL. */
+  lockKey(memory: number, addr: number, holder: number): number {
+    const bucket = this.bucketOf(memory, addr);
+    this.lock(bucket, holder);
+    return bucket;
+  }
+
   private lock(bucket: number, holder: number): void {
     const { words } = this;
     for (let looks = 0; Atomics.compareExchange(words, bucket + BUCKET.lock, 0, holder) !== 0; looks++) {
@@ -68,7 +89,7 @@ export class WaitTable {
     }
   }
 
-  private unlock(bucket: number): void {
+  unlock(bucket: number): void {
     Atomics.store(this.words, bucket + BUCKET.lock, 0);
   }
 
@@ -138,24 +159,44 @@ export class WaitTable {
    * there. False: it is another.
    */
   enter(slot: number, memory: number, addr: number, guest: Int32Array, index: number, wait: WaitCondition, nowNs: number): boolean {
-    const { words, doubles } = this, bucket = this.bucketOf(memory, addr), at = waiterAt(slot);
-    this.lock(bucket, slot + 1);
-    const same = Atomics.load(guest, index) === wait.expected;
-    if (same) {
-      words[at + WAITER.memory] = memory;
-      words[at + WAITER.addr] = addr;
-      words[at + WAITER.bitset] = wait.bitset;
-      words[at + WAITER.expected] = wait.expected;
-      words[at + WAITER.turn] = Atomics.add(words, TURN, 1);
-      words[at + WAITER.waits] = words[at + WAITER.waits]! + 1;
-      doubles[(at + WAITER.deadline) >>> 1] = wait.deadlineNs;
-      doubles[(at + WAITER.began) >>> 1] = nowNs;
-      this.link(slot, bucket);
-      Atomics.add(words, WAITING, 1);
-      Atomics.store(words, STATES + slot, SlotState.waiting);
-    }
+    const bucket = this.lockKey(memory, addr, slot + 1), same = Atomics.load(guest, index) === wait.expected;
+    if (same) this.admit(slot, bucket, memory, addr, wait, nowNs);
     this.unlock(bucket);
     return same;
+  }
+
+  /** Begins to wait. Precondition: the key's bucket is locked. */
+  admit(slot: number, bucket: number, memory: number, addr: number, wait: WaitCondition, nowNs: number): void {
+    const { words, doubles } = this, at = waiterAt(slot);
+    words[at + WAITER.memory] = memory;
+    words[at + WAITER.addr] = addr;
+    words[at + WAITER.bitset] = wait.bitset;
+    words[at + WAITER.expected] = wait.expected;
+    words[at + WAITER.turn] = Atomics.add(words, TURN, 1);
+    words[at + WAITER.waits] = words[at + WAITER.waits]! + 1;
+    doubles[(at + WAITER.deadline) >>> 1] = wait.deadlineNs;
+    doubles[(at + WAITER.began) >>> 1] = nowNs;
+    this.link(slot, bucket);
+    Atomics.add(words, WAITING, 1);
+    Atomics.store(words, STATES + slot, SlotState.waiting);
+  }
+
+  /** Lets the first waiter of a key go on, once it is notified; its slot, or -1. Precondition: the key's bucket is locked. */
+  endFirst(bucket: number, memory: number, addr: number, nowNs: number): number {
+    const slot = this.find(bucket, memory, addr, -1);
+    if (slot >= 0) this.end(slot, bucket, SlotState.running, nowNs);
+    return slot;
+  }
+
+  notify(slot: number): void {
+    Atomics.notify(this.words, STATES + slot, 1);
+  }
+
+  /** Counts a read or write that the kernel has not seen. */
+  countTransfer(slot: number, kind: TransferKind, bytes: number): void {
+    const { doubles } = this, at = (waiterAt(slot) + WAITER.use + kind) >>> 1;
+    doubles[at] = doubles[at]! + 1;
+    doubles[at + 1] = doubles[at + 1]! + bytes;
   }
 
   /** The waiter gives up; false: it waits no more (it was woken, or the kernel has it). */
@@ -301,12 +342,16 @@ export class WaitTable {
     return ns;
   }
 
-  /** Time slept and waits since the last time. Precondition: the thread is the kernel's. */
-  takeUse(slot: number): { readonly ns: number; readonly waits: number } {
-    const { words, doubles } = this, at = waiterAt(slot);
-    const use = { ns: doubles[(at + WAITER.slept) >>> 1]!, waits: words[at + WAITER.waits]! };
+  /** What the thread has used since the last time without the kernel. Precondition: it is the kernel's. */
+  takeUse(slot: number): LocalUse {
+    const { words, doubles } = this, at = waiterAt(slot), transfers = (at + WAITER.use) >>> 1;
+    const use = {
+      sleptNs: doubles[(at + WAITER.slept) >>> 1]!, waits: words[at + WAITER.waits]!,
+      reads: doubles[transfers]!, readBytes: doubles[transfers + 1]!, writes: doubles[transfers + 2]!, writtenBytes: doubles[transfers + 3]!,
+    };
     doubles[(at + WAITER.slept) >>> 1] = 0;
     words[at + WAITER.waits] = 0;
+    doubles.fill(0, transfers, transfers + 4);
     return use;
   }
 }

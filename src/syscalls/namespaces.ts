@@ -42,11 +42,7 @@ function sysUnshare(t: Task, asked: number): number {
   t.cred = cred;
   t.fs = fs;
   if (ns !== t.ns) switchNamespaces(t, ns);
-  if ((flags & CLONE_FILES) !== 0 && t.fds.shared) {
-    const own = t.fds.fork();
-    t.fds.release();
-    t.fds = own;
-  }
+  if ((flags & CLONE_FILES) !== 0) t.unshareFds();
   return 0;
 }
 

@@ -105,11 +105,7 @@ function sysClose(t: Task, fd: number): number {
 
 function sysCloseRange(t: Task, first: number, last: number, flags: number): number {
   if ((flags & ~(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC)) !== 0 || first > last) return -EINVAL;
-  if ((flags & CLOSE_RANGE_UNSHARE) !== 0 && t.fds.shared) {
-    const own = t.fds.fork();
-    t.fds.release();
-    t.fds = own;
-  }
+  if ((flags & CLOSE_RANGE_UNSHARE) !== 0) t.unshareFds();
   const end = Math.min(last, t.fds.size - 1);
   for (let fd = first; fd <= end; fd++) {
     if (t.fds.get(fd) === null) continue;
@@ -142,7 +138,7 @@ function sysDup3(t: Task, oldFd: number, newFd: number, flags: number): number {
 
 function sysPipe2(t: Task, fds: number, flags: number): number {
   if ((flags & ~(O_CLOEXEC | O_NONBLOCK | O_DIRECT)) !== 0) return -EINVAL;
-  const { reader, writer } = makePipe(t, flags & (O_NONBLOCK | O_DIRECT));
+  const { reader, writer } = makePipe(t, flags & (O_NONBLOCK | O_DIRECT), t.kernel.channels.open());
   const r = installFile(t, reader, flags);
   if (r < 0) {
     writer.release();

@@ -32,6 +32,11 @@ function limitedBy(t: Task, timeoutNs: number, onTimeout: () => number): Partial
   return timeoutNs === Infinity ? {} : { deadlineNs: t.kernel.nowNs() + timeoutNs, onTimeout, restart: Restart.never };
 }
 
+function doneWaiting(file: FileDescription): void {
+  file.waited();
+  file.release();
+}
+
 /** Notes what a call has moved. */
 function didRead(t: Task, n: number): number {
   const { io } = t.process;
@@ -59,7 +64,7 @@ function untilReady(t: Task, file: FileDescription, events: number, attempt: () 
       const n = attempt();
       return n === -EAGAIN ? PARKED : didRead(t, n);
     },
-    cleanup: () => file.release(),
+    cleanup: () => doneWaiting(file),
   });
 }
 
@@ -88,8 +93,9 @@ function sysRead(t: Task, fd: number, ptr: number, count: number): number {
   const length = Math.min(count, MAX_RW_COUNT);
   if (count > ADDRESS_LIMIT || !t.memory.inRange(ptr, length)) return -EFAULT;
   return untilReady(t, file, READABLE, () => {
-    const buf = t.memory.writablePrefix(ptr, fillable(file, file.pos, length));
-    return buf === null ? faultOrEnd(t, file, file.pos) : file.read(buf, t);
+    const wanted = fillable(file, file.pos, length), buf = t.memory.writablePrefix(ptr, wanted);
+    if (buf === null) return faultOrEnd(t, file, file.pos);
+    return file instanceof PipeFile && buf.length < wanted ? file.readPart(buf, wanted, t) : file.read(buf, t);
   });
 }
 
@@ -179,7 +185,7 @@ function writeAll(t: Task, file: FileDescription, total: number, step: (done: nu
       return n === -EAGAIN ? PARKED : didWrite(t, n);
     },
     onSignal: () => (write.done > 0 ? write.done : timeoutNs === Infinity ? -ERESTARTSYS : -EINTR),
-    cleanup: () => file.release(),
+    cleanup: () => doneWaiting(file),
   });
 }
 

@@ -46,6 +46,15 @@ export abstract class FileDescription {
     this.cred = cred;
   }
 
+  /** By what workers know it, who may read or write it without the kernel (machine/channels.ts); 0: they do not. */
+  get channelEntry(): number {
+    return 0;
+  }
+  /** Who reads it without the kernel does so no more. */
+  leaveChannel(): void {}
+  /** A call has waited for it and waits no more. */
+  waited(): void {}
+
   get inode(): Inode {
     return this.path.dentry.inode!;
   }

@@ -6,6 +6,7 @@ import { makeNode } from '../../vfs/namespace.ts';
 import { openPath } from '../../vfs/open.ts';
 import { pathName } from '../../vfs/path.ts';
 import { callerOf, TestEnv, type TestCaller } from '../../vfs/testing.ts';
+import type { LocalChannel } from '../../kernel/ipc/localChannels.ts';
 import { TmpFs } from '../tmpfs/tmpFs.ts';
 import { type FifoFile, openFifo } from './pipeFile.ts';
 import { makePipe } from './pipeFs.ts';
@@ -103,4 +104,58 @@ it('fifos: who waits, who gets ENXIO, who sees a hang-up', () => {
   const both = open(O_RDWR) as FifoFile;
   expect(both.openPending).toBe(false);
   expect(both.read(new Uint8Array(1), t)).toBe(-EAGAIN);
+});
+
+/** A channel whose workers are the test. */
+function channel(): LocalChannel & { page: number[]; given: number; readers: (() => void)[] } {
+  const fake = {
+    page: [] as number[], given: 0, readers: [] as (() => void)[],
+    give: () => fake.given++,
+    takeBack: () => ({ offset: 7, bytes: Uint8Array.from(fake.page.splice(0)) }),
+    takeReaders: () => fake.readers.splice(0).forEach((read) => read()),
+    close: () => {},
+  };
+  return fake as unknown as LocalChannel & typeof fake;
+}
+
+it('is lent to workers while it is empty and nobody waits, and claimed with what they left in it', () => {
+  const t = world(), lane = channel();
+  const { reader, writer } = makePipe(t, 0, lane);
+  expect(lane.given).toBe(1);
+  lane.page.push(1, 2);
+  expect(writer.write(Uint8Array.of(3), t)).toBe(1);
+  const buf = new Uint8Array(2);
+  expect(reader.read(buf, t)).toBe(2);
+  expect(buf).toEqual(Uint8Array.of(1, 2));
+  expect(lane.given).toBe(1);
+  reader.read(buf, t);
+  expect(lane.given).toBe(2);
+  expect(reader.read(buf, t)).toBe(-EAGAIN);
+  reader.waited();
+  expect(lane.given).toBe(3);
+  const waiter = { onWake: () => {} };
+  reader.waitQueue.add(waiter);
+  lane.page.push(9);
+  reader.waited();
+  expect(lane.given).toBe(3);
+  reader.waitQueue.remove(waiter);
+  writer.setFlags(writer.flags | O_NONBLOCK);
+  reader.waited();
+  expect(lane.given).toBe(3);
+  writer.setFlags(writer.flags & ~O_NONBLOCK);
+  reader.waited();
+  expect(lane.given).toBe(4);
+  writer.release();
+  reader.waited();
+  expect(lane.given).toBe(4);
+});
+
+it('stays with who has claimed it, though a reader that is taken over then empties it', () => {
+  const t = world(), lane = channel();
+  const { reader, writer } = makePipe(t, 0, lane);
+  lane.page.push(1);
+  lane.readers.push(() => expect(reader.read(new Uint8Array(5), t)).toBe(1));
+  expect(writer.write(Uint8Array.of(2), t)).toBe(1);
+  expect(lane.given).toBe(1);
+  expect(reader.pipe.length).toBe(1);
 });

@@ -1,5 +1,6 @@
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDNORM, EPOLLWRNORM } from '../../abi/linux/poll.ts';
-import { WaitQueue } from '../../vfs/waitQueue.ts';
+import type { LocalChannel } from '../../kernel/ipc/localChannels.ts';
+import { type Waiter, WaitQueue } from '../../vfs/waitQueue.ts';
 
 /** Writes of up to this many bytes are atomic (pipe(7)). */
 export const PIPE_BUF = 4096;
@@ -14,33 +15,105 @@ interface Slot {
   readonly packet: boolean;
 }
 
+/** Whoever waits here is told: the workers have to leave the pipe to the kernel first. */
+class PipeQueue extends WaitQueue {
+  private readonly pipe: PipeBuffer;
+  constructor(pipe: PipeBuffer) {
+    super();
+    this.pipe = pipe;
+  }
+  override add(waiter: Waiter): void {
+    this.pipe.claim();
+    super.add(waiter);
+  }
+  override addFirst(waiter: Waiter): void {
+    this.pipe.claim();
+    super.addFirst(waiter);
+  }
+}
+
 /**
  * The bytes between the ends of a pipe or fifo: a ring, and how many have each end open. What fits is counted in pages as
  * Linux counts it (fs/pipe.c): a write adds to the last page only when all its odd bytes fit there, so many small writes may
  * fill a pipe before its capacity in bytes is reached.
+ *
+ * A pipe may have a channel (machine/channels.ts): while nothing is inside and nobody waits, it is lent to the workers, who read and write its first
+ * page. Everything here claims it back before it looks.
  */
 export class PipeBuffer {
   private ring: Uint8Array = new Uint8Array(0);
   private head = 0;
   private readonly slots: Slot[] = [];
   private maxSlots = DEFAULT_CAPACITY / PAGE;
-  /** Bytes inside. */
-  length = 0;
+  private inside = 0;
+  channel: LocalChannel | null = null;
+  private lent = false;
+  private claiming = false;
+  /** Open ends with flags that workers do not know. */
+  private readonly special = new Set<object>();
   readers = 0;
   writers = 0;
   /** How often each end was ever opened: who waits in open(2) for the other end looks here. */
   readerOpens = 0;
   writerOpens = 0;
-  readonly waitQueue = new WaitQueue();
+  readonly waitQueue = new PipeQueue(this);
+
+  // ---- the channel ----
+
+  /** The pipe is new, its ends are open. */
+  attach(channel: LocalChannel | null): void {
+    this.channel = channel;
+    this.lend();
+  }
+
+  /** Workers may use the pipe, if it is as they know pipes. Whoever is about to wait for it must not call this. */
+  lend(): void {
+    if (this.channel === null || this.lent || this.claiming || this.inside > 0 || this.readers === 0 || this.writers === 0 || this.special.size > 0 || !this.waitQueue.empty) return;
+    this.lent = true;
+    this.channel.give();
+  }
+
+  /** The pipe is the kernel's alone again. */
+  claim(): void {
+    if (!this.lent) return;
+    this.lent = false;
+    const { offset, bytes } = this.channel!.takeBack();
+    if (bytes.length > 0) {
+      this.slots.push({ offset, length: bytes.length, packet: false });
+      this.append(bytes);
+    }
+    // Their calls begin anew, and may empty the pipe; but who has claimed it has it.
+    this.claiming = true;
+    this.channel!.takeReaders();
+    this.claiming = false;
+  }
+
+  /** An open end has flags that workers do not know, or no longer. */
+  noteSpecial(end: object, special: boolean): void {
+    if (special) {
+      this.claim();
+      this.special.add(end);
+    } else this.special.delete(end);
+  }
+
+  // ---- contents ----
+
+  /** Bytes inside. */
+  get length(): number {
+    this.claim();
+    return this.inside;
+  }
 
   get capacity(): number {
     return this.maxSlots * PAGE;
   }
   get isFull(): boolean {
+    this.claim();
     return this.slots.length >= this.maxSlots;
   }
   /** Bytes that surely fit. */
   get free(): number {
+    this.claim();
     return (this.maxSlots - this.slots.length) * PAGE;
   }
 
@@ -52,13 +125,14 @@ export class PipeBuffer {
   }
   private resizeRing(size: number): void {
     const ring = new Uint8Array(size);
-    this.copyOut(ring.subarray(0, this.length), 0);
+    this.copyOut(ring.subarray(0, this.inside), 0);
     this.ring = ring;
     this.head = 0;
   }
 
   /** Copies bytes from `offset` behind the head, without taking them. */
   copyOut(into: Uint8Array, offset: number): void {
+    this.claim();
     const size = this.ring.length;
     if (into.length === 0) return;
     const from = (this.head + offset) % size;
@@ -68,17 +142,18 @@ export class PipeBuffer {
   }
 
   private append(buf: Uint8Array): void {
-    this.reserve(this.length + buf.length);
+    this.reserve(this.inside + buf.length);
     const size = this.ring.length;
-    const at = (this.head + this.length) % size;
+    const at = (this.head + this.inside) % size;
     const first = Math.min(buf.length, size - at);
     this.ring.set(buf.subarray(0, first), at);
     if (first < buf.length) this.ring.set(buf.subarray(first), 0);
-    this.length += buf.length;
+    this.inside += buf.length;
   }
 
   /** Adds as much of `buf` as fits; how much: 0 when nothing does. */
   put(buf: Uint8Array, packet: boolean): number {
+    this.claim();
     let done = 0;
     const odd = buf.length % PAGE;
     const last = this.slots[this.slots.length - 1];
@@ -99,10 +174,23 @@ export class PipeBuffer {
 
   /** Takes bytes out, at most one packet; of a packet the rest that does not fit is lost. */
   take(into: Uint8Array): number {
+    this.claim();
     const packet = this.slots[0]?.packet ? this.slots[0].length : -1;
     const n = Math.min(into.length, packet >= 0 ? packet : this.bytesBeforePacket());
     this.copyOut(n === into.length ? into : into.subarray(0, n), 0);
     this.drop(packet >= 0 ? packet : n);
+    return n;
+  }
+
+  /** How many bytes of a read of `wanted` go page by page into a buffer of `room`. */
+  wholePages(room: number, wanted: number): number {
+    this.claim();
+    let n = 0;
+    for (const slot of this.slots) {
+      const part = Math.min(slot.length, wanted - n);
+      if (n + part > room) break;
+      n += part;
+    }
     return n;
   }
 
@@ -117,10 +205,11 @@ export class PipeBuffer {
 
   /** Removes `n` bytes from the head. */
   drop(n: number): void {
+    this.claim();
     if (n === 0) return;
     const wasFull = this.isFull;
-    this.length -= n;
-    this.head = this.length === 0 ? 0 : (this.head + n) % this.ring.length;
+    this.inside -= n;
+    this.head = this.inside === 0 ? 0 : (this.head + n) % this.ring.length;
     let used = 0;
     while (n > 0) {
       const slot = this.slots[used]!;
@@ -136,6 +225,7 @@ export class PipeBuffer {
 
   /** F_SETPIPE_SZ: false when what is inside would not fit. `capacity` is a multiple of the page size. */
   setCapacity(capacity: number): boolean {
+    this.claim();
     if (capacity / PAGE < this.slots.length) return false;
     this.maxSlots = capacity / PAGE;
     this.waitQueue.wake(EPOLLOUT | EPOLLWRNORM);
@@ -143,6 +233,7 @@ export class PipeBuffer {
   }
 
   endOpened(read: boolean, write: boolean): void {
+    this.claim();
     if (read) {
       this.readers++;
       this.readerOpens++;
@@ -154,12 +245,15 @@ export class PipeBuffer {
     this.waitQueue.wake(0);
   }
   endClosed(read: boolean, write: boolean): void {
+    this.claim();
     if (read) this.readers--;
     if (write) this.writers--;
     if (this.readers === 0 && this.writers === 0) {
-      this.length = this.head = 0;
+      this.inside = this.head = 0;
       this.slots.length = 0;
       this.ring = new Uint8Array(0);
+      this.channel?.close();
+      this.channel = null;
       return;
     }
     this.waitQueue.wake(EPOLLIN | EPOLLOUT | EPOLLHUP | EPOLLERR | EPOLLRDNORM | EPOLLWRNORM);

@@ -1,6 +1,6 @@
 import { EAGAIN, EBUSY, EFAULT, EINVAL, ENOTTY, ENXIO, EPERM, EPIPE } from '../../abi/linux/errno.ts';
 import { FIONREAD } from '../../abi/linux/ioctl.ts';
-import { O_ACCMODE, O_DIRECT, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY } from '../../abi/linux/openFlags.ts';
+import { O_ACCMODE, O_ASYNC, O_DIRECT, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY } from '../../abi/linux/openFlags.ts';
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDNORM, EPOLLWRNORM } from '../../abi/linux/poll.ts';
 import { Cap, type Cred } from '../../vfs/cred.ts';
 import { type FileCaller, FileDescription } from '../../vfs/fileDescription.ts';
@@ -27,6 +27,29 @@ export class PipeFile extends FileDescription {
     this.writerOpensAtStart = pipe.writerOpens;
     path.inode.opened();
     pipe.endOpened(this.readable, this.writable);
+    this.noteFlags();
+  }
+
+  override get channelEntry(): number {
+    const { channel } = this.pipe;
+    return channel === null || this.readable === this.writable ? 0 : channel.entry(this.readable);
+  }
+  override leaveChannel(): void {
+    this.pipe.claim();
+  }
+  override waited(): void {
+    this.pipe.lend();
+  }
+
+  override setFlags(flags: number): number {
+    const result = super.setFlags(flags);
+    this.noteFlags();
+    return result;
+  }
+
+  /** Workers know of no flags. */
+  private noteFlags(): void {
+    this.pipe.noteSpecial(this, (this.flags & (O_NONBLOCK | O_DIRECT | O_ASYNC)) !== 0);
   }
 
   override read(buf: Uint8Array, _t: FileCaller): number {
@@ -34,8 +57,15 @@ export class PipeFile extends FileDescription {
     const { pipe } = this;
     if (pipe.length === 0) return pipe.writers === 0 ? 0 : -EAGAIN;
     const n = pipe.take(buf);
+    pipe.lend();
     if (this.isFifo) notifyDentry(this.path.dentry, IN_ACCESS);
     return n;
+  }
+
+  /** A read of `wanted` bytes of which only these can be written: a page of the pipe is copied as a whole, or it stays. */
+  readPart(buf: Uint8Array, wanted: number, t: FileCaller): number {
+    const whole = this.pipe.wholePages(buf.length, wanted);
+    return whole === 0 && this.pipe.length > 0 ? -EFAULT : this.read(whole === 0 ? buf : buf.subarray(0, whole), t);
   }
 
   override write(buf: Uint8Array, _t: FileCaller): number {
@@ -89,6 +119,7 @@ export class PipeFile extends FileDescription {
   }
 
   protected override close(): void {
+    this.pipe.noteSpecial(this, false);
     this.pipe.endClosed(this.readable, this.writable);
     if (this.isFifo) notifyDentry(this.path.dentry, this.writable ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
     this.inode.locks?.closeDescription(this);

@@ -9,6 +9,7 @@ import { Inode } from '../../vfs/inode.ts';
 import { Mount } from '../../vfs/mount.ts';
 import { Path } from '../../vfs/path.ts';
 import type { AttrChange, Stat, StatFs } from '../../vfs/stat.ts';
+import type { LocalChannel } from '../../kernel/ipc/localChannels.ts';
 import { PipeBuffer } from './pipeBuffer.ts';
 import { bindPipe, PipeFile } from './pipeFile.ts';
 
@@ -57,7 +58,7 @@ class PipeInode extends Inode {
 const instances = new WeakMap<FsEnv, PipeFs>();
 
 /** Both ends of a new pipe. `flags`: O_NONBLOCK, O_DIRECT. */
-export function makePipe(t: FileCaller, flags: number): { reader: PipeFile; writer: PipeFile } {
+export function makePipe(t: FileCaller, flags: number, channel: LocalChannel | null = null): { reader: PipeFile; writer: PipeFile } {
   const { env } = t.fs.root.mount.fs;
   let fs = instances.get(env);
   if (fs === undefined) instances.set(env, (fs = new PipeFs(env)));
@@ -65,8 +66,7 @@ export function makePipe(t: FileCaller, flags: number): { reader: PipeFile; writ
   const path = new Path(fs.mount, new Dentry(`pipe:[${inode.stat().ino}]`, null, inode));
   const pipe = new PipeBuffer();
   bindPipe(inode, pipe);
-  return {
-    reader: new PipeFile(path, O_RDONLY | flags, t.cred, pipe, false),
-    writer: new PipeFile(path, O_WRONLY | flags, t.cred, pipe, false),
-  };
+  const reader = new PipeFile(path, O_RDONLY | flags, t.cred, pipe, false), writer = new PipeFile(path, O_WRONLY | flags, t.cred, pipe, false);
+  pipe.attach(channel);
+  return { reader, writer };
 }

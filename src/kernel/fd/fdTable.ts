@@ -1,4 +1,5 @@
 import type { FileDescription } from '../../vfs/fileDescription.ts';
+import type { LocalChannels } from '../ipc/localChannels.ts';
 import { EBADF, EMFILE } from '../../abi/linux/errno.ts';
 
 /** Bits of a word of Linux's bitmaps; the table in the task has this length. */
@@ -22,6 +23,14 @@ export class FdTable {
   private firstFree = 0;
   /** Tasks that share this table. */
   private users = 1;
+  /** Says the tasks' workers which descriptors are pipes they may use by themselves (machine/channels.ts); 0: none. */
+  readonly map: number;
+  private readonly channels: LocalChannels | null;
+
+  constructor(channels: LocalChannels | null = null) {
+    this.channels = channels;
+    this.map = channels?.openMap() ?? 0;
+  }
 
   /** The open file, or null (EBADF). Borrowed: acquire() it to keep it. */
   get(fd: number): FileDescription | null {
@@ -41,6 +50,7 @@ export class FdTable {
   /** Puts `file` at `fd` (taking over the caller's reference), closing what was there, as dup2 does. The caller checked the limit. */
   set(fd: number, file: FileDescription, cloexec: boolean): void {
     const old = this.files[fd] ?? null;
+    if (old !== null) this.goes(old);
     this.put(fd, file, cloexec);
     if (old !== null) this.drop(old);
   }
@@ -53,13 +63,21 @@ export class FdTable {
     if (fd >= this.capacity) this.capacity = lengthFor(fd + 1);
     this.files[fd] = file;
     this.cloexec[fd] = cloexec;
+    this.channels?.setEntry(this.map, fd, file.channelEntry);
+  }
+
+  /** A descriptor of `file` goes: another thread may read from it in its worker, and will go on reading. */
+  private goes(file: FileDescription): void {
+    if (this.users > 1 && file.channelEntry !== 0) file.leaveChannel();
   }
 
   /** close(2): 0 or -EBADF, or the error of the file's flush. */
   close(fd: number): number {
     const file = this.files[fd] ?? null;
     if (file === null) return -EBADF;
+    this.goes(file);
     this.files[fd] = null;
+    this.channels?.setEntry(this.map, fd, 0);
     if (fd < this.firstFree) this.firstFree = fd;
     return this.drop(file);
   }
@@ -99,7 +117,7 @@ export class FdTable {
 
   /** A copy with references of its own (fork), as long as the open descriptors need it. */
   fork(): FdTable {
-    const copy = new FdTable();
+    const copy = new FdTable(this.channels);
     let open = this.files.length;
     while (open > 0 && !this.files[open - 1]) open--;
     copy.capacity = lengthFor(Math.ceil(open / WORD) * WORD);
@@ -107,6 +125,7 @@ export class FdTable {
       const file = this.files[fd] ?? null;
       file?.acquire();
       copy.files.push(file);
+      if (file !== null && file.channelEntry !== 0) copy.channels?.setEntry(copy.map, fd, file.channelEntry);
       copy.cloexec.push(this.cloexec[fd]!);
     }
     copy.firstFree = this.firstFree;
@@ -126,5 +145,6 @@ export class FdTable {
   release(): void {
     if (--this.users > 0) return;
     for (let fd = 0; fd < this.files.length; fd++) if (this.files[fd]) this.close(fd);
+    this.channels?.closeMap(this.map);
   }
 }

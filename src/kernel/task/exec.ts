@@ -303,11 +303,7 @@ export function becomeProgram(t: Task, program: Program): void {
   t.mm.release();
   t.mm = program.mm;
   t.memory = program.mm.memory;
-  if (t.fds.shared) {
-    const own = t.fds.fork();
-    t.fds.release();
-    t.fds = own;
-  }
+  t.unshareFds();
   t.fds.closeOnExec();
   if (t.handlers.shared) {
     const own = t.handlers.copy();

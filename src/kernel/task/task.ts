@@ -1,3 +1,4 @@
+import { LocalField } from '../../machine/localState.ts';
 import type { GuestMemory } from '../../machine/guestMemory.ts';
 import type { GuestWorker } from '../../host/workers.ts';
 import type { Cred } from '../../vfs/cred.ts';
@@ -219,6 +220,15 @@ export class Task implements FileCaller {
   /** A signal waits that would end a block: a handler, a fatal one, a stop. */
   get signalPending(): boolean {
     return this.pending.set.firstNotIn(this.blocked) !== 0 || this.process.pending.set.firstNotIn(this.blocked) !== 0 || this.process.exiting || this.stopWanted;
+  }
+
+  /** Its own copy of the descriptor table, if it shares one. */
+  unshareFds(): void {
+    if (!this.fds.shared) return;
+    const own = this.fds.fork();
+    this.fds.release();
+    this.fds = own;
+    this.regs.setU32(LocalField.fdMap, own.map);
   }
 
   /** Changes the signal mask. SIGKILL and SIGSTOP never get in. */

@@ -20,13 +20,18 @@ export class CpuClock {
 
   left(t: Task): void {
     if (t.state !== 'running') return;
-    const now = this.kernel.nowNs(), asleep = this.kernel.parts.mailbox.waits.takeUse(t.slot);
-    t.usage.userNs += Math.max(0, now - t.resumedNs - asleep.ns);
+    const now = this.kernel.nowNs(), use = this.kernel.parts.mailbox.waits.takeUse(t.slot);
+    t.usage.userNs += Math.max(0, now - t.resumedNs - use.sleptNs);
     // It still counts as running: nothing of the slice a second time.
     t.resumedNs = now;
     t.usage.systemNs += SYSTEM_NS_PER_EXIT;
-    t.usage.voluntarySwitches += 1 + asleep.waits;
-    this.kernel.contextSwitches += asleep.waits;
+    t.usage.voluntarySwitches += 1 + use.waits;
+    this.kernel.contextSwitches += use.waits;
+    const { io } = t.process;
+    io.reads += use.reads;
+    io.readBytes += use.readBytes;
+    io.writes += use.writes;
+    io.writtenBytes += use.writtenBytes;
     t.process.timers.onCpuTime(t.process);
   }
 

@@ -1,0 +1,59 @@
+import type { Clock } from '../host/clock.ts';
+import { CHANNEL_PAGE, type Channels, Outcome } from '../machine/channels.ts';
+import { Cpu } from '../machine/cpuState.ts';
+import { BIAS, GUEST_END } from '../machine/memoryLayout.ts';
+import { LocalField } from '../machine/localState.ts';
+import type { MailboxGuest } from '../machine/mailbox.ts';
+import type { GuestView } from './guestView.ts';
+import { PASS, WAITS } from './outcome.ts';
+
+/** read and write of pipes that are nothing but pipes (machine/channels.ts). */
+export class LocalPipes {
+  private readonly view: GuestView;
+  private readonly mailbox: MailboxGuest;
+  private readonly channels: Channels;
+  private readonly now: () => number;
+  /** The buffer of read(). */
+  private target = 0;
+  private readonly mayFill = (length: number): boolean => this.view.allowsBytes(this.target, length, true);
+  private readonly guestBytes = (): Uint8Array => this.view.bytes;
+
+  constructor(view: GuestView, mailbox: MailboxGuest, clock: Clock) {
+    this.view = view;
+    this.mailbox = mailbox;
+    this.channels = mailbox.channels;
+    this.now = () => clock.monotonicNs();
+  }
+
+  /** read(2): bytes, PASS, or WAITS while there is nothing. */
+  read(): number {
+    const { view } = this, map = view.word(LocalField.fdMap), fd = view.int(0);
+    if (this.channels.entry(map, fd) === 0) return PASS;
+    const target = view.arg(1), count = view.arg(2);
+    if (target < 0 || count <= 0 || target + count > GUEST_END) return PASS;
+    this.target = target;
+    const done = this.channels.read(view.word(Cpu.mailboxSlot), map, fd, count, this.guestBytes, target + BIAS, this.mayFill, this.now);
+    return done >= 0 ? done : done === Outcome.empty ? WAITS : PASS;
+  }
+
+  /** write(2) of no more than is atomic. */
+  write(): number {
+    const { view } = this, map = view.word(LocalField.fdMap), fd = view.int(0);
+    if (this.channels.entry(map, fd) === 0) return PASS;
+    const source = view.arg(1), count = view.arg(2);
+    if (count <= 0 || count > CHANNEL_PAGE || !view.allowsBytes(source, count, false)) return PASS;
+    const done = this.channels.write(view.word(Cpu.mailboxSlot), map, fd, count, view.bytes, source + BIAS, this.now);
+    return done >= 0 ? done : PASS;
+  }
+
+  /** Begins to wait for something to read; false: try again, or ask the kernel. */
+  enter(slot: number): boolean {
+    const { view } = this;
+    return this.channels.enter(slot, view.word(LocalField.fdMap), view.int(0), this.now());
+  }
+
+  /** Reads what there is now; as read(). While the memory has to stand still nothing is read. */
+  again(slot: number): number {
+    return this.mailbox.waits.isHeld(slot) ? PASS : this.read();
+  }
+}
