@@ -9,6 +9,8 @@ export const packages = [
   ...['busybox-static', 'bash', 'dash', 'zsh', 'coreutils', 'grep', 'sed', 'gawk', 'mawk', 'findutils', 'diffutils', 'patch', 'bc', 'dc'],
   ...['tar', 'gzip', 'bzip2', 'xz-utils', 'zstd', 'cpio', 'perl', 'python3', 'sqlite3', 'lua5.4', 'git', 'make', 'gcc', 'g++', 'binutils'],
   ...['file', 'vim', 'openssl', 'm4', 'flex', 'bison', 'tcl', 'less', 'nano', 'procps', 'util-linux', 'musl-tools', 'expect', 'strace'],
+  // Written in Haskell.
+  'shellcheck',
 ];
 export const architectures = ['amd64', 'i386'];
 

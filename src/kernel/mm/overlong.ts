@@ -22,7 +22,10 @@ export interface Overlong {
 const STEP = 128 << 20;
 const ALIGNMENT = 2 << 20;
 
-/** The place and the real length of a reservation; -errno when the request is none. Half of the longest free range is left to others. */
+/**
+ * The place and the real length of a reservation; -errno when the request is none. Half of the longest free range is left to others, a quarter by
+ * who insists on a height (tall.ts): its own memory will be there.
+ */
 export function placeOverlong(mm: AddressSpace, request: MapRequest, length: number): Overlong | number {
   const { flags } = request;
   const reserves = request.prot === 0 && request.file === null && (flags & MAP_TYPE) === MAP_PRIVATE;
@@ -33,8 +36,7 @@ export function placeOverlong(mm: AddressSpace, request: MapRequest, length: num
   for (let room = GUEST_END - (GUEST_END % STEP); room >= STEP; room -= STEP) {
     const at = findPlace(mm, room, mm.mmapBase, mm.reserved, height);
     if (at < 0) continue;
-    const middle = at + room / 2;
-    const start = middle + ((ALIGNMENT - (middle % ALIGNMENT)) % ALIGNMENT);
+    const first = at + room / (height > 0 ? 4 : 2), start = first + ((ALIGNMENT - (first % ALIGNMENT)) % ALIGNMENT);
     return { start, end: at + room, claimed: start + length };
   }
   return -ENOMEM;
