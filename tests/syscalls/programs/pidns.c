@@ -447,7 +447,7 @@ static void wanted(void) {
     say("wrong first %s\n", nested < 0 ? ename(errno) : "?");
     two[0] = 1;
     nested = clone_with(two, 2, CLONE_NEWPID);
-    if (nested == 0) { say("%d\n", getpid()); _exit(0); }
+    if (nested == 0) _exit(getpid());
     say("nested %d\n", nested);
     status_of("nested", nested);
     c = fork();
