@@ -63,7 +63,7 @@ export class Guests {
     t.regs.setU32(LocalField.memoryId, t.mm.memoryId);
     t.regs.setU32(LocalField.fdMap, t.fds.map);
     const watched = this.kernel.hooks.syscallEnter !== null || t.trace !== null || t.seccomp !== null;
-    t.regs.setU32(LocalField.flags, (watched ? LocalFlag.off : 0) | (this.kernel.realtimeOffsetNs !== 0 ? LocalFlag.wallClockSet : 0) | (t.ns.time.shifted ? LocalFlag.timeShifted : 0));
+    t.regs.setU32(LocalField.flags, (watched ? LocalFlag.off : 0) | (this.kernel.realtimeOffsetNs !== 0 ? LocalFlag.wallClockSet : 0) | (t.ns.time.shifted ? LocalFlag.timeShifted : 0) | (t.timeStampFaults ? LocalFlag.timeStampFaults : 0));
     return true;
   }
 

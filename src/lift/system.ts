@@ -3,6 +3,7 @@ import type { Value } from '../ir/builder.ts';
 import { MemFlag } from '../ir/ops.ts';
 import { Cpu, Eflags, Gpr, Seg } from '../machine/cpuState.ts';
 import { Vector } from '../machine/exit.ts';
+import { LocalField, LocalFlag } from '../machine/localState.ts';
 import type { Lift, Lifter } from './context.ts';
 
 const nothing: Lifter = () => undefined;
@@ -23,7 +24,9 @@ function liftCpuid(c: Lift): void {
 
 /** The time stamp counter counts nanoseconds; the host's clock comes through a helper of the dispatcher. */
 function timeStamp(c: Lift): void {
-  const b = c.b, now = b.var('i64', b.op('i64.add', b.op('timeStamp'), b.get(8, Cpu.tscOffset)));
+  const b = c.b;
+  b.if(b.op('i32.and', b.get(4, LocalField.flags), b.i32(LocalFlag.timeStampFaults)), () => c.trap(Vector.GP));
+  const now = b.var('i64', b.op('i64.add', b.op('timeStamp'), b.get(8, Cpu.tscOffset)));
   c.setGpr(Gpr.rax, 4, b.op('i32.wrap_i64', b.getVar(now)));
   c.setGpr(Gpr.rdx, 4, b.op('i32.wrap_i64', b.op('i64.shr_u', b.getVar(now), b.i64(32))));
 }

@@ -21,6 +21,8 @@ export const LocalFlag = {
   wallClockSet: 2,
   /** Its clocks that count from the start are others than the machine's (time namespaces). */
   timeShifted: 4,
+  /** rdtsc and rdtscp are not allowed (PR_SET_TSC). */
+  timeStampFaults: 8,
 } as const;
 
 /** What the worker answers to a system call. */

@@ -4,6 +4,7 @@ import { SECBIT_KEEP_CAPS, SECBIT_KEEP_CAPS_LOCKED, SECBIT_NO_CAP_AMBIENT_RAISE,
 import { fromLatin1 } from '../machine/guestMemory.ts';
 import { GUEST_END } from '../machine/memoryLayout.ts';
 import { andCaps, orCaps } from '../kernel/task/execCred.ts';
+import { setTimeStampFaults } from '../kernel/arch/timeStamp.ts';
 import type { Task } from '../kernel/task/task.ts';
 import { setUserDispatch } from '../kernel/trace/userDispatch.ts';
 import { Cap, LAST_CAP, capIn } from '../vfs/cred.ts';
@@ -64,8 +65,11 @@ function sysPrctl(t: Task, option: number, arg2: number, arg3: number, arg4: num
     case P.PR_GET_ENDIAN: case P.PR_SET_ENDIAN: case P.PR_GET_FPEMU: case P.PR_SET_FPEMU: case P.PR_GET_FPEXC: case P.PR_SET_FPEXC:
     case P.PR_GET_UNALIGN: case P.PR_SET_UNALIGN:
       return -EINVAL;
-    case P.PR_GET_TSC: return put(P.PR_TSC_ENABLE);
-    case P.PR_SET_TSC: return arg2 === P.PR_TSC_ENABLE ? 0 : -EINVAL;
+    case P.PR_GET_TSC: return put(t.timeStampFaults ? P.PR_TSC_SIGSEGV : P.PR_TSC_ENABLE);
+    case P.PR_SET_TSC:
+      if (arg2 !== P.PR_TSC_ENABLE && arg2 !== P.PR_TSC_SIGSEGV) return -EINVAL;
+      setTimeStampFaults(t, arg2 === P.PR_TSC_SIGSEGV);
+      return 0;
     case P.PR_SET_SYSCALL_USER_DISPATCH: return setUserDispatch(t, arg2, arg3, arg4, arg5);
     case P.PR_GET_SECCOMP: return t.seccomp?.mode ?? 0;
     case P.PR_SET_SECCOMP: return prctlSetSeccomp(t, arg2, arg3);

@@ -7,6 +7,7 @@ import { checkFilter, INSTRUCTION_BYTES, type BpfProgram } from '../kernel/secco
 import { Filter } from '../kernel/seccomp/filter.ts';
 import { filtersOf, setSeccomp } from '../kernel/seccomp/filters.ts';
 import { Listener } from '../kernel/seccomp/listener.ts';
+import { setTimeStampFaults } from '../kernel/arch/timeStamp.ts';
 import type { Task } from '../kernel/task/task.ts';
 import { Cap } from '../vfs/cred.ts';
 import type { SyscallRow } from './row.ts';
@@ -23,6 +24,7 @@ const KNOWN_FLAGS = S.SECCOMP_FILTER_FLAG_TSYNC | S.SECCOMP_FILTER_FLAG_LOG | S.
 function setStrict(t: Task): number {
   if (t.seccomp !== null && t.seccomp.mode !== S.SECCOMP_MODE_STRICT) return -EINVAL;
   setSeccomp(t, { mode: S.SECCOMP_MODE_STRICT });
+  setTimeStampFaults(t, true);
   return 0;
 }
 

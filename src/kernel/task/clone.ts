@@ -196,6 +196,7 @@ function inherit(t: Task, child: Task, flags: number): void {
   child.comm = t.comm;
   child.tls = [...t.tls];
   child.noNewPrivs = t.noNewPrivs;
+  child.timeStampFaults = t.timeStampFaults;
   inheritSeccomp(t, child);
   child.personality = t.personality;
   child.timerSlackNs = child.defaultTimerSlackNs = t.timerSlackNs;

@@ -142,6 +142,8 @@ export class Task implements FileCaller {
   /** PR_MCE_KILL, PR_SET_IO_FLUSHER: remembered. */
   machineCheckPolicy = 2;
   ioFlusher = false;
+  /** PR_TSC_SIGSEGV */
+  timeStampFaults = false;
   nice = 0;
   schedPolicy = 0;
   schedPriority = 0;
