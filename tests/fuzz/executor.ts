@@ -1,4 +1,4 @@
-/** Executors by name. */
+/** Executors by name; the tall ones are for cases with addresses above 4 GiB, too (FuzzOptions.raised). */
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Executor } from './fuzz.ts';
@@ -11,5 +11,7 @@ const top = join(dirname(fileURLToPath(import.meta.url)), '../..');
 export async function makeExecutor(mode: 32 | 64, name: string): Promise<Executor> {
   if (name === 'translator') return new TranslatorExecutor(mode, join(top, 'dist/helpers.wasm'));
   if (name === 'interpreter') return new InterpreterExecutor(mode, join(top, 'dist/helpers.wasm'));
+  if (name === 'tall translator') return new TranslatorExecutor(mode, join(top, 'dist/helpers.wasm'), true);
+  if (name === 'tall interpreter') return new InterpreterExecutor(mode, join(top, 'dist/helpers.wasm'), true);
   throw new Error(`no executor ${name}`);
 }

@@ -8,6 +8,26 @@ import { failureText, fuzz } from './fuzz.ts';
 
 const helpers = join(dirname(fileURLToPath(import.meta.url)), '../../dist/helpers.wasm');
 
+describe.skipIf(oracleMissing(64) !== undefined || !existsSync(helpers))('a tall address space against the processor', () => {
+  for (const name of ['tall interpreter', 'tall translator']) {
+    it(`${name} agrees in every row`, async () => {
+      const { failures, count } = fuzz({ mode: 64, seed: 5, count: 5, raised: true }, await makeExecutor(64, name));
+      expect(failures.slice(0, 5).map(failureText)).toEqual([]);
+      expect(count).toBeGreaterThan(2500);
+    });
+
+    it(`${name} agrees in random blocks`, async () => {
+      const { failures } = fuzz({ mode: 64, seed: 6, count: 1000, block: 5, raised: true }, await makeExecutor(64, name));
+      expect(failures.slice(0, 5).map(failureText)).toEqual([]);
+    });
+  }
+
+  it('agrees in loops that become hot', async () => {
+    const { failures } = fuzz({ mode: 64, seed: 7, count: 50, block: 4, loop: 200_000, raised: true }, await makeExecutor(64, 'tall interpreter'));
+    expect(failures.slice(0, 5).map(failureText)).toEqual([]);
+  });
+});
+
 /** Every row against the processor with a fixed seed; `node tools/fuzz.mjs` goes on from there. */
 for (const mode of [64, 32] as const) {
   for (const name of ['interpreter', 'translator']) {

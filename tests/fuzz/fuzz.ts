@@ -6,6 +6,7 @@ import { makeBlock, makeLoop } from './block.ts';
 import { compareResults } from './compare.ts';
 import { type FuzzCase, makeCase } from './fuzzCase.ts';
 import { makeGraph } from './graph.ts';
+import { raise } from './height.ts';
 import { Random } from './random.ts';
 
 /** What runs a case of ours: the interpreter, later the translator. */
@@ -26,6 +27,8 @@ export interface FuzzOptions {
   block?: number;
   /** With block: each block runs in a loop this often. */
   loop?: number;
+  /** Pointers lie above 4 GiB: for executors of tall address spaces. */
+  raised?: boolean;
   /** Programs with control flow, of this many turns. */
   graph?: number;
 }
@@ -68,6 +71,7 @@ export function casesFor(o: FuzzOptions): { cases: FuzzCase[]; untested: Row[] }
 
 export function fuzz(o: FuzzOptions, executor: Executor): { failures: Failure[]; count: number; untested: Row[] } {
   const { cases, untested } = casesFor(o);
+  if (o.raised === true) cases.forEach(raise);
   const failures: Failure[] = [];
   let compared = 0;
   const native = new Oracle(o.mode).run(cases);

@@ -12,7 +12,7 @@ import type { FuzzCase } from './fuzzCase.ts';
 import { Guest } from './guest.ts';
 import { lazyStatus } from './lazyFlags.ts';
 
-let module: WebAssembly.Module | undefined;
+let module: WebAssembly.Module | undefined, tallModule: WebAssembly.Module | undefined;
 
 export class InterpreterExecutor implements Executor {
   readonly mode: 32 | 64;
@@ -20,13 +20,14 @@ export class InterpreterExecutor implements Executor {
   private readonly thread: GuestThread;
   private readonly words: Int32Array;
 
-  constructor(mode: 32 | 64, helperPath: string) {
+  constructor(mode: 32 | 64, helperPath: string, tall = false) {
     this.mode = mode;
     this.guest = new Guest(mode);
     this.words = new Int32Array(this.guest.memory.buffer);
+    this.words[Globals.tall >> 2] = tall ? 1 : 0;
     this.thread = new GuestThread({
       interpreterModule: (module ??= new WebAssembly.Module(generateInterpreter())),
-      tallInterpreter: () => new WebAssembly.Module(generateInterpreter(true)),
+      tallInterpreter: () => (tallModule ??= new WebAssembly.Module(generateInterpreter(true))),
       helpersModule: new WebAssembly.Module(readFileSync(helperPath)),
       mailbox: { call: () => Reply.leave },
       translator: new OwnTranslator(),

@@ -21,6 +21,7 @@ export async function main(args: string[]): Promise<number> {
   do {
     for (const mode of modes) {
       const o: FuzzOptions = { mode, seed, count: block === undefined ? (row === undefined && encoding === undefined ? 10 : 300) : 2000 };
+      if (args.includes('--raised')) o.raised = true;
       if (block !== undefined) o.block = Number(block);
       if (graph !== undefined) {
         o.graph = Number(graph);

@@ -18,11 +18,13 @@ export class TranslatorExecutor implements Executor {
   readonly mode: 32 | 64;
   readonly guest: Guest;
   private readonly helpers: WebAssembly.Exports;
+  private readonly tall: boolean;
   /** Cases left to the interpreter since the last look. */
   refused = 0;
 
-  constructor(mode: 32 | 64, helperPath: string) {
+  constructor(mode: 32 | 64, helperPath: string, tall = false) {
     this.mode = mode;
+    this.tall = tall;
     this.guest = new Guest(mode);
     const module = new WebAssembly.Module(readFileSync(helperPath));
     this.helpers = new WebAssembly.Instance(module, { env: { memory: this.guest.memory } }).exports;
@@ -42,7 +44,7 @@ export class TranslatorExecutor implements Executor {
     const region = discover(reader, start, this.mode);
     if (region === null) return this.refuse();
     const lifted = liftRegion(region, (row) => lifters[rows[row]!.mnemonic]);
-    const module = new WebAssembly.Module(emitModule(lifted));
+    const module = new WebAssembly.Module(emitModule(lifted, { tall: this.tall }));
     const instance = new WebAssembly.Instance(module, {
       env: { memory: guest.memory },
       engine: { enter: (_cpu: number, address: number) => address, statusFlags: (cpu: number) => lazyStatus(guest.view, cpu), learn: () => 1 },

@@ -257,6 +257,8 @@ static void die(const char *what) {
   exit(2);
 }
 
+#define HEIGHT ((uintptr_t)0x42 << 16 << 16)
+
 static uint8_t *area(uint32_t at, uint32_t size, int prot) {
   int fd = memfd_create("oracle", 0);
   if (fd < 0 || ftruncate(fd, size)) die("memfd");
@@ -264,6 +266,7 @@ static uint8_t *area(uint32_t at, uint32_t size, int prot) {
   if (p != (void *)(uintptr_t)at) die("mmap guest area");
   uint8_t *w = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   if (w == MAP_FAILED) die("mmap alias");
+  if (HEIGHT != 0 && mmap((void *)(HEIGHT + at), size, prot & ~PROT_EXEC, MAP_SHARED | MAP_FIXED_NOREPLACE, fd, 0) == MAP_FAILED) die("mmap high");
   close(fd);
   return w;
 }
@@ -273,6 +276,7 @@ static void setup(void) {
   self_w = area(SELF, SELF_SIZE, PROT_READ | PROT_WRITE | PROT_EXEC);
   data_w = area(DATA, FILLED, PROT_READ | PROT_WRITE);
   if (mprotect((void *)(uintptr_t)RO, RO_SIZE, PROT_READ)) die("mprotect");
+  if (HEIGHT != 0 && mprotect((void *)(HEIGHT + RO), RO_SIZE, PROT_READ)) die("mprotect");
   memset(code_w, 0xcc, CODE_SIZE);
   uint32_t eax = 1, ebx, ecx = 0, edx;
   __asm__("cpuid" : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));

@@ -27,6 +27,9 @@ export const Area = {
   harness: 0x28000000,
 } as const;
 
+/** In 64-bit mode the areas are there a second time, so much higher (not executable). */
+export const HEIGHT = 0x42_0000_0000;
+
 /** Byte offsets in OracleState.bytes. gpr, xmm and ymmHigh lie where they lie in Cpu. */
 export const St = {
   /** 16 x u64, encoding order. In 32-bit mode only 8 low halves count. */
