@@ -6,6 +6,7 @@ import { EPOLLIN, EPOLLOUT, EPOLLRDNORM, EPOLLWRBAND, EPOLLWRNORM } from '../../
 import { AF_NETLINK, MSG_OOB, MSG_PEEK, MSG_TRUNC, SOL_NETLINK, SOL_SOCKET } from '../../abi/linux/socket.ts';
 import { getI32, getU16, getU32, putU16, putU32 } from '../../abi/layout.ts';
 import type { Abi } from '../../abi/abi.ts';
+import type { Task } from '../../kernel/task/task.ts';
 import type { FileCaller } from '../../vfs/fileDescription.ts';
 import type { PathContext } from '../../vfs/path.ts';
 import { copyOf, spread } from '../buffers.ts';
@@ -15,6 +16,9 @@ import type { NetStack } from '../netStack.ts';
 import { intValue } from '../options.ts';
 import { Socket } from '../socket.ts';
 import { answerRequests } from './answers.ts';
+
+/** The caller's process as it knows itself. */
+const ownPid = (t: FileCaller): number => (t as Task).pidNs.out(t.tgid);
 
 /** A socket of NETLINK_ROUTE or NETLINK_SOCK_DIAG: questions are answered, nearly all changes refused. Port ids are unique in the protocol. */
 export class NetlinkSocket extends Socket {
@@ -41,10 +45,10 @@ export class NetlinkSocket extends Socket {
     const pid = getU32(address, 4);
     if (this.portId !== 0 && pid !== this.portId) return -EINVAL;
     this.groups = getU32(address, 8);
-    return this.portId !== 0 ? 0 : this.net.takeNetlinkPort(this.protocol, pid, t.tgid, (id) => (this.portId = id));
+    return this.portId !== 0 ? 0 : this.net.takeNetlinkPort(this.protocol, pid, ownPid(t), (id) => (this.portId = id));
   }
   private autobind(t: FileCaller): void {
-    if (this.portId === 0) this.net.takeNetlinkPort(this.protocol, 0, t.tgid, (id) => (this.portId = id));
+    if (this.portId === 0) this.net.takeNetlinkPort(this.protocol, 0, ownPid(t), (id) => (this.portId = id));
   }
 
   override connect(address: Uint8Array, t: FileCaller): number {

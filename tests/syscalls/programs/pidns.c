@@ -1,6 +1,7 @@
 /* PID namespaces: numbers inside and outside, init's rules, its end, /proc, credentials and locks across (pid_namespaces(7)). */
 #include "test.h"
 #include <dirent.h>
+#include <linux/netlink.h>
 #include <linux/nsfs.h>
 #include <pthread.h>
 #include <sched.h>
@@ -336,6 +337,15 @@ static void over_sockets(void) {
   }
   struct ucred peer;
   socklen_t l = sizeof peer;
+  if (init == 0) {
+    struct sockaddr_nl n = { .nl_family = AF_NETLINK };
+    socklen_t size = sizeof n;
+    R(unshare(CLONE_NEWNET));
+    int link = socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
+    R(bind(link, (void *)&n, sizeof n));
+    R(getsockname(link, (void *)&n, &size));
+    say("netlink port %d\n", n.nl_pid);
+  }
   if (init == 0) { R(getsockopt(s[0], SOL_SOCKET, SO_PEERCRED, &peer, &l)); say("peer %d\n", peer.pid); _exit(0); }
   status_of("init", init);
   R(getsockopt(s[0], SOL_SOCKET, SO_PEERCRED, &peer, &l));
