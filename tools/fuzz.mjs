@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // Fuzzes instructions against the real processor for as long as wanted.
-//   node tools/fuzz.mjs [--seconds N] [--row MNEMONIC] [--encoding TEXT] [--feature F] [--seed S] [--mode 32|64] [--block LENGTH [--loop N]] [--show N] [--executor interpreter|translator]
+//   node tools/fuzz.mjs [--seconds N] [--row MNEMONIC] [--encoding TEXT] [--feature F] [--seed S] [--mode 32|64] [--block LENGTH [--loop N]] [--show N] [--executor interpreter|translator] [--raised]
 import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -19,7 +19,8 @@ if (process.argv.includes('--help')) {
   --loop N             with --block: each block in a loop of N turns (200000 makes it hot)
   --graph N            random programs with branches, tables and calls, of N turns (100000)
   --show N             failures printed in full per mnemonic (default 1)
-  --executor NAME      interpreter (default) or translator
+  --executor NAME      interpreter (default) or translator, 'tall interpreter' or 'tall translator'
+  --raised             pointers lie above 4 GiB: for the tall ones
 A failure prints its bytes, registers, operands and the differences, the processor's value first.`);
   process.exit(0);
 }

@@ -10,9 +10,9 @@ import { ADDRESS_BITS, GUEST_END, GUEST_MIN, TASK_SIZE } from '../../machine/mem
 import type { AddressSpace } from './addressSpace.ts';
 import type { MapRequest } from './mapping.ts';
 
-/** Higher bits of an address than tell the place. */
+/** Of an address: what is more than its low 32 bits, which tell the place. */
 export function heightOf(address: number): number {
-  return address - (address % 2 ** ADDRESS_BITS);
+  return address - (address >>> 0);
 }
 
 /** A reservation that a program wanted above 4 GiB. */
