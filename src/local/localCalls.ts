@@ -28,6 +28,8 @@ byNumber64[186] = (c) => c.view.word(LocalField.tid);
 byNumber64[202] = (c) => c.futex(8);
 byNumber64[0] = (c) => c.pipes.read();
 byNumber64[1] = (c) => c.pipes.write();
+byNumber64[44] = (c) => c.pipes.send();
+byNumber64[45] = (c) => c.pipes.receive();
 
 const byNumber32: (Local | undefined)[] = [];
 byNumber32[265] = (c) => c.clockGettime(4);
@@ -41,6 +43,8 @@ byNumber32[240] = (c) => c.futex(4);
 byNumber32[422] = (c) => c.futex(8);
 byNumber32[3] = (c) => c.pipes.read();
 byNumber32[4] = (c) => c.pipes.write();
+byNumber32[369] = (c) => c.pipes.send();
+byNumber32[371] = (c) => c.pipes.receive();
 
 /**
  * The system calls that are answered in the guest's own worker, without the kernel thread: those that need nothing but a clock and

@@ -1,18 +1,22 @@
+import { MSG_NOSIGNAL } from '../abi/linux/socket.ts';
 import type { Clock } from '../host/clock.ts';
-import { CHANNEL_PAGE, type Channels, Outcome } from '../machine/channels.ts';
+import { CHANNEL_PAGE, type Channels, End, Outcome } from '../machine/channels.ts';
 import { Cpu } from '../machine/cpuState.ts';
 import { BIAS, GUEST_END } from '../machine/memoryLayout.ts';
 import { LocalField } from '../machine/localState.ts';
 import type { MailboxGuest } from '../machine/mailbox.ts';
+import { Transfer } from '../machine/waitTable.ts';
 import type { GuestView } from './guestView.ts';
 import { PASS, WAITS } from './outcome.ts';
 
-/** read and write of pipes that are nothing but pipes (machine/channels.ts). */
+/** Reading and writing of pipes that are nothing but pipes, and of connected Unix sockets (machine/channels.ts). */
 export class LocalPipes {
   private readonly view: GuestView;
   private readonly mailbox: MailboxGuest;
   private readonly channels: Channels;
   private readonly now: () => number;
+  /** It is read(2) or write(2), which are counted for /proc/PID/io. */
+  private counted = false;
   /** The buffer of read(). */
   private target = 0;
   private readonly mayFill = (length: number): boolean => this.view.allowsBytes(this.target, length, true);
@@ -27,22 +31,51 @@ export class LocalPipes {
 
   /** read(2): bytes, PASS, or WAITS while there is nothing. */
   read(): number {
+    this.counted = true;
+    return this.take();
+  }
+
+  /** recvfrom(2) without flags, from anybody. */
+  receive(): number {
+    this.counted = false;
+    return this.view.int(3) === 0 && this.view.arg(4) === 0 && this.isSocket() ? this.take() : PASS;
+  }
+
+  /** sendto(2) to nobody in particular. */
+  send(): number {
+    const flags = this.view.int(3);
+    this.counted = false;
+    return (flags === 0 || flags === MSG_NOSIGNAL) && this.view.arg(4) === 0 && this.isSocket() ? this.put() : PASS;
+  }
+
+  private isSocket(): boolean {
+    return (this.channels.entry(this.view.word(LocalField.fdMap), this.view.int(0)) & 3) === End.both;
+  }
+
+  private take(): number {
     const { view } = this, map = view.word(LocalField.fdMap), fd = view.int(0);
     if (this.channels.entry(map, fd) === 0) return PASS;
     const target = view.arg(1), count = view.arg(2);
     if (target < 0 || count <= 0 || target + count > GUEST_END) return PASS;
     this.target = target;
     const done = this.channels.read(view.word(Cpu.mailboxSlot), map, fd, count, this.guestBytes, target + BIAS, this.mayFill, this.now);
+    if (done > 0 && this.counted) this.mailbox.waits.countTransfer(view.word(Cpu.mailboxSlot), Transfer.read, done);
     return done >= 0 ? done : done === Outcome.empty ? WAITS : PASS;
   }
 
   /** write(2) of no more than is atomic. */
   write(): number {
+    this.counted = true;
+    return this.put();
+  }
+
+  private put(): number {
     const { view } = this, map = view.word(LocalField.fdMap), fd = view.int(0);
     if (this.channels.entry(map, fd) === 0) return PASS;
     const source = view.arg(1), count = view.arg(2);
     if (count <= 0 || count > CHANNEL_PAGE || !view.allowsBytes(source, count, false)) return PASS;
     const done = this.channels.write(view.word(Cpu.mailboxSlot), map, fd, count, view.bytes, source + BIAS, this.now);
+    if (done > 0 && this.counted) this.mailbox.waits.countTransfer(view.word(Cpu.mailboxSlot), Transfer.write, done);
     return done >= 0 ? done : PASS;
   }
 
@@ -54,6 +87,6 @@ export class LocalPipes {
 
   /** Reads what there is now; as read(). While the memory has to stand still nothing is read. */
   again(slot: number): number {
-    return this.mailbox.waits.isHeld(slot) ? PASS : this.read();
+    return this.mailbox.waits.isHeld(slot) ? PASS : this.take();
   }
 }

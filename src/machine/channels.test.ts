@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { End, mapEntry, Outcome } from './channels.ts';
 import { MAILBOX_BYTES, MailboxGuest, MailboxKernel } from './mailbox.ts';
+import { Transfer } from './waitTable.ts';
 
 const MAP = 1, READER = 3, WRITER = 4, SLOT = 9, CHANNEL = 5;
 const now = (): number => 0;
@@ -43,6 +44,18 @@ test('each end is only what it is, and other descriptors are the kernel\'s', () 
   expect(read(MAP, READER)).toBe(Outcome.kernel);
 });
 
+test('of a pair each side reads what the other writes', () => {
+  const { kernel, guest } = world(), at = [20, 21], bytes = Uint8Array.of(7, 8), memory = new Uint8Array(4);
+  for (const side of [0, 1]) {
+    kernel.channels.setEntry(MAP, at[side]!, mapEntry(10 + side, End.both));
+    kernel.channels.give(10 + side);
+  }
+  expect(guest.channels.write(SLOT, MAP, at[0]!, 2, bytes, 0, now)).toBe(2);
+  expect(guest.channels.read(SLOT, MAP, at[0]!, 4, () => memory, 0, () => true, now)).toBe(Outcome.empty);
+  expect(guest.channels.read(SLOT, MAP, at[1]!, 4, () => memory, 0, () => true, now)).toBe(2);
+  expect(memory).toEqual(Uint8Array.of(7, 8, 0, 0));
+});
+
 test('a write wakes one reader, and a reader that leaves bytes the next', () => {
   const { guest, write, read } = world(), { channels, waits } = guest;
   for (const slot of [1, 2]) expect(channels.enter(slot, MAP, READER, 0)).toBe(true);
@@ -80,10 +93,9 @@ test('bytes that may not be written to the buffer stay', () => {
 });
 
 test('what was moved is told the kernel once', () => {
-  const { kernel, write, read } = world();
-  write('abc');
-  write('d');
-  read(3);
+  const { kernel, guest } = world();
+  guest.waits.countTransfer(SLOT, Transfer.read, 3);
+  for (const bytes of [3, 1]) guest.waits.countTransfer(SLOT, Transfer.write, bytes);
   expect(kernel.waits.takeUse(SLOT)).toMatchObject({ reads: 1, readBytes: 3, writes: 2, writtenBytes: 4 });
   expect(kernel.waits.takeUse(SLOT)).toMatchObject({ reads: 0, readBytes: 0, writes: 0, writtenBytes: 0 });
 });

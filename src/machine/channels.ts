@@ -1,5 +1,5 @@
 import { WAIT_WORDS } from './mailboxLayout.ts';
-import { KERNEL, Transfer, WAIT_TABLE_WORDS, type WaitTable } from './waitTable.ts';
+import { KERNEL, WAIT_TABLE_WORDS, type WaitTable } from './waitTable.ts';
 
 /**
  * Pipes that workers read and write without the kernel's thread, in the mailbox's buffer behind the table of waits. A channel is the one page of
@@ -11,20 +11,22 @@ import { KERNEL, Transfer, WAIT_TABLE_WORDS, type WaitTable } from './waitTable.
  *   a map       of a descriptor table: which of the first descriptors are ends of channels
  */
 export const CHANNELS = 256;
+/** Of two channels, there and back, beginning with an even one. */
+export const PAIRS = 128;
 export const CHANNEL_PAGE = 4096;
 const CHANNEL = { direct: 0, offset: 1, length: 2, words: 16 } as const;
 export const FD_MAPS = 1024;
 export const MAPPED_FDS = 64;
 const FIRST_MAP = WAIT_WORDS + WAIT_TABLE_WORDS;
 const FIRST_CHANNEL = FIRST_MAP + FD_MAPS * MAPPED_FDS;
-const FIRST_PAGE = (FIRST_CHANNEL + CHANNELS * CHANNEL.words) * 4;
-export const CHANNELS_END = FIRST_PAGE + CHANNELS * CHANNEL_PAGE;
+const FIRST_PAGE = (FIRST_CHANNEL + (CHANNELS + 2 * PAIRS) * CHANNEL.words) * 4;
+export const CHANNELS_END = FIRST_PAGE + (CHANNELS + 2 * PAIRS) * CHANNEL_PAGE;
 
 /** The table of waits knows channels by this for a memory, and by their number times 4. */
 export const CHANNEL_KEY = -2;
 
-/** Which end of a channel a descriptor is. */
-export const End = { read: 1, write: 2 } as const;
+/** Which end of a channel a descriptor is. `both`: reads from this channel and writes to the other of its pair. */
+export const End = { read: 1, write: 2, both: 3 } as const;
 export type EndKind = (typeof End)[keyof typeof End];
 
 /** What a map says of a descriptor; 0: it is the kernel's. */
@@ -56,23 +58,22 @@ export class Channels {
     return map > 0 && fd >= 0 && fd < MAPPED_FDS ? Atomics.load(this.words, mapAt(map) + fd) : 0;
   }
 
-  /** Locks the channel that `entry` says, for the thread in `slot`; its place, 0 when it is the kernel's. `bucket` is locked then. */
-  private begin(slot: number, map: number, fd: number, entry: number): { readonly at: number; readonly bucket: number } | null {
-    const { words } = this, channel = (entry >> 2) - 1;
-    const bucket = this.waits.lockKey(CHANNEL_KEY, channel * 4, slot + 1);
+  /** Locks a channel of descriptor `fd`, which was `entry`, for the thread in `slot`: the locked bucket, 0 when it is the kernel's. */
+  private begin(slot: number, map: number, fd: number, entry: number, channel: number): number {
+    const { words } = this, bucket = this.waits.lockKey(CHANNEL_KEY, channel * 4, slot + 1);
     // The descriptor may have become another meanwhile.
-    if (words[channelAt(channel) + CHANNEL.direct] === 1 && this.entry(map, fd) === entry) return { at: channelAt(channel), bucket };
+    if (words[channelAt(channel) + CHANNEL.direct] === 1 && this.entry(map, fd) === entry) return bucket;
     this.waits.unlock(bucket);
-    return null;
+    return 0;
   }
 
   /** Reads up to `count` bytes to `target` at `to`, if `allows` says of how many there will be that they may be written there. */
   read(slot: number, map: number, fd: number, count: number, target: () => Uint8Array, to: number, allows: (length: number) => boolean, now: () => number): number {
     const { words, bytes, waits } = this, entry = this.entry(map, fd);
-    if ((entry & 3) !== End.read) return Outcome.kernel;
-    const begun = this.begin(slot, map, fd, entry);
-    if (begun === null) return Outcome.kernel;
-    const { at, bucket } = begun, length = words[at + CHANNEL.length]!, offset = words[at + CHANNEL.offset]!, n = Math.min(length, count);
+    if ((entry & End.read) === 0) return Outcome.kernel;
+    const channel = readChannel(entry), bucket = this.begin(slot, map, fd, entry, channel);
+    if (bucket === 0) return Outcome.kernel;
+    const at = channelAt(channel), length = words[at + CHANNEL.length]!, offset = words[at + CHANNEL.offset]!, n = Math.min(length, count);
     let result: number = Outcome.empty, next = -1;
     if (n > 0) {
       if (allows(n)) {
@@ -80,43 +81,41 @@ export class Channels {
         words[at + CHANNEL.length] = length - n;
         words[at + CHANNEL.offset] = length === n ? 0 : offset + n;
         // What is left is for others that wait.
-        if (length > n) next = waits.endFirst(bucket, CHANNEL_KEY, keyOf(entry), now());
+        if (length > n) next = waits.endFirst(bucket, CHANNEL_KEY, channel * 4, now());
         result = n;
       } else result = Outcome.kernel;
     }
     waits.unlock(bucket);
     if (next >= 0) waits.notify(next);
-    if (result > 0) waits.countTransfer(slot, Transfer.read, result);
     return result;
   }
 
   /** Waits for something to read. False: there is, or the kernel has to be asked. */
   enter(slot: number, map: number, fd: number, nowNs: number): boolean {
-    const entry = this.entry(map, fd), begun = entry === 0 ? null : this.begin(slot, map, fd, entry);
-    if (begun === null) return false;
-    const empty = this.words[begun.at + CHANNEL.length] === 0;
-    if (empty) this.waits.admit(slot, begun.bucket, CHANNEL_KEY, keyOf(entry), { bitset: -1, expected: 0, deadlineNs: Infinity }, nowNs);
-    this.waits.unlock(begun.bucket);
+    const entry = this.entry(map, fd), channel = readChannel(entry), bucket = (entry & End.read) === 0 ? 0 : this.begin(slot, map, fd, entry, channel);
+    if (bucket === 0) return false;
+    const empty = this.words[channelAt(channel) + CHANNEL.length] === 0;
+    if (empty) this.waits.admit(slot, bucket, CHANNEL_KEY, channel * 4, UNLIMITED, nowNs);
+    this.waits.unlock(bucket);
     return empty;
   }
 
   /** Writes `count` bytes of `source` from `from` on: all, or the kernel does it. */
   write(slot: number, map: number, fd: number, count: number, source: Uint8Array, from: number, now: () => number): number {
     const { words, bytes, waits } = this, entry = this.entry(map, fd);
-    if ((entry & 3) !== End.write) return Outcome.kernel;
-    const begun = this.begin(slot, map, fd, entry);
-    if (begun === null) return Outcome.kernel;
-    const { at, bucket } = begun, end = words[at + CHANNEL.offset]! + words[at + CHANNEL.length]!;
+    if ((entry & End.write) === 0) return Outcome.kernel;
+    const channel = writeChannel(entry), bucket = this.begin(slot, map, fd, entry, channel);
+    if (bucket === 0) return Outcome.kernel;
+    const at = channelAt(channel), end = words[at + CHANNEL.offset]! + words[at + CHANNEL.length]!;
     const fits = end + count <= CHANNEL_PAGE;
     let reader = -1;
     if (fits) {
       copy(source, from, bytes, pageAt(at) + end, count);
       words[at + CHANNEL.length] = words[at + CHANNEL.length]! + count;
-      reader = waits.endFirst(bucket, CHANNEL_KEY, keyOf(entry), now());
+      reader = waits.endFirst(bucket, CHANNEL_KEY, channel * 4, now());
     }
     waits.unlock(bucket);
     if (reader >= 0) waits.notify(reader);
-    if (fits) waits.countTransfer(slot, Transfer.write, count);
     return fits ? count : Outcome.kernel;
   }
 
@@ -153,7 +152,9 @@ export class Channels {
 const mapAt = (map: number): number => FIRST_MAP + (map - 1) * MAPPED_FDS;
 const channelAt = (channel: number): number => FIRST_CHANNEL + channel * CHANNEL.words;
 const pageAt = (at: number): number => FIRST_PAGE + ((at - FIRST_CHANNEL) / CHANNEL.words) * CHANNEL_PAGE;
-const keyOf = (entry: number): number => (entry & ~3) - 4;
+const readChannel = (entry: number): number => (entry >> 2) - 1;
+const writeChannel = (entry: number): number => ((entry & 3) === End.both ? readChannel(entry) ^ 1 : readChannel(entry));
+const UNLIMITED = { bitset: -1, expected: 0, deadlineNs: Infinity };
 
 /** Short pieces byte by byte: a view costs more. */
 const SHORT = 32;

@@ -13,10 +13,13 @@ import { Cap, type Cred } from '../vfs/cred.ts';
 import type { Socket } from './socket.ts';
 
 /** net.core.{w,r}mem_default and _max, and the least that a buffer can be set to. */
-const MEM_DEFAULT = 212992;
+export const MEM_DEFAULT = 212992;
 const MEM_MAX = 4194304;
 const MIN_SNDBUF = 4608;
 const MIN_RCVBUF = 2304;
+
+/** These change nothing for a plain read or write. */
+const HARMLESS = new Set([SO_REUSEADDR, SO_REUSEPORT, SO_KEEPALIVE]);
 
 /** What the options of level SOL_SOCKET have set. */
 export class SocketOptions {
@@ -33,6 +36,12 @@ export class SocketOptions {
 
   flag(name: number): boolean {
     return (this.ints.get(name) ?? 0) !== 0;
+  }
+  /** Whether none changes what a plain read or write does. */
+  get arePlain(): boolean {
+    if (this.rcvLowat !== 1 || this.rcvTimeoutNs !== Infinity || this.sndTimeoutNs !== Infinity) return false;
+    for (const [name, value] of this.ints) if (value !== 0 && !HARMLESS.has(name)) return false;
+    return true;
   }
   int(name: number): number {
     return this.ints.get(name) ?? 0;

@@ -1,17 +1,18 @@
 import { FIOGETOWN, FIOSETOWN, SIOCGPGRP, SIOCSPGRP } from '../abi/linux/ioctl.ts';
 import { EFAULT, EINVAL, ENOPROTOOPT, ENOTTY, EOPNOTSUPP } from '../abi/linux/errno.ts';
-import { O_RDWR } from '../abi/linux/openFlags.ts';
+import { O_ASYNC, O_NONBLOCK, O_RDWR } from '../abi/linux/openFlags.ts';
 import { SOL_SOCKET } from '../abi/linux/socket.ts';
 import type { Abi } from '../abi/abi.ts';
 import { FileDescription, type FileCaller } from '../vfs/fileDescription.ts';
 import type { PathContext } from '../vfs/path.ts';
-import { WaitQueue } from '../vfs/waitQueue.ts';
+import { ClaimingQueue, type WaitQueue } from '../vfs/waitQueue.ts';
 import { totalLength } from './buffers.ts';
 import { interfaceRequest } from './interfaceRequests.ts';
 import { Incoming, type Outgoing } from './message.ts';
 import type { NetStack } from './netStack.ts';
 import { getSocketOption, setSocketOption, SocketOptions } from './options.ts';
 import { socketPath } from './sockFs.ts';
+import type { LaneSide, StreamLanes } from './streamLanes.ts';
 
 /** Owner kinds, as F_SETOWN_EX has them. */
 const OWNER_PROCESS = 1;
@@ -25,7 +26,9 @@ export const PENDING = -0x7ffffffe;
  * would, and the system call parks on `waitQueue` and tries again. Addresses are the bytes of a sockaddr.
  */
 export abstract class Socket extends FileDescription {
-  override readonly waitQueue = new WaitQueue();
+  override readonly waitQueue: WaitQueue = new ClaimingQueue(() => this.claimLanes());
+  /** Of a stream to another socket of this system. */
+  lanes: StreamLanes | null = null;
   readonly net: NetStack;
   readonly family: number;
   readonly type: number;
@@ -44,6 +47,30 @@ export abstract class Socket extends FileDescription {
     this.family = family;
     this.type = type;
     this.protocol = protocol;
+  }
+
+  // ---- what workers do with it by themselves ----
+
+  /** Before anything is done with it, or looked at. */
+  protected claimLanes(): void {
+    this.lanes?.claim();
+  }
+  /** Of LaneSide.isPlain, what is the same for all. */
+  protected get isPlainSocket(): boolean {
+    return this.shutdownBits === 0 && this.error === 0 && this.waitQueue.empty && (this.flags & (O_NONBLOCK | O_ASYNC)) === 0 && this.options.arePlain;
+  }
+  override get channelEntry(): number {
+    return this.lanes?.entryOf(this as unknown as LaneSide) ?? 0;
+  }
+  override leaveChannel(): void {
+    this.claimLanes();
+  }
+  override waited(): void {
+    this.lanes?.lend();
+  }
+  override setFlags(flags: number): number {
+    this.claimLanes();
+    return super.setFlags(flags);
   }
 
   override raisesSigpipe(done: number): boolean {
@@ -117,6 +144,7 @@ export abstract class Socket extends FileDescription {
   // ---- the same for all ----
 
   setOption(level: number, name: number, value: Uint8Array, abi: Abi, t: FileCaller): number {
+    this.claimLanes();
     if (level !== SOL_SOCKET) return this.setFamilyOption(level, name, value, abi, t);
     return setSocketOption(this, name, value, abi, t.cred);
   }

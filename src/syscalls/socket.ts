@@ -136,6 +136,12 @@ export function sysListen(t: Task, fd: number, backlog: number): number {
 }
 
 export function sysConnect(t: Task, fd: number, ptr: number, length: number): number {
+  const result = beginConnect(t, fd, ptr, length);
+  if (result === 0) t.fds.publish(fd);
+  return result;
+}
+
+function beginConnect(t: Task, fd: number, ptr: number, length: number): number {
   const s = socketOf(t, fd);
   if (typeof s === 'number') return s;
   const address = addressArg(t, ptr, length);
@@ -157,7 +163,9 @@ export function sysConnect(t: Task, fd: number, ptr: number, length: number): nu
     restart: timeoutNs === Infinity ? Restart.sys : Restart.never,
     retry: () => {
       const now = attempt();
-      return now === first ? PARKED : now;
+      if (now === first) return PARKED;
+      if (now === 0) t.fds.publish(fd);
+      return now;
     },
     cleanup: () => s.release(),
   });

@@ -50,6 +50,7 @@ export function runOperation(t: Task, op: Operation): number {
     onSignal: () => (op.done > 0 ? op.done : limited ? -EINTR : -ERESTARTSYS),
     cleanup: () => {
       op.dispose();
+      socket.waited();
       socket.release();
     },
   });

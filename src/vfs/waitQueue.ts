@@ -44,3 +44,20 @@ export class WaitQueue {
     this.waking--;
   }
 }
+
+/** Something is claimed before anybody waits: what workers use by themselves (machine/channels.ts). */
+export class ClaimingQueue extends WaitQueue {
+  private readonly claim: () => void;
+  constructor(claim: () => void) {
+    super();
+    this.claim = claim;
+  }
+  override add(waiter: Waiter): void {
+    this.claim();
+    super.add(waiter);
+  }
+  override addFirst(waiter: Waiter): void {
+    this.claim();
+    super.addFirst(waiter);
+  }
+}

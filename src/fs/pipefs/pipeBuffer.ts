@@ -1,6 +1,6 @@
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDNORM, EPOLLWRNORM } from '../../abi/linux/poll.ts';
 import type { LocalChannel } from '../../kernel/ipc/localChannels.ts';
-import { type Waiter, WaitQueue } from '../../vfs/waitQueue.ts';
+import { ClaimingQueue } from '../../vfs/waitQueue.ts';
 
 /** Writes of up to this many bytes are atomic (pipe(7)). */
 export const PIPE_BUF = 4096;
@@ -13,23 +13,6 @@ interface Slot {
   length: number;
   /** Written in packet mode (O_DIRECT): nothing is added, and what one read does not take is lost. */
   readonly packet: boolean;
-}
-
-/** Whoever waits here is told: the workers have to leave the pipe to the kernel first. */
-class PipeQueue extends WaitQueue {
-  private readonly pipe: PipeBuffer;
-  constructor(pipe: PipeBuffer) {
-    super();
-    this.pipe = pipe;
-  }
-  override add(waiter: Waiter): void {
-    this.pipe.claim();
-    super.add(waiter);
-  }
-  override addFirst(waiter: Waiter): void {
-    this.pipe.claim();
-    super.addFirst(waiter);
-  }
 }
 
 /**
@@ -56,7 +39,7 @@ export class PipeBuffer {
   /** How often each end was ever opened: who waits in open(2) for the other end looks here. */
   readerOpens = 0;
   writerOpens = 0;
-  readonly waitQueue = new PipeQueue(this);
+  readonly waitQueue = new ClaimingQueue(() => this.claim());
 
   // ---- the channel ----
 

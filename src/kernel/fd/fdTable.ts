@@ -66,6 +66,11 @@ export class FdTable {
     this.channels?.setEntry(this.map, fd, file.channelEntry);
   }
 
+  /** The file of this descriptor has become one that workers may use. */
+  publish(fd: number): void {
+    this.channels?.setEntry(this.map, fd, this.files[fd]?.channelEntry ?? 0);
+  }
+
   /** A descriptor of `file` goes: another thread may read from it in its worker, and will go on reading. */
   private goes(file: FileDescription): void {
     if (this.users > 1 && file.channelEntry !== 0) file.leaveChannel();

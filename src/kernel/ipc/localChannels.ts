@@ -1,4 +1,4 @@
-import { CHANNELS, type Channels, End, FD_MAPS, mapEntry } from '../../machine/channels.ts';
+import { CHANNELS, type Channels, End, FD_MAPS, mapEntry, PAIRS } from '../../machine/channels.ts';
 import type { Guests } from '../guests.ts';
 
 /** A channel (machine/channels.ts) that a pipe has. */
@@ -30,12 +30,44 @@ export class LocalChannel {
   }
 }
 
+type Bytes = ReturnType<LocalChannel['takeBack']>;
+
+/** Two channels, there and back, that a pair of sockets has; `side` is 0 or 1. */
+export class LocalPair {
+  private readonly owner: LocalChannels;
+  readonly number: number;
+
+  constructor(owner: LocalChannels, number: number) {
+    this.owner = owner;
+    this.number = number;
+  }
+
+  entry(side: number): number {
+    return mapEntry(this.number + side, End.both);
+  }
+  give(): void {
+    for (const side of [0, 1]) this.owner.channels.give(this.number + side);
+  }
+  /** What each side has not read. */
+  takeBack(): [Bytes, Bytes] {
+    return [this.owner.channels.takeBack(this.number), this.owner.channels.takeBack(this.number + 1)];
+  }
+  takeReaders(): void {
+    for (const side of [0, 1]) this.owner.takeReaders(this.number + side);
+  }
+  close(): void {
+    this.owner.closePair(this.number);
+  }
+}
+
 /** Which channels there are, and which maps of descriptors. */
 export class LocalChannels {
   readonly channels: Channels;
   private readonly guests: Guests;
   private readonly closed: number[] = [];
   private opened = 0;
+  private readonly closedPairs: number[] = [];
+  private openedPairs = 0;
   private readonly freeMaps: number[] = [];
   private maps = 0;
 
@@ -51,6 +83,13 @@ export class LocalChannels {
   }
   close(number: number): void {
     this.closed.push(number);
+  }
+  openPair(): LocalPair | null {
+    const number = this.closedPairs.pop() ?? (this.openedPairs < PAIRS ? CHANNELS + 2 * this.openedPairs++ : -1);
+    return number < 0 ? null : new LocalPair(this, number);
+  }
+  closePair(number: number): void {
+    this.closedPairs.push(number);
   }
   takeReaders(number: number): void {
     for (let slot = this.channels.firstReader(number); slot >= 0; slot = this.channels.firstReader(number)) this.guests.takeOverSlot(slot);

@@ -17,6 +17,7 @@ import type { PathContext } from '../../vfs/path.ts';
 import { signalOwner } from '../../kernel/signal/fileOwner.ts';
 import { kernelSignal } from '../../kernel/signal/send.ts';
 import { ByteQueue } from '../byteQueue.ts';
+import { type LaneSide, openLanes } from '../streamLanes.ts';
 import { copyOf } from '../buffers.ts';
 import { type Incoming, type Outgoing, RCV_SHUTDOWN, SEND_SHUTDOWN, SHUTDOWN_MASK } from '../message.ts';
 import type { NetStack } from '../netStack.ts';
@@ -46,10 +47,10 @@ const READABLE = EPOLLIN | EPOLLRDNORM;
 const WRITABLE = EPOLLOUT | EPOLLWRNORM;
 const ALL = READABLE | WRITABLE | EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 
-export class TcpSocket extends InetSocket {
+export class TcpSocket extends InetSocket implements LaneSide {
   state: TcpStateName = TcpState.close;
   link: TcpLink | null = null;
-  readonly incoming = new ByteQueue();
+  private readonly unread = new ByteQueue();
   readonly urgent = new UrgentData();
   readonly arrivals = new TcpArrivals();
   private readonly port = new TcpPort(this);
@@ -64,6 +65,18 @@ export class TcpSocket extends InetSocket {
     this.options.sndBuf = 16384;
     this.options.rcvBuf = 131072;
     net.tcpSockets.add(this);
+  }
+
+  /** What has come and nobody has read. */
+  get incoming(): ByteQueue {
+    this.claimLanes();
+    return this.unread;
+  }
+  get isPlain(): boolean {
+    return this.isPlainSocket && this.state === TcpState.established && this.link instanceof InnerLink && !this.gone && this.unread.length === 0 && !this.urgent.marked;
+  }
+  arrive(bytes: Uint8Array): void {
+    this.unread.push(bytes);
   }
 
   override get isStream(): boolean {
@@ -158,6 +171,7 @@ export class TcpSocket extends InetSocket {
     server.link = new InnerLink(server, client);
     client.link = new InnerLink(client, server);
     client.state = TcpState.established;
+    openLanes(this.net.kernel, client, server);
     this.arrivals.add(server);
     this.waitQueue.wake(READABLE);
     client.waitQueue.wake(WRITABLE);
@@ -167,6 +181,7 @@ export class TcpSocket extends InetSocket {
     if (this.state !== TcpState.listening) return -EINVAL;
     const server = this.arrivals.take((client) => this.admitInner(client));
     if (server === undefined) return -EAGAIN;
+    server.claimLanes();
     server.flags |= flags;
     return server;
   }
@@ -256,6 +271,7 @@ export class TcpSocket extends InetSocket {
   }
 
   private disconnect(): number {
+    this.claimLanes();
     if (this.state === TcpState.listening) this.stopListening();
     this.link?.close(true);
     this.stream?.reset();
@@ -302,6 +318,7 @@ export class TcpSocket extends InetSocket {
 
   /** Bytes from the other side, the last one urgent or not; false: this one is closed and takes none. */
   arrived(chunk: Uint8Array, urgent = false): boolean {
+    this.claimLanes();
     if (this.gone) return false;
     if ((this.shutdownBits & RCV_SHUTDOWN) !== 0) return true;
     if (urgent) {
@@ -313,6 +330,7 @@ export class TcpSocket extends InetSocket {
     return true;
   }
   peerEnded(): void {
+    this.claimLanes();
     if (this.state !== TcpState.established) return;
     this.shutdownBits |= RCV_SHUTDOWN;
     this.waitQueue.wake(ALL);
@@ -325,6 +343,7 @@ export class TcpSocket extends InetSocket {
     this.broken(EPIPE);
   }
   private broken(errno: number): void {
+    this.claimLanes();
     if (this.state !== TcpState.established) return;
     this.state = TcpState.close;
     this.error = errno;
@@ -361,6 +380,7 @@ export class TcpSocket extends InetSocket {
     if (n > 0) {
       if (!peek) this.link?.consumed(this.incoming.length);
       this.tellUnread(msg);
+      this.waited();
       return n;
     }
     if (this.error !== 0) return -this.takeError();
@@ -377,6 +397,7 @@ export class TcpSocket extends InetSocket {
   }
 
   override shutdown(how: number): number {
+    this.claimLanes();
     if (this.state === TcpState.listening) {
       if (how === 1) return 0;
       this.stopListening();
@@ -449,6 +470,7 @@ export class TcpSocket extends InetSocket {
   }
 
   protected override close(): void {
+    this.lanes?.sideCloses();
     this.gone = true;
     this.net.tcpSockets.delete(this);
     if (this.state === TcpState.listening) this.stopListening();

@@ -28,6 +28,10 @@ export class UrgentData {
   get pending(): boolean {
     return this.at >= 0 && !this.taken;
   }
+  /** There is a mark among what waits. */
+  get marked(): boolean {
+    return this.at >= 0;
+  }
   /** SIOCATMARK. */
   get atMark(): boolean {
     return this.at === 0;

@@ -21,7 +21,7 @@ export abstract class UnixConnection extends UnixSocket {
   private ownCred: ReturnType<UnixSocket['effectiveCredOf']> | null = null;
   private ownGroups: readonly number[] = [];
   /** Made by connect(), and not accepted yet. */
-  private embryo = false;
+  protected embryo = false;
 
   /** Another of the same kind, for accept. */
   protected abstract another(t: PathContext): UnixConnection;
@@ -33,7 +33,11 @@ export abstract class UnixConnection extends UnixSocket {
     this.state = other.state = UnixState.established;
     this.peerCred = other.peerCred = this.effectiveCredOf(t);
     this.peerGroups = other.peerGroups = t.cred.groups;
+    this.connected();
   }
+
+  /** It has a peer, which has this. */
+  protected connected(): void {}
 
   override get waiting(): { readonly count: number; readonly limit: number } {
     return { count: this.arrivals.length, limit: this.backlog };
@@ -73,6 +77,7 @@ export abstract class UnixConnection extends UnixSocket {
     server.peerGroups = t.cred.groups;
     this.peerCred = other.ownCred;
     this.peerGroups = other.ownGroups;
+    this.connected();
     other.arrivals.push(server);
     other.waitQueue.wake(EPOLLIN | EPOLLRDNORM);
     return 0;
@@ -95,6 +100,7 @@ export abstract class UnixConnection extends UnixSocket {
   }
 
   override shutdown(how: number): number {
+    this.claimLanes();
     const bits = how + 1;
     this.shutdownBits |= bits;
     const other = this.peer as UnixConnection | null;
@@ -117,6 +123,7 @@ export abstract class UnixConnection extends UnixSocket {
   }
 
   protected override close(): void {
+    this.claimLanes();
     super.close();
     const peer = this.peer as UnixConnection | null;
     if (peer !== null) {

@@ -158,7 +158,7 @@ export class UnixDatagram extends UnixSocket {
   override send(msg: Outgoing, t: FileCaller): number {
     if ((msg.flags & MSG_OOB) !== 0) return -EOPNOTSUPP;
     let other: UnixDatagram;
-    if (msg.name !== null) {
+    if (msg.name !== null && msg.name.length > 0) {
       const found = this.target(msg.name, t);
       if (typeof found === 'number') return found;
       other = found;

@@ -41,15 +41,28 @@ export abstract class UnixSocket extends Socket implements PacketSender {
   /** Of the other side, as it was at connect or listen. */
   peerCred: Ucred | null = null;
   peerGroups: readonly number[] = [];
-  readonly packets = new Fifo<Packet>();
+  /** What it has received; looked at by `packets`. */
+  protected readonly inbox = new Fifo<Packet>();
   /** References to it that are in messages. */
   inFlight = 0;
-  /** Sum of the sizes of its packets that nobody has read. */
-  outstanding = 0;
+  protected unreadSize = 0;
 
   constructor(t: PathContext, net: NetStack, type: number, flags: number) {
     super(t, net, AF_UNIX, type, 0, flags);
     net.unixSockets.add(this);
+  }
+
+  get packets(): Fifo<Packet> {
+    this.claimLanes();
+    return this.inbox;
+  }
+  /** Sum of the sizes of its packets that nobody has read. */
+  get outstanding(): number {
+    this.claimLanes();
+    return this.unreadSize;
+  }
+  set outstanding(size: number) {
+    this.unreadSize = size;
   }
 
   override get listening(): boolean {

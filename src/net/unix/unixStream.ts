@@ -6,16 +6,38 @@ import type { PathContext } from '../../vfs/path.ts';
 import { copyOf, spread } from '../buffers.ts';
 import { type Incoming, type Outgoing, RCV_SHUTDOWN, SEND_SHUTDOWN, type Ucred } from '../message.ts';
 import type { NetStack } from '../netStack.ts';
+import { MEM_DEFAULT } from '../options.ts';
+import { type LaneSide, openLanes } from '../streamLanes.ts';
 import { Packet, STREAM_PACKET, streamPacketSize } from './packet.ts';
 import { unixAddressBytes } from './unixAddress.ts';
 import { UnixConnection } from './unixConnection.ts';
 import { UnixState } from './unixSocket.ts';
 
 /** SOCK_STREAM: bytes, in packets only as far as control data keeps them apart. */
-export class UnixStream extends UnixConnection {
+export class UnixStream extends UnixConnection implements LaneSide {
   constructor(t: PathContext, net: NetStack, flags: number) {
     super(t, net, SOCK_STREAM, flags);
   }
+
+  // ---- lanes ----
+
+  protected override connected(): void {
+    openLanes(this.net.kernel, this, this.peer as UnixStream);
+  }
+  get isPlain(): boolean {
+    return this.isPlainSocket && this.state === UnixState.established && !this.dead && !this.embryo && this.inbox.length === 0 && this.unreadSize === 0 && this.options.sndBuf >= MEM_DEFAULT;
+  }
+  arrive(bytes: Uint8Array): void {
+    const from = this.peer as UnixStream, size = streamPacketSize(bytes.length);
+    from.unreadSize += size;
+    this.inbox.push(new Packet(bytes, from, from.name, [], null, size));
+  }
+  protected override close(): void {
+    super.close();
+    this.lanes?.sideCloses();
+  }
+
+  // ---- bytes ----
   override get isStream(): boolean {
     return true;
   }
@@ -25,7 +47,7 @@ export class UnixStream extends UnixConnection {
 
   override send(msg: Outgoing, t: FileCaller): number {
     if ((msg.flags & MSG_OOB) !== 0) return -EOPNOTSUPP;
-    if (msg.name !== null) return this.state === UnixState.established ? -EISCONN : -EOPNOTSUPP;
+    if (msg.name !== null && msg.name.length > 0) return this.state === UnixState.established ? -EISCONN : -EOPNOTSUPP;
     const other = this.peer as UnixStream | null;
     if (other === null) return -ENOTCONN;
     if ((this.shutdownBits & SEND_SHUTDOWN) !== 0) return -EPIPE;
@@ -73,6 +95,7 @@ export class UnixStream extends UnixConnection {
       done += n;
       if (this.taken(packet, n, peek, msg)) break;
     }
+    if (done > 0) this.waited();
     if (done > 0 || msg.length === 0) return done;
     if (this.error !== 0) return -this.takeError();
     return (this.shutdownBits & RCV_SHUTDOWN) !== 0 ? 0 : -EAGAIN;
