@@ -52,8 +52,16 @@ export function protectMemory(mm: AddressSpace, start: number, length: number, p
   return error;
 }
 
+/** Whether some page of the range is in the memory: a thread may be using it. */
+function someShown(mm: AddressSpace, start: number, end: number): boolean {
+  const last = pageOf(end);
+  for (let page = pageOf(start); page < last; page++) if ((mm.pages[page]! & (Page.present | Page.shared)) !== 0) return true;
+  return false;
+}
+
 function changeProtection(mm: AddressSpace, start: number, end: number, prot: number): void {
-  mm.quiesce();
+  // Of what nobody has touched (the stack of a new thread) no permission byte changes.
+  if (someShown(mm, start, end)) mm.quiesce();
   for (const vma of mm.areas.carve(start, end)) {
     if (vma.prot === prot) continue;
     if (isData(vma)) mm.dataPages -= vma.pages;
