@@ -54,7 +54,7 @@ export class LocalPipes {
 
   private take(): number {
     const { view } = this, map = view.word(LocalField.fdMap), fd = view.int(0);
-    if (this.channels.entry(map, fd) === 0) return PASS;
+    if (!this.channels.isOpen(map, fd, End.read)) return PASS;
     const target = view.arg(1), count = view.arg(2);
     if (target < 0 || count <= 0 || target + count > GUEST_END) return PASS;
     this.target = target;
@@ -71,7 +71,7 @@ export class LocalPipes {
 
   private put(): number {
     const { view } = this, map = view.word(LocalField.fdMap), fd = view.int(0);
-    if (this.channels.entry(map, fd) === 0) return PASS;
+    if (!this.channels.isOpen(map, fd, End.write)) return PASS;
     const source = view.arg(1), count = view.arg(2);
     if (count <= 0 || count > CHANNEL_PAGE || !view.allowsBytes(source, count, false)) return PASS;
     const done = this.channels.write(view.word(Cpu.mailboxSlot), map, fd, count, view.bytes, source + BIAS, this.now);

@@ -58,6 +58,12 @@ export class Channels {
     return map > 0 && fd >= 0 && fd < MAPPED_FDS ? Atomics.load(this.words, mapAt(map) + fd) : 0;
   }
 
+  /** Whether a worker may try to use `end` of descriptor `fd` now. */
+  isOpen(map: number, fd: number, end: EndKind): boolean {
+    const entry = this.entry(map, fd);
+    return (entry & end) !== 0 && Atomics.load(this.words, channelAt(end === End.read ? readChannel(entry) : writeChannel(entry)) + CHANNEL.direct) !== 0;
+  }
+
   /** Locks a channel of descriptor `fd`, which was `entry`, for the thread in `slot`: the locked bucket, 0 when it is the kernel's. */
   private begin(slot: number, map: number, fd: number, entry: number, channel: number): number {
     const { words } = this, bucket = this.waits.lockKey(CHANNEL_KEY, channel * 4, slot + 1);
