@@ -6,16 +6,24 @@
 import type { Columns } from '../ir/columns.ts';
 import { MemFlag, opId, ops } from '../ir/ops.ts';
 import { Cpu } from '../machine/cpuState.ts';
+import { LinearTerms } from './linear.ts';
+import type { NodeGroups } from './pageNotes.ts';
 
 /** Accesses around one base. The first one tests [low, high) and keeps the address of `low` for all. */
 export interface CheckGroup {
   readonly first: number;
+  /** What the first access's address is made of (linear.ts). */
+  readonly terms: number;
   /** Offsets from the common base. */
   low: number;
   high: number;
   write: boolean;
   /** Local with the address of `low` as i32; the emitter's. */
   local: number;
+  /** Place in the CPU state of the page it has tested last (pageNotes.ts), or -1. */
+  note: number;
+  /** `low` is a multiple of 16, as has been tested. */
+  aligned: boolean;
   /** Whether the first access's address surely has a high half of 0, or is refused anyway; `registers`: whose is 0 at the block's start. */
   isClean(registers: number): boolean;
 }
@@ -177,11 +185,12 @@ class Symbols {
 
 /**
  * Plans the tests of one block; `from` as in RegionNode, `known`: what was tested on every way to it. Rows without a plan test for
- * themselves. Returns what the block does to high halves, and what is tested at its end.
+ * themselves. Returns what the block does to high halves, what is tested at its end,
+ * and its groups.
  */
-export function planChecks(ir: Columns, from: readonly number[], wide: boolean, plans: Map<number, CheckPlan>, known: TestedAround): { clean: CleanEffect; tested: TestedAround } {
-  const symbols = new Symbols(ir, wide);
-  const groups = new Map<string, CheckGroup>();
+export function planChecks(ir: Columns, from: readonly number[], wide: boolean, plans: Map<number, CheckPlan>, known: TestedAround): { clean: CleanEffect; tested: TestedAround } & NodeGroups {
+  const symbols = new Symbols(ir, wide), linear = new LinearTerms(ir);
+  const groups = new Map<string, CheckGroup>(), all: CheckGroup[] = [];
   const before = new Map<string, Tested>();
   known.forEach((tested, r) => { if (tested !== null) before.set(`r${r}`, tested); });
   const end = from[from.length - 1]!;
@@ -203,8 +212,9 @@ export function planChecks(ir: Columns, from: readonly number[], wide: boolean, 
       if (Math.abs(symbol.offset) < 0x4000_0000 || symbol.root === 'c') join(n, symbol, bytes, ops[op]!.effect === 'store' || (ir.imm[n]! & MemFlag.forWrite) !== 0);
     }
     symbols.step(n, depth > 0);
+    linear.step(n, depth > 0);
   }
-  return { clean: symbols.cleanEffect(), tested: symbols.testedAround((root) => {
+  return { groups: all, steady: linear.steady(), clean: symbols.cleanEffect(), tested: symbols.testedAround((root) => {
     const group = groups.get(root), earlier = before.get(root) ?? null;
     return group === undefined ? earlier : bothTested({ low: group.low, high: group.high, write: group.write }, earlier);
   }) };
@@ -227,13 +237,14 @@ export function planChecks(ir: Columns, from: readonly number[], wide: boolean, 
     }
     const clean = symbols.addressClean(symbol);
     const alone: CheckGroup = {
-      first: n, low: symbol.offset, high: symbol.offset + bytes, write, local: -1,
+      first: n, low: symbol.offset, high: symbol.offset + bytes, write, local: -1, terms: linear.of(ir.a[n]!), note: -1, aligned: false,
       // The test is made at `low`, which later accesses may have moved.
       isClean(registers) {
         return Math.abs(this.low) < SHORT && (clean === ALWAYS || (clean >= 0 && ((registers >> clean) & 1) !== 0));
       },
     };
     groups.set(symbol.root, alone);
+    all.push(alone);
     plans.set(n, { group: alone, offset: symbol.offset });
     symbols.access(symbol);
   }

@@ -20,6 +20,7 @@ import { Code } from '../wasm/code.ts';
 import { WasmType } from '../wasm/opcodes.ts';
 import { BodyEmitter } from './body.ts';
 import type { CheckPlan } from './checkGroups.ts';
+import { PageNotes } from './pageNotes.ts';
 import { type CallImports, CPU, DEPTH, RegionCalls } from './regionCalls.ts';
 import { flagsAtStart, planTests } from './regionFacts.ts';
 import { deadFlags, flagFields, type FlagState, minuendRow } from './regionFlags.ts';
@@ -57,6 +58,7 @@ export class RegionEmitter implements StructureSink {
   private readonly body: BodyEmitter;
   private readonly budget: number;
   private readonly calls: RegionCalls;
+  private readonly notes: PageNotes;
   private flow!: FlowGraph;
   private clean: number[] = [];
   private hubs: Uint8Array = new Uint8Array(0);
@@ -81,6 +83,7 @@ export class RegionEmitter implements StructureSink {
     this.body = new BodyEmitter(this.wasm, ir, this.target);
     this.target.exits.pc = this.wasm.local(WasmType.i32);
     this.budget = this.wasm.local(WasmType.i32);
+    this.notes = new PageNotes(this.wasm, CPU);
     this.calls = new RegionCalls(this.wasm, imports, wide, nodes[0]!.start, this.target.exits.pc);
   }
 
@@ -98,6 +101,7 @@ export class RegionEmitter implements StructureSink {
     }, this.hubs);
     this.state.load(this.sync.entryLoads);
     this.state.flagsInMemory();
+    this.state.bounds.load();
     this.note(this.nodes[0]!.start);
     wasm.i32(LOOP_BUDGET);
     wasm.set(this.budget);
@@ -177,7 +181,9 @@ export class RegionEmitter implements StructureSink {
   /** Shared permission tests, flags nobody sees. */
   private simplify(): void {
     const { ir, target, body } = this, plans = target.memory.plans;
-    this.clean = planTests(ir, this.nodes, this.flow, this.state.wide, plans);
+    const { clean, groups } = planTests(ir, this.nodes, this.flow, this.state.wide, plans);
+    this.clean = clean;
+    this.notes.plan(this.nodes, this.flow, groups);
     for (const node of this.flow.order) {
       const { from } = this.nodes[node]!;
       for (const row of deadFlags(ir, from[0]!, from[from.length - 1]!, (n) => mayLeave(ir, n, plans))) body.skip(row);
@@ -192,7 +198,10 @@ export class RegionEmitter implements StructureSink {
   // ---- StructureSink
 
   openBlock(): void { this.labels.push(this.wasm.block()); }
-  openLoop(_node: number): void { this.labels.push(this.wasm.loop()); }
+  openLoop(node: number): void {
+    this.notes.reset(node);
+    this.labels.push(this.wasm.loop());
+  }
   openIf(): void { this.labels.push(this.wasm.if()); }
   openElse(): void { this.wasm.else(); }
   close(): void {
@@ -294,6 +303,7 @@ export class RegionEmitter implements StructureSink {
     else this.calls.indirect(end.returnTo);
     this.note(this.nodes[0]!.start);
     this.readAgain(this.sync.reloads[node]!);
+    this.state.bounds.load();
   }
 
   backEdge(from: number, header: number): void {

@@ -1,6 +1,7 @@
 /** What holds at the start of each node of a region because of the nodes before it. */
 import type { Columns } from '../ir/columns.ts';
 import { type CheckPlan, type CleanEffect, cleanAtStart, NOTHING_TESTED, planChecks, type TestedAround, testedInBoth } from './checkGroups.ts';
+import type { NodeGroups } from './pageNotes.ts';
 import type { RegionNode } from './regionNode.ts';
 import { type FlagState, flagsAfter, sameFlags } from './regionFlags.ts';
 import type { FlowGraph } from './structure.ts';
@@ -34,19 +35,20 @@ export function flagsAtStart(ir: Columns, nodes: readonly RegionNode[], { order,
   return into;
 }
 
-/** Plans the permission tests of all nodes. Returns which registers' high halves are 0 where each node begins, a bit each. */
-export function planTests(ir: Columns, nodes: readonly RegionNode[], { order, successors }: FlowGraph, wide: boolean, plans: Map<number, CheckPlan>): number[] {
+/** Plans the permission tests of all nodes. `clean`: which registers' high halves are 0 where each node begins, a bit each. */
+export function planTests(ir: Columns, nodes: readonly RegionNode[], { order, successors }: FlowGraph, wide: boolean, plans: Map<number, CheckPlan>): { clean: number[]; groups: (NodeGroups | undefined)[] } {
   const predecessors: number[][] = nodes.map(() => []);
   for (const node of order) for (const s of successors[node]!) if (s >= 0) predecessors[s]!.push(node);
   const effects: (CleanEffect | null)[] = nodes.map(() => null);
-  const tested: (TestedAround | undefined)[] = [];
+  const tested: (TestedAround | undefined)[] = [], groups: (NodeGroups | undefined)[] = [];
   for (const node of order) {
     const n = nodes[node]!;
     const planned = planChecks(ir, n.from, wide, plans, testedBefore(predecessors[node]!, tested));
+    groups[node] = planned;
     if (!calls(n)) effects[node] = planned.clean;
     tested[node] = calls(n) ? NOTHING_TESTED : planned.tested;
   }
-  return cleanAtStart(effects, successors, order);
+  return { clean: cleanAtStart(effects, successors, order), groups };
 }
 
 /** What all ways to a node have tested; nothing when one of them comes from behind it. */

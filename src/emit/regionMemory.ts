@@ -21,6 +21,9 @@ const SIZES: Record<string, { bytes: number; load: string; store: string }> = {
 const RMW_NAMES: string[] = [];
 for (const [name, number] of Object.entries(Rmw)) RMW_NAMES[number] = name;
 
+/** The parameter with the CPU state. */
+const CPU = 0;
+
 export class RegionMemory {
   private readonly code: Code;
   /** Label of the exit before the instruction. */
@@ -81,6 +84,35 @@ export class RegionMemory {
     code.brIf(this.refuse);
   }
 
+  /** As test(), which is only made when the bytes are not in the page that is noted at `note`. */
+  private testUnlessNoted(note: number, place: { addr: number; high: boolean }, bytes: number, mask: number, aligned: boolean): void {
+    const code = this.code, known = code.block();
+    code.get(CPU);
+    code.mem('i64.load', note, 3);
+    this.whole(place);
+    code.op('i64.xor');
+    if (aligned) {
+      code.i64(4, 0);
+      code.op('i64.rotr');
+    }
+    code.i64((4096 - bytes) >> (aligned ? 4 : 0), 0);
+    code.op('i64.le_u');
+    code.brIf(known);
+    if (aligned) this.aligned(place.addr, 16);
+    this.test(place, bytes, mask);
+    code.get(CPU);
+    this.whole(place);
+    code.i64(-4096, -1);
+    code.op('i64.and');
+    code.mem('i64.store', note, 3);
+    code.end();
+  }
+
+  private whole({ addr, high }: { addr: number; high: boolean }): void {
+    this.code.get(high ? this.long : addr);
+    if (!high) this.code.op('i64.extend_i32_u');
+  }
+
   /** The permissions of the page `offset` bytes behind `addr`. */
   private permission(addr: number, offset = 0): void {
     const code = this.code;
@@ -111,7 +143,8 @@ export class RegionMemory {
     const flags = e.ir.imm[n]!, plan = this.plans.get(n);
     if (plan !== undefined && plan.group !== null) {
       const place = this.grouped(e, n, plan.group, plan.offset);
-      if ((flags & MemFlag.aligned16) !== 0) this.aligned(place.local, 16, place.offset);
+      const known = plan.group.aligned && (place.offset & 15) === 0;
+      if ((flags & MemFlag.aligned16) !== 0 && !known) this.aligned(place.local, 16, place.offset);
       return place;
     }
     if ((flags & MemFlag.checked) !== 0 || plan !== undefined) {
@@ -134,8 +167,13 @@ export class RegionMemory {
       else code.i32(delta);
       code.op(wide ? 'i64.add' : 'i32.add');
     }
-    const place = this.split(wide, group.isClean(this.cleanRegisters));
-    this.test(place, group.high - group.low, group.write ? Perm.W : Perm.R);
+    const bytes = group.high - group.low, mask = group.write ? Perm.W : Perm.R;
+    const place = this.split(wide, group.note < 0 && group.isClean(this.cleanRegisters));
+    if (group.note < 0) this.test(place, bytes, mask);
+    else {
+      group.aligned = (e.ir.imm[n]! & MemFlag.aligned16) !== 0 && (delta & 15) === 0;
+      this.testUnlessNoted(group.note, place, bytes, mask, group.aligned);
+    }
     group.local = e.borrow(WasmType.i32);
     this.held.push(group.local);
     code.get(place.addr);

@@ -9,10 +9,13 @@ import { Cpu } from '../machine/cpuState.ts';
 import type { Code } from '../wasm/code.ts';
 import { WasmType } from '../wasm/opcodes.ts';
 import type { BodyEmitter } from './body.ts';
+import { BoundLocals } from './boundCode.ts';
 
 const GPR_END = Cpu.gpr + 16 * 8;
 const XMM_END = Cpu.xmm + 16 * 16;
 const HELPER = opId('helper'), SET_FLAGS = opId('setFlags'), PUT_STATUS = opId('putStatusFlags');
+/** Operations with a number of ir/bounds.ts. */
+const BOUNDS = new Set([opId('bound.f32'), opId('bound.f64'), opId('bound.v128')]);
 const FLAG_READERS = new Set([opId('cond'), opId('flag'), opId('statusFlags')]);
 
 /** Value of the ccOp local while the flags are where they were at the region's entry: in the CPU state. */
@@ -27,6 +30,7 @@ export class RegisterUse {
   flagsRead = false;
   flagsWritten = false;
   helpers = false;
+  readonly bounds = new Set<number>();
 
   scan(ir: Columns): void {
     for (let n = 0; n < ir.length; n++) {
@@ -34,6 +38,7 @@ export class RegisterUse {
       if (op === SET_FLAGS || op === PUT_STATUS) this.flagsWritten = true;
       else if (FLAG_READERS.has(op)) this.flagsRead = true;
       else if (op === HELPER) this.helpers = true;
+      else if (BOUNDS.has(op)) this.bounds.add(ir.imm[n]!);
       else if (effect === 'state' || effect === 'put') this.place(ir.imm[n]!, effect === 'put', ops[op]!.name);
     }
   }
@@ -70,6 +75,7 @@ export class RegionState {
   /** First operand of the last subtraction, where `FlagState.minuend` says so. */
   readonly ccMinuend: number;
   readonly wordType: number;
+  readonly bounds: BoundLocals;
 
   constructor(code: Code, wide: boolean, use: RegisterUse) {
     this.code = code;
@@ -85,6 +91,7 @@ export class RegionState {
     this.ccSrc = flags ? code.local(this.wordType) : -1;
     this.ccSrc2 = flags ? code.local(this.wordType) : -1;
     this.ccMinuend = flags ? code.local(this.wordType) : -1;
+    this.bounds = new BoundLocals(code, this.cpu, use.bounds);
   }
 
   /** Registers of `mask` (see regionSync.ts) from the CPU state. */

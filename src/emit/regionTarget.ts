@@ -1,7 +1,7 @@
 /** How machine operations of the IR become WebAssembly inside a region. */
 import { opId, ops } from '../ir/ops.ts';
 
-import { xmmHelpers } from '../ir/helpers.ts';
+import { modeHelpers, xmmHelpers } from '../ir/helpers.ts';
 import { Cpu, Eflags } from '../machine/cpuState.ts';
 import { Access } from '../machine/exit.ts';
 import { Perm } from '../machine/memoryLayout.ts';
@@ -93,6 +93,7 @@ export class RegionTarget implements Target {
     this.code.get(this.state.cpu);
     e.value(e.ir.a[n]!);
     this.code.mem(w.store, ref);
+    if (ref === Cpu.sseExact) this.state.bounds.load();
   }
 
   getAt(e: BodyEmitter, n: number, kind: string): void {
@@ -122,6 +123,7 @@ export class RegionTarget implements Target {
     this.code.call(this.imports.helper(name));
     // The result stays on the stack meanwhile.
     if (synchronised) s.loadXmms();
+    if (modeHelpers.has(name)) s.bounds.load();
   }
 
   private materialiseFlags(): void {
@@ -203,6 +205,7 @@ function buildOperations(): void {
     on(`rmw${width}`, (t, e, n) => t.memory.rmw(e, n));
     on(`cmpxchg${width}`, (t, e, n) => t.memory.cmpxchg(e, n));
   }
+  for (const type of ['f32', 'f64', 'v128']) on(`bound.${type}`, (t, e, n) => t.state.bounds.get(e.ir.imm[n]!));
   on('fence', (t) => t.fence());
   on('setFlags', (t, e, n) => t.flags.set(e, n, e.nesting > 0));
   on('putStatusFlags', (t, e, n) => t.flags.putStatus(e, n, e.nesting > 0));

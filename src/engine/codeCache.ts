@@ -15,6 +15,10 @@ import { type CodeRange, sameCode } from './translate/translation.ts';
 
 /** Bit of Cpu.interrupt that the engine uses to call other threads out of the interpreter. */
 export const INTERRUPT_ENGINE = 0x4000_0000;
+/** Bytes of the longest run. */
+const LONGEST_RUN = MAX_RUN * 15;
+/** How often a run is decoded whose bytes change meanwhile. */
+const MOST_TRIES = 8;
 /** Redirections one after the other, after which an instruction is decoded again instead. */
 const MAX_HOPS = 16;
 
@@ -62,11 +66,15 @@ export class CodeCache {
       return 0;
     }
     this.lock(cpu);
-    let record = this.find(addr);
-    if (record === 0) record = this.make(addr, cpu, limit);
+    const record = this.lookupLocked(addr, cpu, limit);
     pages.unlock();
     if (record > 0 && !this.held.includes(addr)) this.jumps.set(addr, record);
     return record;
+  }
+
+  /** The same where the guest may execute, for who has the lock. */
+  lookupLocked(addr: number, cpu: number, limit: number): number {
+    return this.find(addr) || this.make(addr, cpu, limit);
   }
 
   /** The place in the interpreter's table of the translated region that jumps to `addr` lead into; -1 = there is none. */
@@ -124,7 +132,7 @@ export class CodeCache {
     this.lock(cpu);
     this.makeRoom((2 * MAX_RUN + 8 + 2 * ranges.length) * RECORD_SIZE, cpu);
     const { words, halves } = this.pages, number = words[Globals.regions >> 2]!;
-    const own = number < most && this.holds(ranges) ? this.make(addr, cpu, MAX_RUN) : 0;
+    const own = number < most && this.holds(ranges, cpu) ? this.make(addr, cpu, MAX_RUN) : 0;
     const slot = own > 0 ? firstPlace + number : -1;
     if (slot >= 0) {
       words[Globals.regions >> 2] = number + 1;
@@ -138,6 +146,7 @@ export class CodeCache {
       ranges.forEach((range, k) => this.link(at + (2 + k) * RECORD_SIZE, range.first >>> 12, range.first, range.first + range.bytes.length, record, 1));
       this.redirect(addr, own, record);
       this.jumps.set(addr, record);
+      this.dropUnlessSame(ranges);
     }
     this.pages.unlock();
     return slot;
@@ -147,16 +156,25 @@ export class CodeCache {
   watchRegion(addr: number, cpu: number, slot: number, ranges: readonly CodeRange[]): boolean {
     this.lock(cpu);
     this.makeRoom(2 * ranges.length * RECORD_SIZE, cpu);
-    const record = this.regionRecord(addr), valid = record !== 0 && this.pages.words[(record + Field.link) >> 2] === slot && this.holds(ranges);
+    const record = this.regionRecord(addr), valid = record !== 0 && this.pages.words[(record + Field.link) >> 2] === slot && this.holds(ranges, cpu);
     if (valid) for (const range of ranges) this.link(this.allocate(RECORD_SIZE), range.first >>> 12, range.first, range.first + range.bytes.length, record, 1);
+    if (valid) this.dropUnlessSame(ranges);
     this.pages.unlock();
     return valid;
   }
 
   /** Whether the guest's code is that of `ranges`; from now on its changes are noticed. The lock is held. */
-  private holds(ranges: readonly CodeRange[]): boolean {
-    for (const { first } of ranges) this.pages.watch(first >>> 12);
+  private holds(ranges: readonly CodeRange[], cpu: number): boolean {
+    for (const { first } of ranges) this.watch(first >>> 12, cpu);
     return sameCode(this.pages.bytes, ranges);
+  }
+
+  /** As in make(): the bytes may have changed before the region had its place in the lists of their pages. */
+  private dropUnlessSame(ranges: readonly CodeRange[]): void {
+    for (const range of ranges) {
+      if ((this.pages.bytes[PERMISSION_TABLE + (range.first >>> 12)]! & Perm.CODE_W) === 0 || sameCode(this.pages.bytes, [range])) continue;
+      this.pages.dropLocked(range.first, range.bytes.length);
+    }
   }
 
   /** Older records of the instruction at `addr` forward to `record`; not those of the run from `except` on, which the region itself falls back to. */
@@ -212,21 +230,44 @@ export class CodeCache {
     return false;
   }
 
-  /** Decodes a run at `addr`. The lock is held. */
+  /**
+   * Decodes a run at `addr`. The lock is held. Writes to other parts of its page are not noticed (PAGE_HEADER_BITMAP): where the page may
+   * be written to, the bytes must be the same before the run is decoded and when it has its place.
+   */
   private make(addr: number, cpu: number, limit: number): number {
+    for (let tries = MOST_TRIES; ; tries--) {
+      this.watch(addr >>> 12, cpu);
+      const { bytes } = this.pages, at = addr + BIAS;
+      const before = (bytes[PERMISSION_TABLE + (addr >>> 12)]! & Perm.CODE_W) !== 0 ? bytes.slice(at, at + LONGEST_RUN) : null;
+      const records = this.makeFrom(addr, cpu, limit);
+      if (before === null || records === 0 || tries === 0) return records;
+      const length = this.lengthOf(addr, records);
+      if (sameCode(this.pages.bytes, [{ first: addr, bytes: before.subarray(0, length) }])) return records;
+      this.pages.dropLocked(addr, length);
+    }
+  }
+
+  /** Bytes of the run at `addr` that has just been made. */
+  private lengthOf(addr: number, records: number): number {
+    const { words } = this.pages;
+    return words[(records - RECORD_SIZE + Run.end) >> 2]! - addr;
+  }
+
+  private makeFrom(addr: number, cpu: number, limit: number): number {
     const page = addr >>> 12;
-    this.pages.watch(page);
-    const end = this.decoder.run(this.pages, addr, cpu, limit), { count } = this.decoder;
+    let end = this.decoder.run(this.pages, addr, cpu, limit);
+    const pageEnd = (page + 1) * 4096;
+    if (end > pageEnd && this.watch(page + 1, cpu)) end = this.decoder.run(this.pages, addr, cpu, limit);
+    const crosses = end > pageEnd, { count } = this.decoder;
     if (count === 0) return 0;
-    const crosses = end > (page + 1) * 4096;
     const size = (count + 3) * RECORD_SIZE;
-    if (this.makeRoom(size + 2 * RECORD_SIZE, cpu)) this.pages.watch(page);
+    if (this.makeRoom(size + 2 * RECORD_SIZE, cpu)) this.watch(page, cpu);
     const at = this.allocate(size);
     const records = at + RECORD_SIZE;
     this.decoder.copyTo(this.pages.words, records >> 2);
     this.link(at, page, addr, end, records, count);
     if (crosses) {
-      this.pages.watch(page + 1);
+      this.watch(page + 1, cpu);
       // the watch: same records, in the next page's list
       this.link(records + count * RECORD_SIZE, page + 1, addr, end, records, count);
     }
@@ -288,8 +329,8 @@ export class CodeCache {
     this.pages.unlock();
   }
 
-  /** Drops everything. The lock is held; all other threads of the process are called out of the interpreter first. */
-  private flush(cpu: number): void {
+  /** No other thread of the process is in the interpreter or a region until Globals.flushing is 0 again. The lock is held. */
+  private callOthersOut(cpu: number): void {
     const { words } = this.pages;
     Atomics.store(words, Globals.flushing >> 2, 1);
     for (let n = 0; n < MAX_THREADS_PER_PROCESS; n++) {
@@ -297,6 +338,26 @@ export class CodeCache {
       if (other === cpu) continue;
       while (Atomics.load(words, (other + EngineField.inside) >> 2) !== 0) Atomics.or(words, (other + Cpu.interrupt) >> 2, INTERRUPT_ENGINE);
     }
+  }
+
+  /**
+   * Watches a page whose bytes are about to be read as code. Where it was writable other threads may be in loops that take that for
+   * granted (emit/pageNotes.ts): they leave them once. The lock is held. False: it was watched like that already.
+   */
+  private watch(page: number, cpu: number): boolean {
+    const { pages } = this, at = PERMISSION_TABLE + page;
+    pages.watch(page);
+    if ((pages.bytes[at]! & (Perm.CODE_W | Perm.SETTLED)) !== Perm.CODE_W) return false;
+    this.callOthersOut(cpu);
+    Atomics.or(pages.bytes, at, Perm.SETTLED);
+    Atomics.store(pages.words, Globals.flushing >> 2, 0);
+    return true;
+  }
+
+  /** Drops everything. The lock is held; all other threads of the process are called out of the interpreter first. */
+  private flush(cpu: number): void {
+    const { words } = this.pages;
+    this.callOthersOut(cpu);
     const table = CODE_PAGE_TABLE >> 2;
     for (let page = 0; page < 1 << 20; page++) {
       if (words[table + page] === 0) continue;
@@ -338,6 +399,23 @@ export class CodeCache {
   /** The guest writes there: see CodePages.dropRange. */
   dropRange(addr: number, length: number, cpu: number): void {
     this.current().dropRange(addr, length, cpu);
+  }
+
+  /**
+   * Does `write`, by which the guest writes there: what was decoded of it is dropped first, nobody else decodes anything until it is
+   * done, and what had to be decoded for the write itself is dropped behind it.
+   */
+  overwrite<T>(addr: number, length: number, cpu: number, write: () => T): T {
+    this.current();
+    this.lock(cpu);
+    try {
+      this.pages.dropLocked(addr, length);
+      const result = write();
+      this.pages.dropLocked(addr, length);
+      return result;
+    } finally {
+      this.pages.unlock();
+    }
   }
 
   get generation(): number { return this.pages.words[Globals.generation >> 2]!; }

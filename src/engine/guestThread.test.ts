@@ -226,7 +226,7 @@ describe('guest thread', () => {
     let calls = 0;
     g.kernel = () => {
       if (calls++ === 1) return false;
-      expect(g.permission(CODE)).toBe(Perm.R | Perm.X | Perm.CODE | Perm.CODE_W);
+      expect(g.permission(CODE)).toBe(Perm.R | Perm.X | Perm.CODE | Perm.CODE_W | Perm.SETTLED);
       new CodePages(g.memory.buffer).dropPages(CODE >> 12, CODE >> 12);
       expect(g.permission(CODE)).toBe(Perm.R | Perm.W | Perm.X);
       g.bytes[BIAS + CODE + 1] = 9;

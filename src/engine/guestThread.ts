@@ -329,28 +329,29 @@ export class GuestThread {
   }
 
   /**
-   * The instruction at rip writes into bytes that have been decoded: drops that code, runs this one instruction with the write
-   * allowed, drops what was decoded for that. Returns whether the kernel is wanted.
+   * The instruction at rip writes into bytes that have been decoded: drops that code and runs this one instruction with the write
+   * allowed. Returns whether the kernel is wanted.
    */
   private writeOverCode(machine: Machine, cpu: number): boolean {
     const { code } = machine;
     let { words } = code.current();
     const addr = words[(cpu + Cpu.exitAddr) >> 2]! >>> 0, length = words[(cpu + EngineField.writeLength) >> 2]!;
-    code.dropRange(addr, length, cpu);
-    const rip = words[(cpu + Cpu.rip) >> 2]! >>> 0;
     enter(words, cpu);
-    const record = code.lookup(rip, cpu, 1);
-    if (record === 0) {
+    const next = code.overwrite(addr, length, cpu, () => {
+      const record = code.lookupLocked(words[(cpu + Cpu.rip) >> 2]! >>> 0, cpu, 1);
+      if (record === 0) return -1;
+      words[(cpu + EngineField.allowWrite) >> 2] = 1;
+      const after = this.stepInstruction(machine, cpu, record);
+      words = code.current().words;
+      words[(cpu + EngineField.allowWrite) >> 2] = 0;
+      return after;
+    });
+    if (next === -1) {
       leave(words, cpu);
       leaveFetchFault(words, cpu, code.faultAddress);
       return true;
     }
-    words[(cpu + EngineField.allowWrite) >> 2] = 1;
-    const next = this.stepInstruction(machine, cpu, record);
-    words = code.current().words;
-    words[(cpu + EngineField.allowWrite) >> 2] = 0;
     leave(words, cpu);
-    code.dropRange(addr, length, cpu);
     if (next !== 0) setRip(words, cpu, words[(next + Field.rip) >> 2]! >>> 0);
     else if (words[(cpu + EngineField.exitKind) >> 2] === EngineExit.kernel) return !this.isOwnInterrupt(words, cpu);
     return false;

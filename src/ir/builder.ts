@@ -1,3 +1,4 @@
+import { bounds } from './bounds.ts';
 import { Columns } from './columns.ts';
 import { helperIndex, helperSignatures } from './helpers.ts';
 import { MemFlag, opId, ops, Type, type RegRef, type TypeName } from './ops.ts';
@@ -88,6 +89,11 @@ export class IrBuilder {
   v128(w0: number, w1: number, w2: number, w3: number): Value {
     this.code.wide.push(new Uint8Array(Int32Array.of(w0, w1, w2, w3).buffer));
     return this.opImm('v128.const', this.code.wide.length - 1);
+  }
+
+  /** A number of bounds.ts. */
+  bound(number: number): Value {
+    return this.opImm(`bound.${bounds[number]!.type}`, number);
   }
 
   /** Constant of type i32 or i64 from a small integer. */

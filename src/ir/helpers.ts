@@ -25,3 +25,5 @@ export const helperIndex = new Map<string, number>();
 
 /** The helpers that read or write xmm registers in the CPU state; the others get vectors as operands. */
 export const xmmHelpers: ReadonlySet<string> = new Set(['x87FxSave', 'x87FxRestore', 'xsave', 'xrstor']);
+/** The helpers that may change Cpu.sseExact from 0 to 1. */
+export const modeHelpers: ReadonlySet<string> = new Set(['x87FxRestore', 'xrstor']);

@@ -87,6 +87,8 @@ const machine: readonly (readonly [name: string, signature: string, effect: Effe
   // constants; imm (and imm2) hold the bits; v128 an index into the builder's side table
   ['i32.const', ':i', 'pure'], ['i64.const', ':l', 'pure'], ['f32.const', ':f', 'pure'], ['f64.const', ':d', 'pure'], ['v128.const', ':v', 'pure'],
   ['i8x16.shuffle', 'vv:v', 'pure'],
+  // a number of bounds.ts, by imm
+  ['bound.f32', ':f', 'pure'], ['bound.f64', ':d', 'pure'], ['bound.v128', ':v', 'pure'],
   // a field of the interpreter's record: imm = `Field`
   ['field.i32', ':i', 'pure'], ['field.i64', ':l', 'pure'], ['field.imm64', ':l', 'pure'],
   // CPU state: imm = RegRef

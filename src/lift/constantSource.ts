@@ -7,6 +7,7 @@ import type { OperandSource } from './context.ts';
 /** Operands as constants: what the region translator lifts with. One object serves one instruction after another. */
 export class ConstantSource implements OperandSource {
   readonly narrow = true;
+  readonly boundsFail = true;
   private instruction: Instruction;
   /** Address of the instruction. */
   private start = 0;

@@ -34,6 +34,8 @@ export interface OperandSource {
   thisIp(b: IrBuilder): Value;
   /** 32-bit registers are written as 32 bits in 32-bit mode (their upper halves are 0 anyhow). */
   readonly narrow: boolean;
+  /** Comparisons with bounds (ir/bounds.ts) fail while Cpu.sseExact is set. */
+  readonly boundsFail: boolean;
 }
 
 export type FlagName = 'CF' | 'PF' | 'AF' | 'ZF' | 'SF' | 'OF';

@@ -3,7 +3,7 @@ import type { IrBuilder, Value } from '../ir/builder.ts';
 import { defineHelpers } from '../ir/helpers.ts';
 import type { Lift, Lifter } from './context.ts';
 import { beginMmx, joinLow, readVector, shuffleLanes, words, writeLow, writeMmx, zeroVector } from './sseCommon.ts';
-import { conditions, isDenormal, isNan, isOdd, toBits } from './sseDoubt.ts';
+import { both, certain, compareDoubts, denormalDoubts, isDenormal, isNan, isOdd, isZero, productDoubts, toBits } from './sseDoubt.ts';
 import { fromBits, orExact, orExactFloat, readFloat } from './sseFloat.ts';
 
 defineHelpers({
@@ -19,7 +19,7 @@ function liftFromInteger(shape: 'f32' | 'f64'): Lifter {
     let result = b.op(`${shape}.convert_${long ? 'i64' : 'i32'}_s`, v);
     if (long || shape === 'f32') {
       const name = `${long ? 'i64' : 'i32'}To${shape.toUpperCase()}`;
-      result = orExact(c, shape, result, [], () => fromBits(b, shape, c.callHelper(name, v)));
+      result = orExact(c, shape, result, certain(b, shape, () => []), () => fromBits(b, shape, c.callHelper(name, v)));
     }
     writeLow(c, 0, result);
   };
@@ -34,7 +34,7 @@ function liftToInteger(shape: 'f32' | 'f64', truncate: boolean): Lifter {
     const fits = b.op(`${shape}.lt`, b.op(`${shape}.abs`, rounded), shape === 'f32' ? b.f32(limit) : b.f64(limit));
     const plain = b.op(`${int}.trunc_sat_${shape}_s`, rounded);
     const name = `${shape}To${int.toUpperCase()}`;
-    c.write(0, orExact(c, int, plain, [b.op('i32.eqz', fits)], () => c.callHelper(name, toBits(b, shape, x), b.i32(truncate ? 1 : 0))));
+    c.write(0, orExact(c, int, plain, certain(b, shape, () => [b.op('i32.eqz', fits)]), () => c.callHelper(name, toBits(b, shape, x), b.i32(truncate ? 1 : 0))));
   };
 }
 
@@ -42,32 +42,31 @@ function liftToInteger(shape: 'f32' | 'f64', truncate: boolean): Lifter {
 function liftScalarFloat(from: 'f32' | 'f64'): Lifter {
   return (c) => {
     const b = c.b, x = readFloat(c, from, 1);
-    const denormal = isDenormal(b, from, x);
     if (from === 'f32') {
       const wide = b.op('f64.promote_f32', x);
-      writeLow(c, 0, orExactFloat(c, 'f64', wide, [isNan(b, 'f64', wide), denormal], () => c.callHelper('f32ToF64', toBits(b, from, x))));
+      writeLow(c, 0, orExactFloat(c, 'f64', wide, compareDoubts(b, from, x), () => c.callHelper('f32ToF64', toBits(b, from, x))));
     } else {
-      const narrow = b.op('f32.demote_f64', x);
-      writeLow(c, 0, orExactFloat(c, 'f32', narrow, [isOdd(b, 'f32', narrow), denormal], () => c.callHelper('f64ToF32', toBits(b, from, x))));
+      const narrow = b.op('f32.demote_f64', x), doubts = both(productDoubts(b, 'f32', narrow, [], () => [isZero(b, from, x)]), denormalDoubts(b, from, [x]));
+      writeLow(c, 0, orExactFloat(c, 'f32', narrow, doubts, () => c.callHelper('f64ToF32', toBits(b, from, x))));
     }
   };
 }
 
 function liftCvtps2pd(c: Lift): void {
   const b = c.b, x = readVector(c, 1);
-  const wide = b.op('f64x2.promote_low_f32x4', x), doubts = conditions(b, 'f64x2', [isNan(b, 'f64x2', wide), isDenormal(b, 'f32x4', joinLow(b, x, x))]);
+  const wide = b.op('f64x2.promote_low_f32x4', x), doubts = certain(b, 'f64x2', () => [isNan(b, 'f64x2', wide), isDenormal(b, 'f32x4', joinLow(b, x, x))]);
   c.setXmm(0, orExact(c, 'v128', wide, doubts, () => c.callHelper('f32x2ToF64x2', x)));
 }
 
 function liftCvtpd2ps(c: Lift): void {
   const b = c.b, x = readVector(c, 1);
-  const narrow = b.op('f32x4.demote_f64x2_zero', x), doubts = conditions(b, 'f64x2', [isOdd(b, 'f32x4', joinLow(b, narrow, narrow)), isDenormal(b, 'f64x2', x)]);
+  const narrow = b.op('f32x4.demote_f64x2_zero', x), doubts = certain(b, 'f64x2', () => [isOdd(b, 'f32x4', joinLow(b, narrow, narrow)), isDenormal(b, 'f64x2', x)]);
   c.setXmm(0, orExact(c, 'v128', narrow, doubts, () => c.callHelper('f64x2ToF32x2', x)));
 }
 
 function int32ToFloat32(c: Lift, v: Value): Value {
   const b = c.b;
-  return orExact(c, 'v128', b.op('f32x4.convert_i32x4_s', v), [], () => c.callHelper('i32x4ToF32x4', v));
+  return orExact(c, 'v128', b.op('f32x4.convert_i32x4_s', v), certain(b, 'f32x4', () => []), () => c.callHelper('i32x4ToF32x4', v));
 }
 
 function liftCvtdq2ps(c: Lift): void {
@@ -86,7 +85,7 @@ function toInt32(c: Lift, shape: 'f32x4' | 'f64x2', x: Value, truncate: boolean)
   const fits = b.op(`${shape === 'f32x4' ? 'i32x4' : 'i64x2'}.all_true`, b.op(`${shape}.lt`, b.op(`${shape}.abs`, rounded), limit));
   const plain = b.op(shape === 'f32x4' ? 'i32x4.trunc_sat_f32x4_s' : 'i32x4.trunc_sat_f64x2_s_zero', rounded);
   const name = shape === 'f32x4' ? 'f32x4ToI32x4' : 'f64x2ToI32x2';
-  return orExact(c, 'v128', plain, [b.op('i32.eqz', fits)], () => c.callHelper(name, x, b.i32(truncate ? 1 : 0)));
+  return orExact(c, 'v128', plain, certain(b, 'f64', () => [b.op('i32.eqz', fits)]), () => c.callHelper(name, x, b.i32(truncate ? 1 : 0)));
 }
 
 function liftPackedToInt(shape: 'f32x4' | 'f64x2', truncate: boolean): Lifter {

@@ -2,11 +2,22 @@
  * What is asked of operands and results of a plain SSE operation (docs/floating-point.md): whether there may be a flag to note
  * besides PE; the helper of the operation then looks exactly.
  */
+import { boundNumber } from '../ir/bounds.ts';
 import type { IrBuilder, Value } from '../ir/builder.ts';
 import { words } from './sseCommon.ts';
 
 /** f32, f64: the low lane alone; f32x4, f64x2: packed. */
 export type FloatShape = 'f32' | 'f64' | 'f32x4' | 'f64x2';
+
+/**
+ * Questions as conditions (i32, not 0 = yes). `quick` is short, and says yes for some zeros and others too, and in translated regions
+ * while flags must be looked at anyhow (ir/bounds.ts); then `sure` is asked. They are functions because each makes its values in a block of
+ * its own.
+ */
+export interface Doubts {
+  quick(): Value[];
+  sure(): Value[];
+}
 
 export function isPacked(shape: FloatShape): boolean {
   return shape === 'f32x4' || shape === 'f64x2';
@@ -19,13 +30,108 @@ export function toBits(b: IrBuilder, shape: FloatShape, v: Value): Value {
   return v;
 }
 
-/**
- * Doubts as conditions (i32) that are not zero when the helper must look. Those of packed values, which are masks by lane, are
- * brought together for one test.
- */
-export function conditions(b: IrBuilder, shape: FloatShape, doubts: readonly Value[]): Value[] {
-  if (!isPacked(shape)) return [...doubts];
-  return [b.op('v128.any_true', doubts.reduce((all, mask) => b.op('v128.or', all, mask)))];
+/** Conditions, or masks by lane of packed values, that are asked once and for all. */
+export function certain(b: IrBuilder, shape: FloatShape, ask: () => Value[]): Doubts {
+  const conditions = () => any(b, shape, ask());
+  return { quick: conditions, sure: conditions };
+}
+
+export function both(one: Doubts, other: Doubts): Doubts {
+  return { quick: () => [...one.quick(), ...other.quick()], sure: () => [...one.sure(), ...other.sure()] };
+}
+
+/** A sum or difference: OE, IE; its operands: DE. (A sum that is tiny is exact.) */
+export function sumDoubts(b: IrBuilder, shape: FloatShape, sum: Value, ...operands: Value[]): Doubts {
+  const finite: Doubts = {
+    quick: () => {
+      const below = b.op(`${shape}.lt`, b.op(`${shape}.abs`, sum), bound(b, shape, 'infinity'));
+      return [isPacked(shape) ? fails(b, shape, b.op('v128.and', below, isNormal(b, shape, operands))) : b.op('i32.eqz', below)];
+    },
+    sure: () => any(b, shape, [isInfinite(b, shape, sum)]),
+  };
+  return both(finite, denormalDoubts(b, shape, operands, isPacked(shape)));
+}
+
+/** A product, quotient or narrowed number: UE, OE, ZE, IE; its operands: DE. One that is 0 because one of `zeros` is 0 has nothing to note. */
+export function productDoubts(b: IrBuilder, shape: FloatShape, product: Value, operands: readonly Value[], zeros: () => Value[]): Doubts {
+  const packed = isPacked(shape);
+  const usual: Doubts = {
+    quick: () => {
+      const size = b.op(`${shape}.abs`, product), below = b.op(`${shape}.lt`, size, bound(b, shape, 'infinity'));
+      if (packed) return [fails(b, shape, b.op('v128.and', below, isNormal(b, shape, [...operands, product], 'above')))];
+      return [b.op('i32.eqz', b.op(`${shape}.gt`, size, bound(b, shape, 'least'))), b.op('i32.eqz', below)];
+    },
+    sure: () => {
+      const and = packed ? 'v128.and' : 'i32.and', or = packed ? 'v128.or' : 'i32.or';
+      const natural = b.op(and, isZero(b, shape, product), zeros().reduce((all, one) => b.op(or, all, one)));
+      const odd = isOdd(b, shape, product);
+      return any(b, shape, [packed ? b.op('v128.andnot', odd, natural) : b.op('i32.gt_u', odd, natural)]);
+    },
+  };
+  return both(usual, denormalDoubts(b, shape, operands, packed));
+}
+
+/** Operands of a comparison, minimum or maximum, or of a conversion that gives flags for a NaN and DE only. */
+export function compareDoubts(b: IrBuilder, shape: FloatShape, ...operands: Value[]): Doubts {
+  return {
+    quick: () => {
+      if (isPacked(shape)) return [fails(b, shape, operands.map((x) => isNormal(b, shape, [x])).reduce((all, one) => b.op('v128.and', all, one)))];
+      const numbers = operands.map((x) => b.op('i32.eqz', b.op(`${shape}.le`, b.op(`${shape}.abs`, x), bound(b, shape, 'infinity'))));
+      return [...numbers, ...operands.map((x) => isDenormal(b, shape, x))];
+    },
+    sure: () => any(b, shape, operands.flatMap((x) => [isNan(b, shape, x), isDenormal(b, shape, x)])),
+  };
+}
+
+/** A square root and what it was taken of: IE for negative numbers and NaN, DE. */
+export function rootDoubts(b: IrBuilder, shape: FloatShape, root: Value, x: Value): Doubts {
+  return {
+    quick: () => {
+      const large = b.op(`${shape}.ge`, x, bound(b, shape, 'least'));
+      return [isPacked(shape) ? fails(b, shape, large) : b.op('i32.eqz', large)];
+    },
+    sure: () => any(b, shape, [isNan(b, shape, root), isDenormal(b, shape, x)]),
+  };
+}
+
+/** Denormal operands. `covered`: the quick question has been asked together with another. */
+export function denormalDoubts(b: IrBuilder, shape: FloatShape, operands: readonly Value[], covered = false): Doubts {
+  return {
+    quick: () => {
+      if (covered) return [];
+      if (isPacked(shape)) return [fails(b, shape, isNormal(b, shape, operands))];
+      // By integers: the floating-point units have enough to do.
+      return operands.map((x) => isDenormal(b, shape, x));
+    },
+    sure: () => any(b, shape, operands.map((x) => isDenormal(b, shape, x))),
+  };
+}
+
+/** Masks by lane are brought together for one test. */
+function any(b: IrBuilder, shape: FloatShape, list: Value[]): Value[] {
+  if (!isPacked(shape) || list.length === 0) return list;
+  return [b.op('v128.any_true', list.reduce((all, mask) => b.op('v128.or', all, mask)))];
+}
+
+function bound(b: IrBuilder, shape: FloatShape, which: 'least' | 'above' | 'infinity'): Value {
+  return b.bound(boundNumber(shape, which));
+}
+
+/** Whether the mask has a lane that is 0. */
+function fails(b: IrBuilder, shape: FloatShape, mask: Value): Value {
+  const single = shape === 'f32x4';
+  return b.op('i32.ne', b.op(single ? 'i32x4.bitmask' : 'i64x2.bitmask', mask), b.i32(single ? 15 : 3));
+}
+
+/** Mask of lanes in which no value is 0, denormal or NaN; nor, with `above`, the smallest normal number. (One NaN may be hidden by a smaller number.) */
+function isNormal(b: IrBuilder, shape: FloatShape, values: readonly Value[], above: 'least' | 'above' = 'least'): Value {
+  const smallest = values.map((v) => b.op(`${shape}.abs`, v)).reduce((low, v) => b.op(`${shape}.pmin`, low, v));
+  return b.op(`${shape}.ge`, smallest, bound(b, shape, above));
+}
+
+export function isZero(b: IrBuilder, shape: FloatShape, v: Value): Value {
+  const zero = isPacked(shape) ? words(b, 0) : shape === 'f32' ? b.f32(0) : b.f64(0);
+  return b.op(`${shape}.eq`, v, zero);
 }
 
 /** A NaN. */

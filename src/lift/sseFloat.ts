@@ -12,7 +12,7 @@ import { Cpu } from '../machine/cpuState.ts';
 import { Vector } from '../machine/exit.ts';
 import type { Lift, Lifter } from './context.ts';
 import { constantOf, readVector, shuffleLanes, words, writeLow } from './sseCommon.ts';
-import { conditions, type FloatShape, isDenormal, isInfinite, isNan, isOdd, isPacked, toBits } from './sseDoubt.ts';
+import { both, certain, compareDoubts, type Doubts, type FloatShape, isNan, isOdd, isPacked, isZero, productDoubts, rootDoubts, sumDoubts, toBits } from './sseDoubt.ts';
 import { immMask } from './sseShuffle.ts';
 
 /** Type of a value of the shape in the fast path, and of its bits as helpers take them. */
@@ -59,13 +59,21 @@ export function trapUnmasked(c: Lift): void {
   c.b.if(c.b.get(4, Cpu.scratch), () => c.trap(Vector.XM));
 }
 
-/** `plain`, or what `exact` computes instead: when flags must be looked at always, or one of `doubts` (conditions) is not zero. */
-export function orExact(c: Lift, type: TypeName, plain: Value, doubts: readonly Value[], exact: () => Value): Value {
+/** `plain`, or what `exact` computes instead: when flags must be looked at always, or there are `doubts`. */
+export function orExact(c: Lift, type: TypeName, plain: Value, doubts: Doubts, exact: () => Value): Value {
   const b = c.b, result = b.var(type, plain);
   b.block((done) => {
     b.block((doubtful) => {
-      doubtful(isExact(b));
-      for (const doubt of doubts) doubtful(doubt);
+      const staged = doubts.quick !== doubts.sure, folded = staged && c.source.boundsFail;
+      if (!folded) doubtful(isExact(b));
+      if (staged) {
+        b.block((perhaps) => {
+          for (const doubt of doubts.quick()) perhaps(doubt);
+          done();
+        });
+      }
+      if (folded) doubtful(isExact(b));
+      for (const doubt of doubts.sure()) doubtful(doubt);
       done();
     });
     b.setVar(result, exact());
@@ -75,17 +83,20 @@ export function orExact(c: Lift, type: TypeName, plain: Value, doubts: readonly 
 }
 
 /** As orExact, for an operation that gives a value of the shape. */
-export function orExactFloat(c: Lift, shape: FloatShape, plain: Value, doubts: readonly Value[], exact: () => Value): Value {
+export function orExactFloat(c: Lift, shape: FloatShape, plain: Value, doubts: Doubts, exact: () => Value): Value {
   return orExact(c, valueType[shape], plain, doubts, () => fromBits(c.b, shape, exact()));
+}
+
+function binaryDoubts(b: IrBuilder, op: 'Add' | 'Sub' | 'Mul' | 'Div', shape: FloatShape, plain: Value, x: Value, y: Value): Doubts {
+  if (op === 'Add' || op === 'Sub') return sumDoubts(b, shape, plain, x, y);
+  return productDoubts(b, shape, plain, [x, y], () => (op === 'Mul' ? [x, y] : [x]).map((v) => isZero(b, shape, v)));
 }
 
 function liftBinary(op: 'Add' | 'Sub' | 'Mul' | 'Div', shape: FloatShape): Lifter {
   const wasm = `${shape}.${op.toLowerCase()}`;
   return (c) => {
     const b = c.b, y = readFloat(c, shape, 1), x = readFloat(c, shape, 0);
-    const plain = b.op(wasm, x, y);
-    const odd = op === 'Add' || op === 'Sub' ? isInfinite(b, shape, plain) : isOdd(b, shape, plain);
-    const doubts = conditions(b, shape, [odd, isDenormal(b, shape, x), isDenormal(b, shape, y)]);
+    const plain = b.op(wasm, x, y), doubts = binaryDoubts(b, op, shape, plain, x, y);
     writeFloat(c, shape, 0, orExactFloat(c, shape, plain, doubts, () => c.callHelper(shape + op, toBits(b, shape, x), toBits(b, shape, y))));
   };
 }
@@ -93,14 +104,9 @@ function liftBinary(op: 'Add' | 'Sub' | 'Mul' | 'Div', shape: FloatShape): Lifte
 function liftSqrt(shape: FloatShape): Lifter {
   return (c) => {
     const b = c.b, y = readFloat(c, shape, 1);
-    const plain = b.op(`${shape}.sqrt`, y), doubts = conditions(b, shape, [isNan(b, shape, plain), isDenormal(b, shape, y)]);
+    const plain = b.op(`${shape}.sqrt`, y), doubts = rootDoubts(b, shape, plain, y);
     writeFloat(c, shape, 0, orExactFloat(c, shape, plain, doubts, () => c.callHelper(`${shape}Sqrt`, toBits(b, shape, y))));
   };
-}
-
-/** Comparisons note IE for a NaN (a quiet one not always) and DE. */
-function compareDoubts(b: IrBuilder, shape: FloatShape, x: Value, y: Value): Value[] {
-  return conditions(b, shape, [isNan(b, shape, x), isNan(b, shape, y), isDenormal(b, shape, x), isDenormal(b, shape, y)]);
 }
 
 /** The second operand when the two are equal or unordered, which is what pmin and pmax give with exchanged operands. */
@@ -171,11 +177,6 @@ function liftCompareFlags(shape: 'f32' | 'f64', signal: boolean): Lifter {
   };
 }
 
-/** A sum that is tiny is exact. */
-function sumDoubts(b: IrBuilder, shape: FloatShape, sum: Value, x: Value, y: Value): Value[] {
-  return conditions(b, shape, [isInfinite(b, shape, sum), isDenormal(b, shape, x), isDenormal(b, shape, y)]);
-}
-
 function liftHorizontal(op: 'Add' | 'Sub', shape: 'f32x4' | 'f64x2'): Lifter {
   const even = shape === 'f32x4' ? [0, 2, 4, 6] : [0, 2], odd = even.map((n) => n + 1);
   return (c) => {
@@ -202,8 +203,8 @@ function liftDot(shape: 'f32x4' | 'f64x2'): Lifter {
     let sum = b.op(`${shape}.add`, products, shuffleLanes(b, products, products, lanes === 4 ? [1, 0, 3, 2] : [1, 0]));
     if (lanes === 4) sum = b.op('f32x4.add', sum, shuffleLanes(b, sum, sum, [2, 3, 0, 1]));
     const plain = b.op('v128.and', sum, immMask(b, imm, lanes));
-    const odd = b.op('v128.any_true', b.op('v128.and', isOdd(b, shape, products), chosen));
-    c.setXmm(0, orExact(c, 'v128', plain, [odd, ...sumDoubts(b, shape, sum, x, y)], () => c.callHelper(`${shape}Dot`, x, y, imm)));
+    const odd = certain(b, shape, () => [b.op('v128.and', isOdd(b, shape, products), chosen)]);
+    c.setXmm(0, orExact(c, 'v128', plain, both(odd, sumDoubts(b, shape, sum, x, y)), () => c.callHelper(`${shape}Dot`, x, y, imm)));
   };
 }
 
@@ -221,7 +222,7 @@ function liftRound(shape: FloatShape): Lifter {
       b.if(b.op('i32.lt_u', mode, b.i32(2)), () => b.if(mode, set(1), set(0)), () => b.if(b.op('i32.eq', mode, b.i32(2)), set(2), set(3)));
     }
     const rounded = b.getVar(result);
-    writeFloat(c, shape, 0, orExactFloat(c, shape, rounded, conditions(b, shape, [isNan(b, shape, rounded)]), () => c.callHelper(`${shape}Round`, toBits(b, shape, y), imm)));
+    writeFloat(c, shape, 0, orExactFloat(c, shape, rounded, certain(b, shape, () => [isNan(b, shape, rounded)]), () => c.callHelper(`${shape}Round`, toBits(b, shape, y), imm)));
   };
 }
 

@@ -76,6 +76,9 @@ export const EngineField = {
   sampled: 0x528,
   /** 4 records of the segmented processor (engine/segmented). */
   records: 0x580,
+  /** `pageNotes` x u64: what translated loops have found permitted (emit/pageNotes.ts). */
+  pageNote: 0x700,
+  pageNotes: 32,
 } as const;
 
 /** Why the interpreter returned to the dispatcher. */

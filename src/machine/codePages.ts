@@ -95,18 +95,20 @@ export class CodePages {
 
   /**
    * Drops the code decoded from bytes [addr, addr + length). A page that then has none left is writable again. Call it before
-   * the bytes change (and after, if another thread may have decoded them meanwhile).
+   * the bytes change.
    */
   dropRange(addr: number, length: number, owner: number = KERNEL_OWNS): void {
+    this.lock(owner);
+    this.dropLocked(addr, length);
+    this.unlock();
+  }
+
+  /** The same for who has the lock. */
+  dropLocked(addr: number, length: number): void {
     const end = addr + length;
-    let locked = false;
     for (let page = addr >>> 12; page <= (end - 1) >>> 12; page++) {
-      if ((this.bytes[PERMISSION_TABLE + page]! & Perm.CODE) === 0) continue;
-      if (!locked) this.lock(owner);
-      locked = true;
-      if (!this.dropRuns(page, addr, end)) this.clearCode(page);
+      if ((this.bytes[PERMISSION_TABLE + page]! & Perm.CODE) !== 0 && !this.dropRuns(page, addr, end)) this.clearCode(page);
     }
-    if (locked) this.unlock();
   }
 
   /** Returns whether live runs remain. Readers without the lock may stand on a run that is taken out: its `next` stays. */
@@ -155,7 +157,7 @@ export class CodePages {
     const at = PERMISSION_TABLE + page;
     for (;;) {
       const old = Atomics.load(this.bytes, at);
-      const now = (old & ~(Perm.CODE | Perm.CODE_W)) | ((old & Perm.CODE_W) !== 0 ? Perm.W : 0);
+      const now = (old & ~(Perm.CODE | Perm.CODE_W | Perm.SETTLED)) | ((old & Perm.CODE_W) !== 0 ? Perm.W : 0);
       if (Atomics.compareExchange(this.bytes, at, old, now) === old) return;
     }
   }

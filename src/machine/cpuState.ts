@@ -72,7 +72,7 @@ export const Cpu = {
   engine: 0x500,
   /** slot of this thread in the mailbox (u32). */
   mailboxSlot: 0x600,
-  /** reserved for the kernel's mirrors (signal mask, tid, ...) 0x604..0x7ff. */
+  /** reserved for the kernel's mirrors (signal mask, tid, ...) 0x604..0x6ff; from 0x700 on the engine's again. */
   kernel: 0x608,
   /** bytes per thread. */
   size: 0x800,

@@ -51,6 +51,8 @@ export const Perm = {
   CODE: 8,
   /** With CODE: the page would have W otherwise. */
   CODE_W: 16,
+  /** With CODE_W: no thread still takes W for granted (engine/codeCache.ts). */
+  SETTLED: 64,
   /** Must be copied or filled by the kernel before use (not present, copy-on-write, shared). The engine only hands it on. */
   ASK: 32,
 } as const;

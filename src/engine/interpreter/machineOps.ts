@@ -1,5 +1,6 @@
 /** Machine operations of the IR as code of interpreter cases. */
 import type { BodyEmitter } from '../../emit/body.ts';
+import { boundConstant } from '../../emit/boundCode.ts';
 import { Field, Type } from '../../ir/ops.ts';
 import { EngineExit, RECORD_SIZE } from '../../machine/codeLayout.ts';
 import { CcOp, Cpu } from '../../machine/cpuState.ts';
@@ -37,6 +38,9 @@ export const machineOps: Record<string, (t: CaseCode, e: BodyEmitter, row: numbe
     t.field(e.code, Field.link); e.code.op('i64.extend_i32_u');
     e.code.i64(32, 0); e.code.op('i64.shl'); e.code.op('i64.or');
   },
+  'bound.f32': (_t, e, row) => boundConstant(e.code, e.ir.imm[row]!),
+  'bound.f64': (_t, e, row) => boundConstant(e.code, e.ir.imm[row]!),
+  'bound.v128': (_t, e, row) => boundConstant(e.code, e.ir.imm[row]!),
   'param.i32': (_t, e, row) => e.code.get(e.ir.imm[row]!),
   'param.i64': (_t, e, row) => e.code.get(e.ir.imm[row]!),
   'raw.load8': (_t, e, row) => { e.value(e.ir.a[row]!); e.code.mem('i32.load8_u', e.ir.imm[row]!); },

@@ -10,6 +10,7 @@ const registerFields = [Field.r0, Field.r1, Field.r2, Field.r3];
 /** Operands as fields of the interpreter's record. */
 export class RecordSource implements OperandSource {
   readonly narrow = false;
+  readonly boundsFail = false;
   readonly i: Instruction;
   readonly form: number;
   constructor(i: Instruction, form: number) {

@@ -190,13 +190,14 @@ export class SegmentedProcessor {
       switch (g.word(EngineField.exitKind)) {
         case EngineExit.kernel: return -1;
         case EngineExit.codeWrite:
-          this.code.dropRange(g.word(Cpu.exitAddr), g.word(EngineField.writeLength), g.cpu);
-          g.setWord(EngineField.allowWrite, 1);
-          try {
-            return this.follow(first);
-          } finally {
-            g.setWord(EngineField.allowWrite, 0);
-          }
+          return this.code.overwrite(g.word(Cpu.exitAddr), g.word(EngineField.writeLength), g.cpu, () => {
+            g.setWord(EngineField.allowWrite, 1);
+            try {
+              return this.follow(first);
+            } finally {
+              g.setWord(EngineField.allowWrite, 0);
+            }
+          });
         default: return 0;
       }
     }

@@ -17,7 +17,9 @@ import { discover, type Region } from './region.ts';
 import { calleesOf, emitModule, liftRegion, type LifterOf } from './translate.ts';
 import { type CodeRange, decodingMode, sameCode, TALL, type Translation, type TranslationRequest, type Translator } from './translation.ts';
 
-const lifterOf: LifterOf = (row) => lifters[rowAt(row).mnemonic];
+/** What serializes execution leaves the region: another thread may have changed code that is part of it (SDM vol. 3, 9.1.3). */
+const SERIALIZING = 'cpuid';
+const lifterOf: LifterOf = (row) => (rowAt(row).mnemonic === SERIALIZING ? undefined : lifters[rowAt(row).mnemonic]);
 /** Translations kept; when there are more, all are forgotten. */
 const KEPT = 30_000;
 /** Of one address. */
