@@ -1,5 +1,5 @@
 import { Cpu } from '../machine/cpuState.ts';
-import { Case, Globals, PAGE_HEADER_BITMAP, PAGE_HEADER_FORWARDERS, RECORD_SIZE, Run } from '../machine/codeLayout.ts';
+import { Case, Globals, PAGE_HEADER_FORWARDERS, RECORD_SIZE, Run } from '../machine/codeLayout.ts';
 import { CodePages } from '../machine/codePages.ts';
 import { wholeBuffer } from '../machine/wholeBuffer.ts';
 import { Field } from '../ir/ops.ts';
@@ -8,6 +8,7 @@ import {
 } from '../machine/memoryLayout.ts';
 import { EngineField } from '../machine/codeLayout.ts';
 import type { DecodedRuns } from './decodedRuns.ts';
+import { CodeRuns } from './codeRuns.ts';
 import { JumpCache } from './jumpCache.ts';
 import type { CaseTable } from './record.ts';
 import { MAX_RUN, RunDecoder } from './runDecoder.ts';
@@ -19,13 +20,12 @@ export const INTERRUPT_ENGINE = 0x4000_0000;
 const LONGEST_RUN = MAX_RUN * 15;
 /** How often a run is decoded whose bytes change meanwhile. */
 const MOST_TRIES = 8;
-/** Redirections one after the other, after which an instruction is decoded again instead. */
-const MAX_HOPS = 16;
 
 /** Finds and makes the records of guest code in one process's memory. */
 export class CodeCache {
   readonly memory: WebAssembly.Memory;
   private pages: CodePages;
+  private runs: CodeRuns;
   /** Pages that the views cover. */
   private memoryPages: number;
   private jumps: JumpCache;
@@ -39,6 +39,7 @@ export class CodeCache {
     this.decoder = new RunDecoder(cases, shared);
     const buffer = wholeBuffer(memory);
     this.pages = new CodePages(buffer);
+    this.runs = new CodeRuns(this.pages);
     this.memoryPages = buffer.byteLength / 65536;
     this.jumps = new JumpCache(buffer);
     Atomics.compareExchange(this.pages.words, Globals.arenaTop >> 2, 0, RECORD_ARENA);
@@ -51,6 +52,7 @@ export class CodeCache {
       const buffer = wholeBuffer(this.memory);
       this.memoryPages = buffer.byteLength / 65536;
       this.pages = new CodePages(buffer);
+      this.runs = new CodeRuns(this.pages);
       this.jumps = new JumpCache(buffer);
     }
     return this.pages;
@@ -60,7 +62,7 @@ export class CodeCache {
   lookup(addr: number, cpu: number, limit = MAX_RUN): number {
     const pages = this.current();
     const seen = this.jumps.get(addr);
-    if (seen !== 0 && this.isLive(seen)) return seen;
+    if (seen !== 0 && this.runs.isLive(seen)) return seen;
     if ((pages.bytes[PERMISSION_TABLE + (addr >>> 12)]! & Perm.X) === 0) {
       this.decoder.faultAddress = addr;
       return 0;
@@ -74,25 +76,18 @@ export class CodeCache {
 
   /** The same where the guest may execute, for who has the lock. */
   lookupLocked(addr: number, cpu: number, limit: number): number {
-    return this.find(addr) || this.make(addr, cpu, limit);
+    return this.runs.find(addr) || this.make(addr, cpu, limit);
   }
 
   /** The place in the interpreter's table of the translated region that jumps to `addr` lead into; -1 = there is none. */
   regionSlot(addr: number): number {
-    const record = this.regionRecord(addr);
+    const record = this.runs.regionRecord(addr);
     return record === 0 ? -1 : this.pages.words[(record + Field.link) >> 2]!;
   }
 
   /** The record of the translated region that jumps to `addr` lead into; 0 = there is none. */
   regionRecord(addr: number): number {
-    const { words, halves } = this.pages;
-    const header = words[(CODE_PAGE_TABLE >> 2) + (addr >>> 12)]!;
-    if (header === 0) return 0;
-    for (let run = words[header >> 2]!; run !== 0; run = words[(run + Run.next) >> 2]!) {
-      const record = words[(run + Run.records) >> 2]!;
-      if (halves[record >> 1] === Case.region && words[(record + Field.rip) >> 2]! >>> 0 === addr) return record;
-    }
-    return 0;
+    return this.runs.regionRecord(addr);
   }
 
   /** The place in the table of the region that the jump cache has for `addr`, else -1. */
@@ -136,15 +131,15 @@ export class CodeCache {
     const slot = own > 0 ? firstPlace + number : -1;
     if (slot >= 0) {
       words[Globals.regions >> 2] = number + 1;
-      const at = this.allocate((2 + ranges.length) * RECORD_SIZE), record = at;
+      const at = this.runs.allocate((2 + ranges.length) * RECORD_SIZE), record = at;
       words.fill(0, record >> 2, (record + 2 * RECORD_SIZE) >> 2);
       words[(record + Field.rip) >> 2] = addr;
       words[(record + Field.link) >> 2] = slot;
       words[(record + Field.imm) >> 2] = own;
       halves[record >> 1] = Case.region;
       halves[(record + RECORD_SIZE) >> 1] = Case.stale;
-      ranges.forEach((range, k) => this.link(at + (2 + k) * RECORD_SIZE, range.first >>> 12, range.first, range.first + range.bytes.length, record, 1));
-      this.redirect(addr, own, record);
+      ranges.forEach((range, k) => this.runs.link(at + (2 + k) * RECORD_SIZE, range.first >>> 12, range.first, range.first + range.bytes.length, record, 1));
+      this.runs.redirect(addr, own, record);
       this.jumps.set(addr, record);
       this.dropUnlessSame(ranges);
     }
@@ -156,8 +151,8 @@ export class CodeCache {
   watchRegion(addr: number, cpu: number, slot: number, ranges: readonly CodeRange[]): boolean {
     this.lock(cpu);
     this.makeRoom(2 * ranges.length * RECORD_SIZE, cpu);
-    const record = this.regionRecord(addr), valid = record !== 0 && this.pages.words[(record + Field.link) >> 2] === slot && this.holds(ranges, cpu);
-    if (valid) for (const range of ranges) this.link(this.allocate(RECORD_SIZE), range.first >>> 12, range.first, range.first + range.bytes.length, record, 1);
+    const record = this.runs.regionRecord(addr), valid = record !== 0 && this.pages.words[(record + Field.link) >> 2] === slot && this.holds(ranges, cpu);
+    if (valid) for (const range of ranges) this.runs.link(this.runs.allocate(RECORD_SIZE), range.first >>> 12, range.first, range.first + range.bytes.length, record, 1);
     if (valid) this.dropUnlessSame(ranges);
     this.pages.unlock();
     return valid;
@@ -175,59 +170,6 @@ export class CodeCache {
       if ((this.pages.bytes[PERMISSION_TABLE + (range.first >>> 12)]! & Perm.CODE_W) === 0 || sameCode(this.pages.bytes, [range])) continue;
       this.pages.dropLocked(range.first, range.bytes.length);
     }
-  }
-
-  /** Older records of the instruction at `addr` forward to `record`; not those of the run from `except` on, which the region itself falls back to. */
-  private redirect(addr: number, except: number, record: number): void {
-    const { words, halves } = this.pages;
-    const header = words[(CODE_PAGE_TABLE >> 2) + (addr >>> 12)]!;
-    for (let run = words[header >> 2]!; run !== 0; run = words[(run + Run.next) >> 2]!) {
-      if (addr < words[(run + Run.first) >> 2]! >>> 0 || addr >= words[(run + Run.end) >> 2]! >>> 0) continue;
-      const records = words[(run + Run.records) >> 2]!, count = words[(run + Run.count) >> 2]!;
-      // An instruction with an address record has two records of its address: the second must not lead back into the region either.
-      if (records === except) continue;
-      for (let k = 0; k < count; k++) {
-        const old = records + k * RECORD_SIZE;
-        if (old === record || words[(old + Field.rip) >> 2]! >>> 0 !== addr) continue;
-        const kind = halves[old >> 1];
-        if (kind === Case.stale || kind === Case.goto) continue;
-        Atomics.store(words, (old + Field.link) >> 2, record);
-        halves[old >> 1] = Case.goto;
-        break;
-      }
-    }
-  }
-
-  /** A live record in the runs of the page. */
-  private find(addr: number): number {
-    const { words } = this.pages;
-    const header = words[(CODE_PAGE_TABLE >> 2) + (addr >>> 12)]!;
-    if (header === 0) return 0;
-    for (let run = words[header >> 2]!; run !== 0; run = words[(run + Run.next) >> 2]!) {
-      if (addr < words[(run + Run.first) >> 2]! >>> 0 || addr >= words[(run + Run.end) >> 2]! >>> 0) continue;
-      const records = words[(run + Run.records) >> 2]!, count = words[(run + Run.count) >> 2]!;
-      for (let k = 0; k < count; k++) {
-        const record = records + k * RECORD_SIZE;
-        if (words[(record + Field.rip) >> 2]! >>> 0 === addr && this.isLive(record)) return record;
-      }
-    }
-    return 0;
-  }
-
-  /**
-   * Whether `record` is there and leads somewhere. One that was redirected to a region is not live when the region has been
-   * dropped through another of its pages: the dropped record may then be connected to a live one, and the two would make a ring.
-   */
-  private isLive(record: number): boolean {
-    const { words, halves } = this.pages;
-    for (let at = record, hops = 0; hops < MAX_HOPS; hops++) {
-      const kind = halves[at >> 1];
-      if (kind === Case.stale) return false;
-      const next = kind === Case.goto ? words[(at + Field.link) >> 2]! : 0;
-      if (next === 0) return true;
-      at = next;
-    }
-    return false;
   }
 
   /**
@@ -262,37 +204,16 @@ export class CodeCache {
     if (count === 0) return 0;
     const size = (count + 3) * RECORD_SIZE;
     if (this.makeRoom(size + 2 * RECORD_SIZE, cpu)) this.watch(page, cpu);
-    const at = this.allocate(size);
+    const at = this.runs.allocate(size);
     const records = at + RECORD_SIZE;
     this.decoder.copyTo(this.pages.words, records >> 2);
-    this.link(at, page, addr, end, records, count);
+    this.runs.link(at, page, addr, end, records, count);
     if (crosses) {
       this.watch(page + 1, cpu);
       // the watch: same records, in the next page's list
-      this.link(records + count * RECORD_SIZE, page + 1, addr, end, records, count);
+      this.runs.link(records + count * RECORD_SIZE, page + 1, addr, end, records, count);
     }
     return records;
-  }
-
-  private link(run: number, page: number, first: number, end: number, records: number, count: number): void {
-    const { words } = this.pages;
-    const slot = (CODE_PAGE_TABLE >> 2) + page;
-    let header = words[slot]!;
-    if (header === 0) {
-      header = this.allocate(RECORD_SIZE);
-      if (header === 0) return;
-      words.fill(0, header >> 2, (header + RECORD_SIZE) >> 2);
-      Atomics.store(words, slot, header);
-    }
-    words[(run + Run.first) >> 2] = first;
-    words[(run + Run.end) >> 2] = end;
-    words[(run + Run.count) >> 2] = count;
-    words[(run + Run.records) >> 2] = records;
-    words[(run + Run.next) >> 2] = words[header >> 2]!;
-    Atomics.store(words, header >> 2, run);
-    const from = Math.max(first, page * 4096) & 0xfff, to = Math.min(end, (page + 1) * 4096) - page * 4096;
-    const bitmap = (header + PAGE_HEADER_BITMAP) >> 2;
-    for (let line = from >> 5; line <= (to - 1) >> 5; line++) words[bitmap + (line >> 5)]! |= 1 << (line & 31);
   }
 
   /** Drops everything when the arena has no `bytes` left: true. The lock is held. */
@@ -300,13 +221,6 @@ export class CodeCache {
     if (this.pages.words[Globals.arenaTop >> 2]! + bytes <= RECORD_ARENA_END) return false;
     this.flush(cpu);
     return true;
-  }
-
-  private allocate(bytes: number): number {
-    const { words } = this.pages, top = words[Globals.arenaTop >> 2]!;
-    if (top + bytes > RECORD_ARENA_END) return 0;
-    words[Globals.arenaTop >> 2] = top + bytes;
-    return top;
   }
 
   /**
@@ -385,7 +299,7 @@ export class CodeCache {
     const { words, halves } = this.pages;
     this.lock(cpu);
     const header = words[Globals.generation >> 2] !== generation ? 0 : words[(CODE_PAGE_TABLE >> 2) + (words[(record + Field.rip) >> 2]! >>> 12)]!;
-    const node = header === 0 || halves[record >> 1] !== Case.stale || halves[target >> 1] === Case.stale ? 0 : this.allocate(RECORD_SIZE);
+    const node = header === 0 || halves[record >> 1] !== Case.stale || halves[target >> 1] === Case.stale ? 0 : this.runs.allocate(RECORD_SIZE);
     if (node !== 0) {
       words[node >> 2] = words[(header + PAGE_HEADER_FORWARDERS) >> 2]!;
       words[(node + 4) >> 2] = record;
