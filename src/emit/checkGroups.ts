@@ -6,7 +6,7 @@
 import type { Columns } from '../ir/columns.ts';
 import { MemFlag, opId, ops } from '../ir/ops.ts';
 import { Cpu } from '../machine/cpuState.ts';
-import { LinearTerms } from './linear.ts';
+import { LinearTerms, OTHER } from './linear.ts';
 import type { NodeGroups } from './pageNotes.ts';
 
 /** Accesses around one base. The first one tests [low, high) and keeps the address of `low` for all. */
@@ -185,15 +185,15 @@ class Symbols {
 
 /**
  * Plans the tests of one block; `from` as in RegionNode, `known`: what was tested on every way to it. Rows without a plan test for
- * themselves. Returns what the block does to high halves, what is tested at its end,
- * and its groups.
+ * themselves. `loops`: it stands in a loop whose tests may have notes
+ * (pageNotes.ts). Returns what the block does to high halves, what is tested at its end, and its groups.
  */
-export function planChecks(ir: Columns, from: readonly number[], wide: boolean, plans: Map<number, CheckPlan>, known: TestedAround): { clean: CleanEffect; tested: TestedAround } & NodeGroups {
-  const symbols = new Symbols(ir, wide), linear = new LinearTerms(ir);
+export function planChecks(ir: Columns, from: readonly number[], wide: boolean, plans: Map<number, CheckPlan>, known: TestedAround, loops: boolean): { clean: CleanEffect; tested: TestedAround; groups: NodeGroups } {
+  const end = from[from.length - 1]!;
+  const symbols = new Symbols(ir, wide), linear = loops ? new LinearTerms(ir, from[0]!, end) : null;
   const groups = new Map<string, CheckGroup>(), all: CheckGroup[] = [];
   const before = new Map<string, Tested>();
   known.forEach((tested, r) => { if (tested !== null) before.set(`r${r}`, tested); });
-  const end = from[from.length - 1]!;
   let depth = 0, instruction = 0;
   /** The instruction may have ended early by now: what follows in it does not always happen. */
   let ended = false;
@@ -212,9 +212,9 @@ export function planChecks(ir: Columns, from: readonly number[], wide: boolean, 
       if (Math.abs(symbol.offset) < 0x4000_0000 || symbol.root === 'c') join(n, symbol, bytes, ops[op]!.effect === 'store' || (ir.imm[n]! & MemFlag.forWrite) !== 0);
     }
     symbols.step(n, depth > 0);
-    linear.step(n, depth > 0);
+    linear?.step(n, depth > 0);
   }
-  return { groups: all, steady: linear.steady(), clean: symbols.cleanEffect(), tested: symbols.testedAround((root) => {
+  return { groups: { groups: all, steady: linear?.steady() ?? 0 }, clean: symbols.cleanEffect(), tested: symbols.testedAround((root) => {
     const group = groups.get(root), earlier = before.get(root) ?? null;
     return group === undefined ? earlier : bothTested({ low: group.low, high: group.high, write: group.write }, earlier);
   }) };
@@ -237,7 +237,7 @@ export function planChecks(ir: Columns, from: readonly number[], wide: boolean, 
     }
     const clean = symbols.addressClean(symbol);
     const alone: CheckGroup = {
-      first: n, low: symbol.offset, high: symbol.offset + bytes, write, local: -1, terms: linear.of(ir.a[n]!), note: -1, aligned: false,
+      first: n, low: symbol.offset, high: symbol.offset + bytes, write, local: -1, terms: linear?.of(ir.a[n]!) ?? OTHER, note: -1, aligned: false,
       // The test is made at `low`, which later accesses may have moved.
       isClean(registers) {
         return Math.abs(this.low) < SHORT && (clean === ALWAYS || (clean >= 0 && ((registers >> clean) & 1) !== 0));

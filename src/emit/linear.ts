@@ -4,7 +4,8 @@ import { opId, ops } from '../ir/ops.ts';
 import { Cpu } from '../machine/cpuState.ts';
 
 /** Sums of registers as bit masks: a bit for each register's value at the block's start, and SCALED when one is multiplied. */
-const OTHER = -1, SCALED = 1 << 16, REGISTERS = 0xffff;
+export const OTHER = -1;
+const SCALED = 1 << 16, REGISTERS = 0xffff;
 
 const SUMS = new Set(['i32.add', 'i64.add', 'i32.sub', 'i64.sub'].map(opId)), SHIFTS = new Set(['i32.shl', 'i64.shl'].map(opId));
 const CONSTANTS = new Set(['i32.const', 'i64.const'].map(opId));
@@ -15,22 +16,26 @@ const GPR_END = Cpu.gpr + 16 * 8;
 export class LinearTerms {
   private readonly ir: Columns;
   private readonly registers = Int32Array.from({ length: 16 }, (_, r) => 1 << r);
-  private readonly rows = new Map<number, number>();
+  /** By row, from `first` on. */
+  private readonly rows: Int32Array;
+  private readonly first: number;
 
-  constructor(ir: Columns) {
+  constructor(ir: Columns, first: number, end: number) {
     this.ir = ir;
+    this.first = first;
+    this.rows = new Int32Array(end - first).fill(OTHER);
   }
 
   of(row: number): number {
-    return this.rows.get(row) ?? OTHER;
+    return this.rows[row - this.first] ?? OTHER;
   }
 
   /** Notes what row `n` computes or changes. */
   step(n: number, nested: boolean): void {
     const { ir } = this, op = ir.op[n]!, { effect, name } = ops[op]!, place = ir.imm[n]!;
-    if (effect === 'pure') this.rows.set(n, this.computed(op, n));
+    if (effect === 'pure') this.rows[n - this.first] = this.computed(op, n);
     else if (place < 0 || place >= GPR_END || (place & 7) !== 0) return;
-    else if (effect === 'state' && (name === 'get64' || name === 'get32')) this.rows.set(n, this.registers[place >> 3]!);
+    else if (effect === 'state' && (name === 'get64' || name === 'get32')) this.rows[n - this.first] = this.registers[place >> 3]!;
     else if (effect === 'put' && name.startsWith('put') && !name.startsWith('putAt')) this.registers[place >> 3] = nested ? OTHER : this.of(ir.a[n]!);
   }
 

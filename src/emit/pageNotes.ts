@@ -2,7 +2,7 @@
  * Permission tests in loops that walk through memory. Such a test notes the page it has found permitted, in the CPU state (a local
  * costs V8 three moves a round); while the address stays in it, one comparison is all there is to do. The notes are forgotten where the
  * loop is entered, and no loop with calls has them: permissions are taken away while no thread is in its code (kernel/mm), and the
- * write permission of pages with code is dealt with by CodeCache.settle.
+ * write permission of pages with code is dealt with by CodeCache.watch.
  */
 import { EngineField } from '../machine/codeLayout.ts';
 import type { Code } from '../wasm/code.ts';
@@ -25,12 +25,14 @@ export interface NodeGroups {
 }
 
 /** Of a node: the header of the outermost natural loop without calls around it, and the nodes of the smallest way round that goes through it. */
-interface Loops {
+export interface Loops {
   readonly header: number;
   round: ReadonlySet<number>;
 }
 
-function callFreeLoops(nodes: readonly RegionNode[], { order, position, successors, isLoopHeader }: FlowGraph): (Loops | undefined)[] {
+/** By node; undefined: it is in no such loop. */
+export function callFreeLoops(nodes: readonly RegionNode[], { order, position, successors, isLoopHeader }: FlowGraph): (Loops | undefined)[] {
+  if (!isLoopHeader.includes(1)) return [];
   const predecessors: number[][] = nodes.map(() => []);
   for (const node of order) for (const s of successors[node]!) if (s >= 0) predecessors[s]!.push(node);
   const around: (Loops | undefined)[] = nodes.map(() => undefined);
@@ -75,10 +77,9 @@ export class PageNotes {
   }
 
   /** Chooses the tests that get a note; `planned` by node. */
-  plan(nodes: readonly RegionNode[], flow: FlowGraph, planned: readonly (NodeGroups | undefined)[]): void {
-    if (!flow.isLoopHeader.includes(1)) return;
-    const loops = callFreeLoops(nodes, flow), steadyIn = new Map<ReadonlySet<number>, number>();
-    for (const node of flow.order) {
+  plan(loops: readonly (Loops | undefined)[], order: Iterable<number>, planned: readonly (NodeGroups | undefined)[]): void {
+    const steadyIn = new Map<ReadonlySet<number>, number>();
+    for (const node of order) {
       const loop = loops[node], own = planned[node];
       if (loop === undefined || own === undefined) continue;
       let steady = steadyIn.get(loop.round);

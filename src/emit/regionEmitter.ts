@@ -20,7 +20,7 @@ import { Code } from '../wasm/code.ts';
 import { WasmType } from '../wasm/opcodes.ts';
 import { BodyEmitter } from './body.ts';
 import type { CheckPlan } from './checkGroups.ts';
-import { PageNotes } from './pageNotes.ts';
+import { callFreeLoops, PageNotes } from './pageNotes.ts';
 import { type CallImports, CPU, DEPTH, RegionCalls } from './regionCalls.ts';
 import { flagsAtStart, planTests } from './regionFacts.ts';
 import { deadFlags, flagFields, type FlagState, minuendRow } from './regionFlags.ts';
@@ -181,9 +181,9 @@ export class RegionEmitter implements StructureSink {
   /** Shared permission tests, flags nobody sees. */
   private simplify(): void {
     const { ir, target, body } = this, plans = target.memory.plans;
-    const { clean, groups } = planTests(ir, this.nodes, this.flow, this.state.wide, plans);
+    const loops = callFreeLoops(this.nodes, this.flow), { clean, groups } = planTests(ir, this.nodes, this.flow, this.state.wide, plans, loops);
     this.clean = clean;
-    this.notes.plan(this.nodes, this.flow, groups);
+    this.notes.plan(loops, this.flow.order, groups);
     for (const node of this.flow.order) {
       const { from } = this.nodes[node]!;
       for (const row of deadFlags(ir, from[0]!, from[from.length - 1]!, (n) => mayLeave(ir, n, plans))) body.skip(row);

@@ -36,15 +36,15 @@ export function flagsAtStart(ir: Columns, nodes: readonly RegionNode[], { order,
 }
 
 /** Plans the permission tests of all nodes. `clean`: which registers' high halves are 0 where each node begins, a bit each. */
-export function planTests(ir: Columns, nodes: readonly RegionNode[], { order, successors }: FlowGraph, wide: boolean, plans: Map<number, CheckPlan>): { clean: number[]; groups: (NodeGroups | undefined)[] } {
+export function planTests(ir: Columns, nodes: readonly RegionNode[], { order, successors }: FlowGraph, wide: boolean, plans: Map<number, CheckPlan>, loops: readonly unknown[]): { clean: number[]; groups: (NodeGroups | undefined)[] } {
   const predecessors: number[][] = nodes.map(() => []);
   for (const node of order) for (const s of successors[node]!) if (s >= 0) predecessors[s]!.push(node);
   const effects: (CleanEffect | null)[] = nodes.map(() => null);
   const tested: (TestedAround | undefined)[] = [], groups: (NodeGroups | undefined)[] = [];
   for (const node of order) {
     const n = nodes[node]!;
-    const planned = planChecks(ir, n.from, wide, plans, testedBefore(predecessors[node]!, tested));
-    groups[node] = planned;
+    const planned = planChecks(ir, n.from, wide, plans, testedBefore(predecessors[node]!, tested), loops[node] !== undefined);
+    groups[node] = planned.groups;
     if (!calls(n)) effects[node] = planned.clean;
     tested[node] = calls(n) ? NOTHING_TESTED : planned.tested;
   }

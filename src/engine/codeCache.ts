@@ -18,8 +18,6 @@ import { type CodeRange, sameCode } from './translate/translation.ts';
 export const INTERRUPT_ENGINE = 0x4000_0000;
 /** Bytes of the longest run. */
 const LONGEST_RUN = MAX_RUN * 15;
-/** How often a run is decoded whose bytes change meanwhile. */
-const MOST_TRIES = 8;
 
 /** Finds and makes the records of guest code in one process's memory. */
 export class CodeCache {
@@ -174,19 +172,22 @@ export class CodeCache {
 
   /**
    * Decodes a run at `addr`. The lock is held. Writes to other parts of its page are not noticed (PAGE_HEADER_BITMAP): where the page may
-   * be written to, the bytes must be the same before the run is decoded and when it has its place.
+   * be written to, the bytes must be the same before the run is decoded and when it has its place, or it is decoded again while nobody
+   * writes.
    */
   private make(addr: number, cpu: number, limit: number): number {
-    for (let tries = MOST_TRIES; ; tries--) {
+    this.watch(addr >>> 12, cpu);
+    const { bytes } = this.pages, at = addr + BIAS;
+    const before = (bytes[PERMISSION_TABLE + (addr >>> 12)]! & Perm.CODE_W) !== 0 ? bytes.slice(at, at + LONGEST_RUN) : null;
+    const records = this.makeFrom(addr, cpu, limit);
+    if (before === null || records === 0) return records;
+    const length = this.lengthOf(addr, records);
+    if (sameCode(this.pages.bytes, [{ first: addr, bytes: before.subarray(0, length) }])) return records;
+    this.pages.dropLocked(addr, length);
+    return this.withOthersOut(cpu, () => {
       this.watch(addr >>> 12, cpu);
-      const { bytes } = this.pages, at = addr + BIAS;
-      const before = (bytes[PERMISSION_TABLE + (addr >>> 12)]! & Perm.CODE_W) !== 0 ? bytes.slice(at, at + LONGEST_RUN) : null;
-      const records = this.makeFrom(addr, cpu, limit);
-      if (before === null || records === 0 || tries === 0) return records;
-      const length = this.lengthOf(addr, records);
-      if (sameCode(this.pages.bytes, [{ first: addr, bytes: before.subarray(0, length) }])) return records;
-      this.pages.dropLocked(addr, length);
-    }
+      return this.makeFrom(addr, cpu, limit);
+    });
   }
 
   /** Bytes of the run at `addr` that has just been made. */
@@ -243,7 +244,16 @@ export class CodeCache {
     this.pages.unlock();
   }
 
-  /** No other thread of the process is in the interpreter or a region until Globals.flushing is 0 again. The lock is held. */
+  /** Does `work` while no other thread of the process is in the interpreter or a region. The lock is held. */
+  private withOthersOut<T>(cpu: number, work: () => T): T {
+    const { words } = this.pages, areOut = Atomics.load(words, Globals.flushing >> 2) !== 0;
+    if (areOut) return work();
+    this.callOthersOut(cpu);
+    const result = work();
+    Atomics.store(words, Globals.flushing >> 2, 0);
+    return result;
+  }
+
   private callOthersOut(cpu: number): void {
     const { words } = this.pages;
     Atomics.store(words, Globals.flushing >> 2, 1);
@@ -262,28 +272,26 @@ export class CodeCache {
     const { pages } = this, at = PERMISSION_TABLE + page;
     pages.watch(page);
     if ((pages.bytes[at]! & (Perm.CODE_W | Perm.SETTLED)) !== Perm.CODE_W) return false;
-    this.callOthersOut(cpu);
-    Atomics.or(pages.bytes, at, Perm.SETTLED);
-    Atomics.store(pages.words, Globals.flushing >> 2, 0);
+    this.withOthersOut(cpu, () => Atomics.or(pages.bytes, at, Perm.SETTLED));
     return true;
   }
 
-  /** Drops everything. The lock is held; all other threads of the process are called out of the interpreter first. */
+  /** Drops everything. The lock is held. */
   private flush(cpu: number): void {
     const { words } = this.pages;
-    this.callOthersOut(cpu);
-    const table = CODE_PAGE_TABLE >> 2;
-    for (let page = 0; page < 1 << 20; page++) {
-      if (words[table + page] === 0) continue;
-      words[table + page] = 0;
-      this.pages.clearCode(page);
-    }
-    this.jumps.clear();
-    words[Globals.arenaTop >> 2] = RECORD_ARENA;
-    words[Globals.regions >> 2] = 0;
-    Atomics.add(words, Globals.generation >> 2, 1);
-    Atomics.add(words, Globals.regionsDropped >> 2, 1);
-    Atomics.store(words, Globals.flushing >> 2, 0);
+    this.withOthersOut(cpu, () => {
+      const table = CODE_PAGE_TABLE >> 2;
+      for (let page = 0; page < 1 << 20; page++) {
+        if (words[table + page] === 0) continue;
+        words[table + page] = 0;
+        this.pages.clearCode(page);
+      }
+      this.jumps.clear();
+      words[Globals.arenaTop >> 2] = RECORD_ARENA;
+      words[Globals.regions >> 2] = 0;
+      Atomics.add(words, Globals.generation >> 2, 1);
+      Atomics.add(words, Globals.regionsDropped >> 2, 1);
+    });
   }
 
   /** `record` is a direct jump without link, or a dropped record: lets it lead to `target`. */
