@@ -125,7 +125,8 @@ export class CodeCache {
     this.lock(cpu);
     this.makeRoom((2 * MAX_RUN + 8 + 2 * ranges.length) * RECORD_SIZE, cpu);
     const { words, halves } = this.pages, number = words[Globals.regions >> 2]!;
-    const own = number < most && this.holds(ranges, cpu) ? this.make(addr, cpu, MAX_RUN) : 0;
+    // One instruction, whose bytes are in `ranges`: it must not be dropped without the region, which it would be made to lead back into.
+    const own = number < most && this.holds(ranges, cpu) ? this.make(addr, cpu, 1) : 0;
     const slot = own > 0 ? firstPlace + number : -1;
     if (slot >= 0) {
       words[Globals.regions >> 2] = number + 1;

@@ -317,6 +317,26 @@ describe('guest thread', () => {
     expect(words[Globals.generation >> 2]).toBeGreaterThan(0);
   });
 
+  test('code behind a translated region is changed, and a worker without the region runs on', () => {
+    // L: dec ecx; jnz M; (invalid); hlt     M: inc r8d; jmp L     elsewhere: mov byte [rdi],0x90 (nop); hlt
+    const rounds = 3_000_000;
+    const g = guest(64, '90');
+    g.code(CODE, 'ffc9 0f85f81f0000 06 f4', Perm.R | Perm.W | Perm.X);
+    g.code(CODE + 0x1000, 'c60790 f4');
+    g.code(CODE + 0x2000, '41ffc0 e9f8dfffff');
+    g.setGpr(RCX, rounds);
+    g.run();
+    expect([g.gpr(R8), g.rip, g.regions()]).toEqual([BigInt(rounds - 1), CODE + 8, 1]);
+    g.setGpr(RDI, CODE + 8);
+    g.rip = CODE + 0x1000;
+    g.changeWorker();
+    g.run();
+    g.setGpr(RCX, 3);
+    g.rip = CODE;
+    g.run();
+    expect([g.gpr(R8), g.rip, g.regions()]).toEqual([BigInt(rounds + 1), CODE + 9, 0]);
+  });
+
   test('a function that is changed while a call of it, two direct calls up, is in its translation', () => {
     // main: call A; add r9d,eax; dec ebx; jnz main; hlt     A, B: too long to be taken in
     const g = guest(64, 'e8fb0f0000 4101c1 ffcb 75f4 f4'), nops = '90'.repeat(45), all = Perm.R | Perm.W | Perm.X;
