@@ -11,6 +11,7 @@ import type { AttrChange, Stat, StatFs } from '../vfs/stat.ts';
 /** Where open sockets live: mounted nowhere. */
 class SockFs extends FileSystem {
   override readonly typeName = 'sockfs';
+  override readonly noExec = true;
   readonly mount: Mount;
   nextIno = 8192;
 

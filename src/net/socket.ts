@@ -1,7 +1,7 @@
 import { FIOGETOWN, FIOSETOWN, SIOCGPGRP, SIOCSPGRP } from '../abi/linux/ioctl.ts';
 import { EFAULT, EINVAL, ENOPROTOOPT, ENOTTY, EOPNOTSUPP } from '../abi/linux/errno.ts';
 import { O_ASYNC, O_NONBLOCK, O_RDWR } from '../abi/linux/openFlags.ts';
-import { SOL_SOCKET } from '../abi/linux/socket.ts';
+import { MSG_PEEK, SOCK_STREAM, SOL_SOCKET } from '../abi/linux/socket.ts';
 import type { Abi } from '../abi/abi.ts';
 import { FileDescription, type FileCaller } from '../vfs/fileDescription.ts';
 import type { PathContext } from '../vfs/path.ts';
@@ -47,6 +47,10 @@ export abstract class Socket extends FileDescription {
     this.family = family;
     this.type = type;
     this.protocol = protocol;
+  }
+
+  override get canSignal(): boolean {
+    return true;
   }
 
   // ---- what workers do with it by themselves ----
@@ -187,6 +191,13 @@ export abstract class Socket extends FileDescription {
   }
   override writev(bufs: readonly Uint8Array[], t: FileCaller): number {
     return this.send({ bufs, length: totalLength(bufs), name: null, flags: 0, control: null }, t);
+  }
+  /** A stream keeps what has not been fetched. */
+  override readInVain(length: number, _offset: number, t: FileCaller): number {
+    const msg = new Incoming([new Uint8Array(1)], length, this.type === SOCK_STREAM ? MSG_PEEK : 0);
+    const n = this.receive(msg, t);
+    msg.dropFiles();
+    return n > 0 ? -EFAULT : n;
   }
   override fsync(): number {
     return -EINVAL;

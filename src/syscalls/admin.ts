@@ -15,7 +15,7 @@ import { fromLatin1 } from '../machine/guestMemory.ts';
 import { Cap } from '../vfs/cred.ts';
 import { openAt } from '../vfs/open.ts';
 import { fileOf, lookup } from './fileArgs.ts';
-import { readVector } from './readWrite.ts';
+import { readVector } from './ioVector.ts';
 import type { SyscallRow } from './row.ts';
 
 const O_WRONLY_APPEND = 0o2001 | 0o100000;

@@ -19,7 +19,8 @@ import type { FileDescription } from '../vfs/fileDescription.ts';
 import { RegularFile } from '../vfs/inodeFile.ts';
 import { fileOf } from './fileArgs.ts';
 import { timespecDeadline, type Time } from './poll.ts';
-import { allowedBy, LongWrite, moveAt, readVector, RWF_KNOWN, totalOf, vectorViews, type IoVec } from './readWrite.ts';
+import { type IoVec, readVector, totalOf, vectorViews } from './ioVector.ts';
+import { allowedBy, LongWrite, moveAt, RWF_KNOWN } from './readWrite.ts';
 import type { SyscallRow } from './row.ts';
 import { useMask } from './sigmask.ts';
 

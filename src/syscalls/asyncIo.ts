@@ -51,13 +51,13 @@ export function tellOwner(kernel: Kernel, file: FileDescription, fd: number, cod
 
 const notifiers = new WeakMap<FileDescription, AsyncNotifier>();
 
-/** Changes a description's status flags, with what O_ASYNC means. Files that are always ready have no O_ASYNC: it is left out, or `strict` ENOTTY. */
+/** Changes a description's status flags, with what O_ASYNC means. Files that tell nobody have no O_ASYNC: it is left out, or `strict` ENOTTY. */
 export function changeFlags(t: Task, file: FileDescription, fd: number, flags: number, strict: boolean): number {
   const { waitQueue } = file;
   const wanted = (flags & O_ASYNC) !== 0;
-  if (waitQueue === null) return wanted && strict ? -ENOTTY : file.setFlags(flags & ~O_ASYNC);
+  if (!file.canSignal) return wanted && strict ? -ENOTTY : file.setFlags(flags & ~O_ASYNC);
   const result = file.setFlags(flags);
-  if (result < 0) return result;
+  if (result < 0 || waitQueue === null) return result;
   const present = notifiers.get(file);
   if (wanted && present === undefined) {
     const notifier = new AsyncNotifier(t.kernel, file, fd);

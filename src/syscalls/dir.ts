@@ -3,7 +3,7 @@ import { EBADF, EFAULT, EINVAL, ENOENT, ENOTDIR, EOVERFLOW, EPERM, ERANGE } from
 import type { Task } from '../kernel/task/task.ts';
 import { Cap } from '../vfs/cred.ts';
 import type { DirSink, FileDescription } from '../vfs/fileDescription.ts';
-import { makeDirectory, makeNode, removeDirectory, removeFile, renamePath } from '../vfs/namespace.ts';
+import { makeDirectory, makeNode, removeDirectory, removeFile, renamePath, RENAME_EXCHANGE } from '../vfs/namespace.ts';
 import { type Path, pathName } from '../vfs/path.ts';
 import { maySearch, Walk, walkPath } from '../vfs/walk.ts';
 import { fileOf, pathArg, startOf } from './fileArgs.ts';
@@ -173,7 +173,7 @@ function sysUnlinkat(t: Task, dirfd: number, ptr: number, flags: number): number
 }
 
 function sysRenameat2(t: Task, oldDir: number, oldPtr: number, newDir: number, newPtr: number, flags: number): number {
-  if ((flags & ~7) !== 0) return -EINVAL;
+  if ((flags & ~7) !== 0 || ((flags & RENAME_EXCHANGE) !== 0 && flags !== RENAME_EXCHANGE)) return -EINVAL;
   const oldName = pathArg(t, oldPtr);
   if (typeof oldName === 'number') return oldName;
   if (oldName === '') return -ENOENT;

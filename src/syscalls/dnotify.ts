@@ -61,12 +61,12 @@ const notifiers = new WeakMap<FileDescription, DirectoryNotifier>();
 /** fcntl's F_NOTIFY (dnotify): 0 ends it, other bits add to what is asked for. */
 export function notifyDirectory(t: Task, file: FileDescription, fd: number, mask: number): number {
   const { inode } = file;
-  if (!inode.isDirectory) return -ENOTDIR;
   const present = notifiers.get(file);
   if ((mask >>> 0) % MULTISHOT === 0) {
     present?.stop();
     return 0;
   }
+  if (!inode.isDirectory) return -ENOTDIR;
   if ((mask & ~(KNOWN | DN_MULTISHOT)) !== 0) return -EINVAL;
   const notifier = present ?? new DirectoryNotifier(t.kernel, file, fd);
   notifiers.set(file, notifier);

@@ -42,10 +42,10 @@ function sysEpollCtl(t: Task, epfd: number, op: number, fd: number, event: numbe
 }
 
 function wait(t: Task, epfd: number, events: number, max: number, deadlineNs: number): number {
-  if (max <= 0 || max > Math.floor(0x7fffffff / epollEvent.size)) return -EINVAL;
-  if (!t.memory.inRange(events, max * epollEvent.size)) return -EFAULT;
   const epoll = t.fds.get(epfd);
   if (epoll === null || (epoll.flags & O_PATH) !== 0) return -EBADF;
+  if (max <= 0 || max > Math.floor(0x7fffffff / epollEvent.size)) return -EINVAL;
+  if (!t.memory.inRange(events, max * epollEvent.size)) return -EFAULT;
   if (!(epoll instanceof EpollFile)) return -EINVAL;
   const take = (): number => {
     if (epoll.poll(t) === 0) return 0;

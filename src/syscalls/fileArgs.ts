@@ -31,7 +31,7 @@ export function namelessPlace(t: Task, dirfd: number): Path | number {
 export function placeAt(t: Task, dirfd: number, ptr: number, flags: number): Path | number {
   const name = pathArg(t, ptr);
   if (typeof name === 'number') return name;
-  if (name === '' && (flags & AT_EMPTY_PATH) !== 0) return namelessPlace(t, dirfd);
+  if (name === '') return (flags & AT_EMPTY_PATH) !== 0 ? namelessPlace(t, dirfd) : -ENOENT;
   const start = startOf(t, dirfd, name);
   if (typeof start === 'number') return start;
   return walkPath(t, start, name, (flags & AT_SYMLINK_NOFOLLOW) !== 0 ? Walk.none : Walk.follow);

@@ -71,13 +71,13 @@ function sysNameToHandle(t: Task, dirfd: number, pathPtr: number, handlePtr: num
 
 function sysOpenByHandle(t: Task, mountFd: number, handlePtr: number, flags: number): number {
   const how = { flags, mode: 0, resolve: 0 };
-  if (!t.cred.has(Cap.DAC_READ_SEARCH)) return -EPERM;
-  const root = mountFd === AT_FDCWD ? t.fs.cwd : fileOf(t, mountFd)?.path;
-  if (root === undefined) return -EBADF;
   const header = t.memory.readable(handlePtr, HEADER_BYTES);
   if (header === null) return -EFAULT;
   const length = getU32(header, 0), type = getU32(header, 4);
   if (length > MAX_HANDLE || length === 0 || type > 0xffff) return -EINVAL;
+  const root = mountFd === AT_FDCWD ? t.fs.cwd : fileOf(t, mountFd)?.path;
+  if (root === undefined) return -EBADF;
+  if (!t.cred.has(Cap.DAC_READ_SEARCH)) return -EPERM;
   const handle = t.memory.copyIn(handlePtr + HEADER_BYTES, length);
   if (handle === null) return -EFAULT;
   if (length < HANDLE_BYTES || type !== HANDLE_TYPE) return -ESTALE;

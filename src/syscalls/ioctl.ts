@@ -43,6 +43,7 @@ const general: Readonly<Record<number, Request>> = {
   [FIFREEZE]: (t) => (t.cred.has(Cap.SYS_ADMIN) ? -EOPNOTSUPP : -EPERM),
   [FITHAW]: (t) => (t.cred.has(Cap.SYS_ADMIN) ? -EINVAL : -EPERM),
   [FIGETBSZ]: (t, file, _fd, arg) => (t.memory.setU32(arg, file.inode.stat().blksize) ? 0 : -EFAULT),
+  [FS_IOC_FIEMAP]: () => -EOPNOTSUPP,
   [FICLONE]: clone,
   [FICLONERANGE]: (t, file, fd, arg) => {
     const { fileCloneRange } = t.abi;
@@ -66,7 +67,6 @@ function clone(t: Task, file: FileDescription, _fd: number, sourceFd: number): n
 const regular: Readonly<Record<number, Request>> = {
   [FIONREAD]: (t, file, _fd, arg) => (t.memory.setU32(arg, Math.max(0, file.inode.stat().size - file.pos)) ? 0 : -EFAULT),
   [FIBMAP]: (t) => (t.cred.has(Cap.SYS_RAWIO) ? -EINVAL : -EPERM),
-  [FS_IOC_FIEMAP]: () => -EOPNOTSUPP,
 };
 
 function sysIoctl(t: Task, fd: number, cmd: number, arg: number): number {

@@ -25,6 +25,7 @@ import { PARKED, type SyscallRow } from './row.ts';
 
 const FD_CLOEXEC = 1;
 const F_DUPFD_QUERY = 1027;
+const F_CREATED_QUERY = 1028;
 const RWH_WRITE_LIFE_EXTREME = 5;
 const CHANGEABLE = O_APPEND | O_NONBLOCK | O_ASYNC | O_DIRECT | O_NOATIME;
 const OFFSET_MAX_32 = 0x7fffffff;
@@ -90,8 +91,8 @@ function getLock(t: Task, file: FileDescription, ptr: number, layout: FlockLayou
 function setLock(t: Task, file: FileDescription, ptr: number, layout: FlockLayout, ofd: boolean, waits: boolean): number {
   const wanted = readFlock(t, file, ptr, layout);
   if (typeof wanted === 'number') return wanted;
-  if (ofd && wanted.pid !== 0) return -EINVAL;
   if ((wanted.type === F_RDLCK && !file.readable) || (wanted.type === F_WRLCK && !file.writable)) return -EBADF;
+  if (ofd && wanted.pid !== 0) return -EINVAL;
   if (wanted.type === F_UNLCK && file.inode.locks === null) return 0;
   const table = locksOf(file);
   const owner: object = ofd ? file : t.fds;
@@ -164,6 +165,7 @@ function duplicate(t: Task, file: FileDescription, from: number, cloexec: boolea
 function setStatusFlags(t: Task, file: FileDescription, fd: number, arg: number): number {
   if ((file.flags & O_APPEND) !== 0 && (arg & O_APPEND) === 0 && (file.inode.flags & 0x20) !== 0) return -EPERM;
   if ((arg & O_NOATIME) !== 0 && (file.flags & O_NOATIME) === 0 && !ownerOrCapable(file.inode.stat(), t.cred)) return -EPERM;
+  if ((arg & O_DIRECT) !== 0 && !file.canBeDirect) return -EINVAL;
   return changeFlags(t, file, fd, (file.flags & ~CHANGEABLE) | (arg & CHANGEABLE), false);
 }
 
@@ -209,9 +211,9 @@ const LEASE_BAND = EPOLLIN | EPOLLRDNORM | EPOLLMSG;
 function setLease(t: Task, file: FileDescription, fd: number, arg: number): number {
   const { inode } = file;
   const type = arg | 0;
+  if (type !== F_RDLCK && type !== F_WRLCK && type !== F_UNLCK) return -EINVAL;
   if (t.cred.fsuid !== inode.stat().uid && !t.cred.has(Cap.LEASE)) return -EACCES;
   if (inode.type !== S_IFREG) return -EINVAL;
-  if (type !== F_RDLCK && type !== F_WRLCK && type !== F_UNLCK) return -EINVAL;
   if (type === F_UNLCK && inode.leases === null) return -EAGAIN;
   inode.leases ??= new LeaseTable();
   const { kernel } = t;
@@ -262,6 +264,7 @@ const commands: Readonly<Record<number, Command>> = {
   [F_GETPIPE_SZ]: (_t, file) => (file instanceof PipeFile ? file.pipe.capacity : -EBADF),
   [F_GET_RW_HINT]: (t, file, _fd, arg) => (t.memory.setU64(arg, file.inode.writeHint) ? 0 : -EFAULT),
   [F_SET_RW_HINT]: (t, file, _fd, arg) => {
+    if (!ownerOrCapable(file.inode.stat(), t.cred)) return -EPERM;
     const hint = t.memory.u64(arg);
     if (hint === null) return -EFAULT;
     if (hint > RWH_WRITE_LIFE_EXTREME) return -EINVAL;
@@ -272,10 +275,10 @@ const commands: Readonly<Record<number, Command>> = {
     const other = t.fds.get(arg | 0);
     return other === null ? -EBADF : Number(other === file);
   },
+  [F_CREATED_QUERY]: (_t, file) => Number(file.wasCreated),
   [F_ADD_SEALS]: (_t, file, _fd, arg) => {
-    const inode = sealable(file);
-    if (inode === null) return -EINVAL;
-    return file.writable ? inode.addSeals(arg >>> 0) : -EPERM;
+    if (!file.writable) return -EPERM;
+    return sealable(file)?.addSeals(arg >>> 0) ?? -EINVAL;
   },
   [F_GET_SEALS]: (_t, file) => sealable(file)?.seals ?? -EINVAL,
 };
@@ -288,7 +291,7 @@ const commands64: Readonly<Record<number, Command>> = {
 };
 
 /** What may be asked of an O_PATH descriptor. */
-const PATH_COMMANDS = new Set<number>([F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL]);
+const PATH_COMMANDS = new Set<number>([F_DUPFD, F_DUPFD_CLOEXEC, F_DUPFD_QUERY, F_CREATED_QUERY, F_GETFD, F_SETFD, F_GETFL]);
 
 function fcntl(t: Task, fd: number, cmd: number, arg: number, table64: boolean): number {
   const file = t.fds.get(fd);

@@ -1,7 +1,6 @@
-import { EBADF, EFAULT, EINVAL, ENOMEM, EPERM } from '../abi/linux/errno.ts';
-import { MS_NOEXEC } from '../abi/linux/fs.ts';
+import { EBADF, EFAULT, EINVAL, ENOMEM, EOPNOTSUPP, EPERM } from '../abi/linux/errno.ts';
 import {
-  MAP_ANONYMOUS, MAP_SHARED, MAP_SHARED_VALIDATE, MAP_TYPE, MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT, MLOCK_ONFAULT, PROT_READ, PROT_EXEC,
+  MAP_ANONYMOUS, MAP_HUGETLB, MAP_PRIVATE, MAP_SHARED, MAP_SHARED_VALIDATE, MAP_TYPE, MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT, MLOCK_ONFAULT, PROT_READ, PROT_EXEC,
 } from '../abi/linux/mman.ts';
 import { READ_IMPLIES_EXEC } from '../abi/linux/personality.ts';
 import { Cap } from '../vfs/cred.ts';
@@ -16,6 +15,9 @@ import type { Inode } from '../vfs/inode.ts';
 import type { FileDescription } from '../vfs/fileDescription.ts';
 import type { SyscallRow } from './row.ts';
 
+/** Flags that MAP_SHARED_VALIDATE knows: LEGACY_MAP_MASK. */
+const VALIDATED = 0x7c07f9f3;
+
 const mayLock = (t: Task): boolean => t.cred.has(Cap.IPC_LOCK) || t.rlimits.cur[Rlimit.MEMLOCK] === Infinity;
 
 function mapFor(t: Task, addr: number, length: number, protArg: number, flags: number, fd: number, offset: number): number {
@@ -25,18 +27,22 @@ function mapFor(t: Task, addr: number, length: number, protArg: number, flags: n
   if ((flags & MAP_ANONYMOUS) === 0) {
     file = t.fds.get(fd);
     if (file === null || (file.flags & O_PATH) !== 0) return -EBADF;
-    if (length === 0) return -EINVAL;
+    if (length === 0 || (flags & MAP_HUGETLB) !== 0) return -EINVAL;
     const type = flags & MAP_TYPE;
     const shared = type === MAP_SHARED || type === MAP_SHARED_VALIDATE;
+    if (!shared && type !== MAP_PRIVATE) return -EINVAL;
+    if (type === MAP_SHARED_VALIDATE && (flags & ~VALIDATED) !== 0) return -EOPNOTSUPP;
     // Access rights come before whether the file can be mapped at all.
     if (file.readable && (!shared || (prot & 2) === 0 || file.writable)) {
+      if ((prot & PROT_EXEC) !== 0 && file.path.mount.noExec) return -EPERM;
       const target = file.isZero ? null : file.mmap(shared && (prot & 2) !== 0);
       if (typeof target === 'number') return target;
       if (target === null) file = null;
       else inode = target;
+      if (shared) flags = (flags & ~MAP_TYPE) | MAP_SHARED;
     }
   }
-  if ((t.personality & READ_IMPLIES_EXEC) !== 0 && (prot & PROT_READ) !== 0 && (file === null || (file.path.mount.flags & MS_NOEXEC) === 0)) prot |= PROT_EXEC;
+  if ((t.personality & READ_IMPLIES_EXEC) !== 0 && (prot & PROT_READ) !== 0 && (file === null || !file.path.mount.noExec)) prot |= PROT_EXEC;
   return mapMemory(t.mm, { addr, length, prot, flags, file, offset, ...(inode !== undefined ? { inode } : {}) }, t.rlimits, mayLock(t));
 }
 

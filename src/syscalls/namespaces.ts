@@ -15,6 +15,7 @@ import { Cap, type Cred } from '../vfs/cred.ts';
 import { MountNamespace } from '../vfs/mountNamespace.ts';
 import { FsContext } from '../vfs/path.ts';
 import { UserNamespace } from '../vfs/userNamespace.ts';
+import { fileOf } from './fileArgs.ts';
 import type { SyscallRow } from './row.ts';
 
 /** unshare(2). What one flag brings with it: a user namespace is one process's, mounts are of one working directory. */
@@ -109,7 +110,7 @@ class Entering {
 const ORDER: readonly NamespaceKind[] = ['user', 'mnt', 'uts', 'ipc', 'pid', 'cgroup', 'net', 'time'];
 
 function sysSetns(t: Task, fd: number, types: number): number {
-  const file = t.fds.get(fd);
+  const file = fileOf(t, fd);
   if (file === null) return -EBADF;
   const entering = new Entering(t);
   if (file instanceof NamespaceFile) {

@@ -1,5 +1,4 @@
 import { AT_EACCESS, AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_FOLLOW, AT_SYMLINK_NOFOLLOW } from '../abi/linux/fcntl.ts';
-import { MS_NOEXEC } from '../abi/linux/fs.ts';
 import { EACCES, EBADF, EFAULT, EFBIG, EINVAL, ENOENT, EROFS, EWOULDBLOCK } from '../abi/linux/errno.ts';
 import { S_IFDIR, S_IFLNK, S_IFREG } from '../abi/linux/fileMode.ts';
 import { O_LARGEFILE } from '../abi/linux/openFlags.ts';
@@ -42,7 +41,7 @@ function access(t: Task, dirfd: number, ptr: number, mode: number, flags: number
   if (typeof place === 'number') return place;
   const { inode, mount } = place;
   const type = inode.type;
-  if ((mode & MAY_EXEC) !== 0 && type === S_IFREG && (mount.flags & MS_NOEXEC) !== 0) return -EACCES;
+  if ((mode & MAY_EXEC) !== 0 && type === S_IFREG && mount.noExec) return -EACCES;
   if (mode === 0) return 0;
   const allowed = inodePermission(inode, mode, cred);
   if (allowed < 0) return allowed;

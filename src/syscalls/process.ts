@@ -1,4 +1,4 @@
-import { EAGAIN, E2BIG, EACCES, EBADF, EFAULT, EINVAL, ELOOP, EPERM, ESRCH } from '../abi/linux/errno.ts';
+import { EAGAIN, E2BIG, EACCES, EBADF, EFAULT, EINVAL, ELOOP, EPERM, ESRCH, ENOENT } from '../abi/linux/errno.ts';
 import { O_NONBLOCK } from '../abi/linux/openFlags.ts';
 import { S_IFLNK } from '../abi/linux/fileMode.ts';
 import * as C from '../abi/linux/sched.ts';
@@ -128,9 +128,10 @@ function sysExecve(t: Task, pathPtr: number, argv: number, envp: number): number
 }
 
 function sysExecveat(t: Task, dirfd: number, pathPtr: number, argv: number, envp: number, flags: number): number {
-  if ((flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW)) !== 0) return -EINVAL;
   const name = t.memory.cstring(pathPtr);
   if (typeof name === 'number') return name;
+  if (name === '' && (flags & AT_EMPTY_PATH) === 0) return -ENOENT;
+  if ((flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW)) !== 0) return -EINVAL;
   let start: Path | null = null;
   if (dirfd !== AT_FDCWD && !name.startsWith('/')) {
     const file = t.fds.get(dirfd);

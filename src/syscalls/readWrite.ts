@@ -1,4 +1,4 @@
-import { EAGAIN, EBADF, EFAULT, EFBIG, EINTR, EINVAL, EISDIR, EOPNOTSUPP, EPIPE, ESPIPE, ERESTARTSYS } from '../abi/linux/errno.ts';
+import { EAGAIN, EBADF, EFAULT, EFBIG, EINTR, EINVAL, EOPNOTSUPP, EPIPE, ESPIPE, ERESTARTSYS, EPERM } from '../abi/linux/errno.ts';
 import { O_APPEND, O_LARGEFILE, O_NONBLOCK } from '../abi/linux/openFlags.ts';
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDNORM, EPOLLWRNORM } from '../abi/linux/poll.ts';
 import { SIGPIPE, SIGXFSZ } from '../abi/linux/signal.ts';
@@ -7,22 +7,21 @@ import { Rlimit } from '../kernel/fd/rlimits.ts';
 import { kernelSignal, sendToTask } from '../kernel/signal/send.ts';
 import { Restart, type BlockSpec } from '../kernel/task/block.ts';
 import type { Task } from '../kernel/task/task.ts';
-import type { FileDescription } from '../vfs/fileDescription.ts';
+import { type FileDescription, RWF_NOWAIT } from '../vfs/fileDescription.ts';
+import { FS_APPEND } from '../vfs/inode.ts';
 import { RegularFile } from '../vfs/inodeFile.ts';
 import { fileOf } from './fileArgs.ts';
+import { type IoVec, MAX_RW_COUNT, readVector, totalOf, vectorViews } from './ioVector.ts';
 import { PARKED, type SyscallRow } from './row.ts';
 
-/** Linux moves at most this many bytes in one call. */
-const MAX_RW_COUNT = 0x7ffff000;
 /** A buffer longer than this reaches beyond the user's half of the address space (access_ok). */
 const ADDRESS_LIMIT = 0x7fff_ffff_f000;
-const IOV_MAX = 1024;
 /** Buffers up to this are prepared as a whole. */
 const BIG = 1 << 16;
 const READABLE = EPOLLIN | EPOLLRDNORM | EPOLLHUP | EPOLLERR;
 const WRITABLE = EPOLLOUT | EPOLLWRNORM | EPOLLHUP | EPOLLERR;
-const RWF_NOWAIT = 8;
 const RWF_APPEND = 16;
+const RWF_NOAPPEND = 32;
 const RWF_NOSIGNAL = 0x100;
 /** All but RWF_ATOMIC, which no file here can promise. */
 export const RWF_KNOWN = 0x1bf;
@@ -80,21 +79,15 @@ function fillable(file: FileDescription, offset: number, length: number): number
   return file instanceof PipeFile ? Math.min(length, Math.max(file.pipe.length, BIG)) : length;
 }
 
-/** A bad buffer is only found out when there is something to put in it. */
-function faultOrEnd(t: Task, file: FileDescription, offset: number): number {
-  if (file.inode.isDirectory) return -EISDIR;
-  if (file.waitQueue !== null && (file.poll(t) & READABLE) === 0) return -EAGAIN;
-  return file instanceof RegularFile && offset >= file.inode.stat().size ? 0 : -EFAULT;
-}
-
 function sysRead(t: Task, fd: number, ptr: number, count: number): number {
   const file = fileOf(t, fd);
   if (file === null || !file.readable) return -EBADF;
+  if (!file.canRead) return -EINVAL;
   const length = Math.min(count, MAX_RW_COUNT);
   if (count > ADDRESS_LIMIT || !t.memory.inRange(ptr, length)) return -EFAULT;
   return untilReady(t, file, READABLE, () => {
     const wanted = fillable(file, file.pos, length), buf = t.memory.writablePrefix(ptr, wanted);
-    if (buf === null) return faultOrEnd(t, file, file.pos);
+    if (buf === null) return file.readInVain(length, file.pos, t);
     return file instanceof PipeFile && buf.length < wanted ? file.readPart(buf, wanted, t) : file.read(buf, t);
   });
 }
@@ -105,10 +98,11 @@ function sysPread(t: Task, fd: number, ptr: number, count: number, offset: numbe
   if (file === null) return -EBADF;
   if (!file.seekable) return -ESPIPE;
   if (!file.readable) return -EBADF;
+  if (!file.canRead) return -EINVAL;
   const length = Math.min(count, MAX_RW_COUNT);
   if (count > ADDRESS_LIMIT || !t.memory.inRange(ptr, length)) return -EFAULT;
   const buf = t.memory.writablePrefix(ptr, fillable(file, offset, length));
-  return buf === null ? faultOrEnd(t, file, offset) : didRead(t, file.pread(buf, offset, t));
+  return buf === null ? file.readInVain(length, offset, t) : didRead(t, file.pread(buf, offset, t));
 }
 
 // ---- writing ----
@@ -192,13 +186,14 @@ function writeAll(t: Task, file: FileDescription, total: number, step: (done: nu
 function sysWrite(t: Task, fd: number, ptr: number, count: number): number {
   const file = fileOf(t, fd);
   if (file === null || !file.writable) return -EBADF;
+  if (!file.canWrite) return -EINVAL;
   if (count > ADDRESS_LIMIT || !t.memory.inRange(ptr, Math.min(count, MAX_RW_COUNT))) return -EFAULT;
   const length = count === 0 ? 0 : allowedBy(t, file, offsetOf(file), Math.min(count, MAX_RW_COUNT));
   if (length < 0) return length;
   return writeAll(t, file, length, (done) => {
     const left = length - done;
     const buf = t.memory.readablePrefix(ptr + done, file instanceof PipeFile ? Math.min(left, BIG) : left);
-    return buf === null ? -EFAULT : file.write(buf, t);
+    return buf === null ? file.writeInVain(left, t) : file.write(buf, t);
   });
 }
 
@@ -206,105 +201,71 @@ function sysPwrite(t: Task, fd: number, ptr: number, count: number, offset: numb
   if (offset < 0) return -EINVAL;
   const file = fileOf(t, fd);
   if (file === null) return -EBADF;
-  if (!file.seekable) return -ESPIPE;
+  if (!file.writesAnywhere) return -ESPIPE;
   if (!file.writable) return -EBADF;
+  if (!file.canWrite) return -EINVAL;
   if (count > ADDRESS_LIMIT || !t.memory.inRange(ptr, Math.min(count, MAX_RW_COUNT))) return -EFAULT;
   const length = count === 0 ? 0 : allowedBy(t, file, offset, Math.min(count, MAX_RW_COUNT));
   if (length < 0) return length;
   const buf = t.memory.readablePrefix(ptr, length);
-  return buf === null ? -EFAULT : didWrite(t, file.pwrite(buf, offset, t));
+  return buf === null ? file.writeInVain(length, t) : didWrite(t, file.pwrite(buf, offset, t));
 }
 
 // ---- vectors ----
 
-export interface IoVec {
-  readonly base: number;
-  readonly length: number;
-}
-
-/** The vector at `ptr`, clipped to MAX_RW_COUNT in all; -EINVAL, -EFAULT. */
-export function readVector(t: Task, ptr: number, count: number): IoVec[] | number {
-  const { iovec } = t.abi;
-  if (count > IOV_MAX) return -EINVAL;
-  const buf = t.memory.readable(ptr, count * iovec.size);
-  if (buf === null) return -EFAULT;
-  const out: IoVec[] = [];
-  let total = 0;
-  for (let i = 0; i < count; i++) {
-    const at = i * iovec.size;
-    const base = iovec.get(buf, 'iov_base', at);
-    const length = iovec.get(buf, 'iov_len', at);
-    const top = t.abi.longBytes === 8 ? iovec.hi(buf, 'iov_len', at) : iovec.lo(buf, 'iov_len', at);
-    if (top > 0x7fffffff) return -EINVAL;
-    const clipped = Math.min(length, MAX_RW_COUNT - total);
-    if (clipped > 0 && !t.memory.inRange(base, clipped)) return -EFAULT;
-    total += clipped;
-    out.push({ base, length: clipped });
-  }
-  return out;
-}
-
-export function totalOf(vector: readonly IoVec[]): number {
-  return vector.reduce((sum, v) => sum + v.length, 0);
-}
-
-/** Views of the vector's memory from byte `skip` on, at most `limit` bytes; up to the first place that cannot be accessed. null: not one byte can. */
-export function vectorViews(t: Task, vector: readonly IoVec[], skip: number, limit: number, writable: boolean): Uint8Array[] | null {
-  const out: Uint8Array[] = [];
-  let left = limit;
-  for (const { base, length } of vector) {
-    if (skip >= length) {
-      skip -= length;
-      continue;
-    }
-    const want = Math.min(length - skip, left);
-    if (want === 0) break;
-    const view = writable ? t.memory.writablePrefix(base + skip, want) : t.memory.readablePrefix(base + skip, want);
-    if (view === null) return out.length === 0 ? null : out;
-    out.push(view);
-    skip = 0;
-    left -= want;
-    if (view.length < want) break;
-  }
-  return out;
-}
-
-function sysReadv(t: Task, fd: number, ptr: number, count: number): number {
+function readv(t: Task, fd: number, ptr: number, count: number, flags: number): number {
   const file = fileOf(t, fd);
   if (file === null || !file.readable) return -EBADF;
+  if (!file.canRead) return -EINVAL;
   const vector = readVector(t, ptr, count);
   if (typeof vector === 'number') return vector;
   const total = totalOf(vector);
   if (total === 0) return 0;
+  const refused = refusedFlags(file, flags, false);
+  if (refused < 0) return refused;
   return untilReady(t, file, READABLE, () => {
     const views = vectorViews(t, vector, 0, total, true);
-    return views === null ? -EFAULT : file.readv(views, t);
+    return views === null ? file.readInVain(total, file.pos, t) : file.readv(views, t);
   });
 }
 
-/** `quiet`: no SIGPIPE (RWF_NOSIGNAL). */
-function writev(t: Task, fd: number, ptr: number, count: number, quiet: boolean): number {
+function sysReadv(t: Task, fd: number, ptr: number, count: number): number {
+  return readv(t, fd, ptr, count, 0);
+}
+
+/** RWF_* flags that this file or this direction has no use for (kiocb_set_rw_flags). 0 or -errno. */
+function refusedFlags(file: FileDescription, flags: number, writes: boolean): number {
+  if ((flags & ~RWF_KNOWN) !== 0) return -EOPNOTSUPP;
+  if ((flags & (RWF_APPEND | RWF_NOAPPEND)) === (RWF_APPEND | RWF_NOAPPEND)) return -EINVAL;
+  if ((flags & ~file.rwFlags) !== 0) return -EOPNOTSUPP;
+  return writes && (flags & RWF_NOAPPEND) !== 0 && (file.inode.flags & FS_APPEND) !== 0 ? -EPERM : 0;
+}
+
+function writev(t: Task, fd: number, ptr: number, count: number, flags: number): number {
   const file = fileOf(t, fd);
   if (file === null || !file.writable) return -EBADF;
+  if (!file.canWrite) return -EINVAL;
   const vector = readVector(t, ptr, count);
   if (typeof vector === 'number') return vector;
   const total = totalOf(vector);
   if (total === 0) return 0;
+  const refused = refusedFlags(file, flags, true);
+  if (refused < 0) return refused;
   const length = allowedBy(t, file, offsetOf(file), total);
   if (length < 0) return length;
   return writeAll(t, file, length, (done) => {
     const views = vectorViews(t, vector, done, length - done, false);
-    return views === null ? -EFAULT : file.writev(views, t);
-  }, quiet);
+    return views === null ? file.writeInVain(length - done, t) : file.writev(views, t);
+  }, (flags & RWF_NOSIGNAL) !== 0);
 }
 function sysWritev(t: Task, fd: number, ptr: number, count: number): number {
-  return writev(t, fd, ptr, count, false);
+  return writev(t, fd, ptr, count, 0);
 }
 
 /** Reads or writes `total` bytes of a vector at a place of a file that has places: bytes or -errno. */
 export function moveAt(t: Task, file: FileDescription, vector: readonly IoVec[], offset: number, total: number, writes: boolean): number {
   const views = vectorViews(t, vector, 0, total, !writes);
-  if (views === null) return -EFAULT;
+  if (views === null) return writes ? file.writeInVain(total, t) : file.readInVain(total, offset, t);
   let done = 0;
   for (const view of views) {
     const n = writes ? file.pwrite(view, offset + done, t) : file.pread(view, offset + done, t);
@@ -315,16 +276,19 @@ export function moveAt(t: Task, file: FileDescription, vector: readonly IoVec[],
   return done;
 }
 
-function positional(t: Task, fd: number, ptr: number, count: number, offset: number, writes: boolean): number {
+function positional(t: Task, fd: number, ptr: number, count: number, offset: number, writes: boolean, flags = 0): number {
   if (offset < 0) return -EINVAL;
   const file = fileOf(t, fd);
   if (file === null) return -EBADF;
-  if (!file.seekable) return -ESPIPE;
+  if (writes ? !file.writesAnywhere : !file.seekable) return -ESPIPE;
   if (writes ? !file.writable : !file.readable) return -EBADF;
+  if (writes ? !file.canWrite : !file.canRead) return -EINVAL;
   const vector = readVector(t, ptr, count);
   if (typeof vector === 'number') return vector;
   let total = totalOf(vector);
   if (total === 0) return 0;
+  const refused = refusedFlags(file, flags, writes);
+  if (refused < 0) return refused;
   if (writes) total = allowedBy(t, file, offset, total);
   if (total < 0) return total;
   return moveAt(t, file, vector, offset, total, writes);
@@ -339,19 +303,18 @@ function sysPwritev(t: Task, fd: number, ptr: number, count: number, offset: num
 
 /** preadv2 and pwritev2: offset -1 is the file's position; flags RWF_*. */
 function vector2(t: Task, fd: number, ptr: number, count: number, offset: number, flags: number, writes: boolean): number {
-  if ((flags & ~RWF_KNOWN) !== 0) return -EOPNOTSUPP;
   const file = fileOf(t, fd);
   if (file === null) return -EBADF;
   const wasFlags = file.flags;
-  if ((flags & RWF_APPEND) !== 0 && !writes) return -EOPNOTSUPP;
-  if ((flags & RWF_APPEND) !== 0) file.flags |= O_APPEND;
+  if (writes && (flags & RWF_APPEND) !== 0) file.flags |= O_APPEND;
+  if (writes && (flags & RWF_NOAPPEND) !== 0) file.flags &= ~O_APPEND;
   if ((flags & RWF_NOWAIT) !== 0 && file.waitQueue !== null) file.flags |= O_NONBLOCK;
   let result: number;
   const pos = file.pos;
-  if (offset === -1) result = writes ? writev(t, fd, ptr, count, (flags & RWF_NOSIGNAL) !== 0) : sysReadv(t, fd, ptr, count);
-  else result = positional(t, fd, ptr, count, offset, writes);
+  if (offset === -1) result = writes ? writev(t, fd, ptr, count, flags) : readv(t, fd, ptr, count, flags);
+  else result = positional(t, fd, ptr, count, offset, writes, flags);
   if (file.flags !== wasFlags) file.flags = wasFlags;
-  if ((flags & RWF_APPEND) !== 0 && offset !== -1) file.pos = pos;
+  if (writes && (flags & RWF_APPEND) !== 0 && offset !== -1) file.pos = pos;
   return result;
 }
 

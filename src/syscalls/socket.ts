@@ -16,7 +16,7 @@ import { intValue } from '../net/options.ts';
 import { PENDING, Socket } from '../net/socket.ts';
 import { installFile } from './install.ts';
 import { timespecDeadline } from './poll.ts';
-import { type IoVec, readVector } from './readWrite.ts';
+import { type IoVec, readVector } from './ioVector.ts';
 import type { SyscallRow } from './row.ts';
 import { ControlWriter, parseControl } from './socketControl.ts';
 import { type Operation, ReceiveOperation, runOperation, SendOperation } from './socketTransfer.ts';
@@ -143,9 +143,10 @@ export function sysConnect(t: Task, fd: number, ptr: number, length: number): nu
 
 function beginConnect(t: Task, fd: number, ptr: number, length: number): number {
   const s = socketOf(t, fd);
-  if (typeof s === 'number') return s;
+  if (s === -EBADF) return s;
   const address = addressArg(t, ptr, length);
   if (typeof address === 'number') return address;
+  if (typeof s === 'number') return s;
   s.blockedOn = null;
   const first = s.connect(address, t);
   if ((s.flags & O_NONBLOCK) !== 0) return first;
@@ -172,8 +173,9 @@ function beginConnect(t: Task, fd: number, ptr: number, length: number): number 
 }
 
 export function sysAccept4(t: Task, fd: number, ptr: number, lengthPtr: number, flags: number): number {
-  if ((flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)) !== 0) return -EINVAL;
   const s = socketOf(t, fd);
+  if (s === -EBADF) return s;
+  if ((flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)) !== 0) return -EINVAL;
   if (typeof s === 'number') return s;
   const attempt = (): number => {
     const accepted = s.accept(t, descriptionFlags(flags));

@@ -12,7 +12,7 @@ import { totalLength } from '../net/buffers.ts';
 import { Incoming, type OutControl, type Outgoing } from '../net/message.ts';
 import type { Socket } from '../net/socket.ts';
 import type { WaitQueue } from '../vfs/waitQueue.ts';
-import { type IoVec, vectorViews } from './readWrite.ts';
+import { type IoVec, vectorViews } from './ioVector.ts';
 
 export interface Operation {
   readonly socket: Socket;

@@ -1,4 +1,4 @@
-import { EAGAIN, EBADF, EFAULT, EFBIG, EINVAL, EISDIR, EOVERFLOW, EPIPE, ESPIPE } from '../abi/linux/errno.ts';
+import { EAGAIN, EBADF, EFAULT, EFBIG, EINVAL, EISDIR, EOVERFLOW, EPIPE, ESPIPE, EXDEV } from '../abi/linux/errno.ts';
 import { O_APPEND, O_NONBLOCK } from '../abi/linux/openFlags.ts';
 import { S_IFDIR, S_IFREG } from '../abi/linux/fileMode.ts';
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT } from '../abi/linux/poll.ts';
@@ -8,7 +8,8 @@ import { kernelSignal, sendToTask } from '../kernel/signal/send.ts';
 import type { Task } from '../kernel/task/task.ts';
 import type { FileDescription } from '../vfs/fileDescription.ts';
 import { MAX_FILE_SIZE } from '../vfs/inodeFile.ts';
-import { allowedBy, readVector, vectorViews } from './readWrite.ts';
+import { readVector, vectorViews } from './ioVector.ts';
+import { allowedBy } from './readWrite.ts';
 import { fileOf } from './fileArgs.ts';
 import { PARKED, type SyscallRow } from './row.ts';
 
@@ -116,7 +117,7 @@ const sendfile = (width: (t: Task) => 4 | 8) => (t: Task, outFd: number, inFd: n
   const output = fileOf(t, outFd);
   if (output === null || !output.writable) return -EBADF;
   if (start !== null && start < 0) return -EINVAL;
-  if (input.inode.type === S_IFDIR || !input.seekable) return -EINVAL;
+  if (input.inode.type === S_IFDIR || !input.seekable || !input.canBeSpliced) return -EINVAL;
   if ((output.flags & O_APPEND) !== 0) return -EINVAL;
   const length = Math.min(count, MAX_COUNT);
   const source = new Source(input, start);
@@ -135,14 +136,16 @@ function sysSplice(t: Task, inFd: number, inPtr: number, outFd: number, outPtr: 
   if ((flags & ~SPLICE_KNOWN) !== 0) return -EINVAL;
   const input = fileOf(t, inFd);
   const output = fileOf(t, outFd);
-  if (input === null || output === null || !input.readable || !output.writable) return -EBADF;
+  if (input === null || output === null) return -EBADF;
   const fromPipe = input instanceof PipeFile ? input : null;
   const toPipe = output instanceof PipeFile ? output : null;
-  if (fromPipe === null && toPipe === null) return -EINVAL;
   if ((fromPipe !== null && inPtr !== 0) || (toPipe !== null && outPtr !== 0)) return -ESPIPE;
+  if (!input.readable || !output.writable) return -EBADF;
+  if (fromPipe === null && toPipe === null) return -EINVAL;
   if (fromPipe !== null && toPipe !== null && fromPipe.pipe === toPipe.pipe) return -EINVAL;
   if ((inPtr !== 0 && !input.seekable) || (outPtr !== 0 && !output.seekable)) return -EINVAL;
-  if (toPipe === null && (output.flags & O_APPEND) !== 0) return -EINVAL;
+  if (toPipe === null && ((output.flags & O_APPEND) !== 0 || !output.canTakeSplice)) return -EINVAL;
+  if (fromPipe === null && !input.canBeSpliced) return -EINVAL;
   const inStart = offsetAt(t, inPtr, 8);
   const outStart = offsetAt(t, outPtr, 8);
   if (inStart === undefined || outStart === undefined) return -EFAULT;
@@ -213,9 +216,10 @@ function sysTee(t: Task, inFd: number, outFd: number, count: number, flags: numb
 function sysVmsplice(t: Task, fd: number, ptr: number, count: number, flags: number): number {
   if ((flags & ~SPLICE_KNOWN) !== 0) return -EINVAL;
   const file = fileOf(t, fd);
-  if (file === null || !(file instanceof PipeFile)) return -EBADF;
+  if (file === null || (!file.readable && !file.writable)) return -EBADF;
   const vector = readVector(t, ptr, count);
   if (typeof vector === 'number') return vector;
+  if (!(file instanceof PipeFile)) return -EBADF;
   const total = vector.reduce((sum, v) => sum + v.length, 0);
   if (total === 0) return 0;
   const nonblock = (flags & SPLICE_NONBLOCK) !== 0 || (file.flags & O_NONBLOCK) !== 0;
@@ -252,9 +256,12 @@ function sysCopyFileRange(t: Task, inFd: number, inPtr: number, outFd: number, o
   const from = inStart ?? input.pos;
   const to = outStart ?? output.pos;
   const length = Math.min(count, MAX_COUNT);
-  if (from < 0 || to < 0) return -EINVAL;
+  if (input.path.mount.fs !== output.path.mount.fs) return -EXDEV;
+  // As unsigned numbers.
+  if ((from < 0 && from + length >= 0) || (to < 0 && to + length >= 0)) return -EOVERFLOW;
   if (from + length > MAX_FILE_SIZE || to + length > MAX_FILE_SIZE) return -EFBIG;
   if (input.inode === output.inode && from < to + length && to < from + length && length > 0) return -EINVAL;
+  if (from < 0 || to < 0) return -EINVAL;
   const source = new Source(input, inStart);
   let written = 0;
   const n = transfer(

@@ -4,7 +4,7 @@ import { SIGXFSZ } from '../abi/linux/signal.ts';
 import { Rlimit } from '../kernel/fd/rlimits.ts';
 import { kernelSignal, sendToTask } from '../kernel/signal/send.ts';
 import type { Task } from '../kernel/task/task.ts';
-import { MAX_FILE_SIZE } from '../vfs/inodeFile.ts';
+import { MAX_FILE_SIZE, RegularFile } from '../vfs/inodeFile.ts';
 import type { Mount } from '../vfs/mount.ts';
 import { fileOf } from './fileArgs.ts';
 import type { SyscallRow } from './row.ts';
@@ -48,7 +48,7 @@ function sysSyncFileRange(t: Task, fd: number, offset: number, length: number, f
   if ((flags & ~7) !== 0 || offset < 0 || length < 0) return -EINVAL;
   const { type } = file.inode;
   if (type !== S_IFREG && type !== S_IFBLK && type !== S_IFDIR && type !== S_IFLNK) return -ESPIPE;
-  return flags === 0 ? 0 : file.fsync(true);
+  return flags !== 0 && file instanceof RegularFile ? file.fsync(true) : 0;
 }
 
 /** 0 or the error that vfs_fallocate gives for a mode. */
@@ -93,7 +93,7 @@ function sysFadvise(t: Task, fd: number, _offset: number, length: number, advice
   const file = fileOf(t, fd);
   if (file === null) return -EBADF;
   if (file.inode.type === S_IFIFO) return -ESPIPE;
-  return length < 0 || advice < 0 || advice > 5 ? -EINVAL : 0;
+  return length < 0 || length >= 2 ** 63 || advice < 0 || advice > 5 ? -EINVAL : 0;
 }
 
 function sysReadahead(t: Task, fd: number): number {
@@ -109,7 +109,7 @@ export const syncRows: readonly SyscallRow[] = [
   { name: 'fdatasync', x86_64: 75, i386: 148, args: ['fd'], ret: 'int', handler: fsync(true) },
   { name: 'sync_file_range', x86_64: 277, i386: 314, args: ['fd', 'loff', 'loff', 'hex'], ret: 'int', handler: sysSyncFileRange },
   { name: 'fallocate', x86_64: 285, i386: 324, args: ['fd', 'hex', 'loff', 'loff'], ret: 'int', handler: sysFallocate },
-  { name: 'fadvise64', x86_64: 221, i386: 250, args: ['fd', 'loff', 'long', 'int'], ret: 'int', handler: sysFadvise },
+  { name: 'fadvise64', x86_64: 221, i386: 250, args: ['fd', 'loff', 'size', 'int'], ret: 'int', handler: sysFadvise },
   { name: 'fadvise64_64', x86_64: -1, i386: 272, args: ['fd', 'loff', 'loff', 'int'], ret: 'int', handler: sysFadvise },
   { name: 'readahead', x86_64: 187, i386: 225, args: ['fd', 'loff', 'size'], ret: 'ssize', handler: sysReadahead },
 ];

@@ -51,14 +51,21 @@ export class HostInputFile extends FileDescription {
     return this.input.readable() ? EPOLLIN | EPOLLRDNORM : 0;
   }
   /** How much can be read is known only by reading it. */
+  private lookAhead(): number {
+    if (this.ahead.length > 0) return this.ahead.length;
+    const buf = new Uint8Array(READ_AHEAD);
+    const n = this.take(buf);
+    if (n === 0) this.ended = true;
+    if (n > 0) this.ahead = buf.subarray(0, n);
+    return n;
+  }
+  override readInVain(): number {
+    const n = this.lookAhead();
+    return n > 0 ? -EFAULT : n;
+  }
   override ioctl(t: FileCaller, cmd: number, arg: number): number {
     if (cmd !== FIONREAD) return -ENOTTY;
-    if (this.ahead.length === 0) {
-      const buf = new Uint8Array(READ_AHEAD);
-      const n = this.take(buf);
-      if (n === 0) this.ended = true;
-      if (n > 0) this.ahead = buf.subarray(0, n);
-    }
+    this.lookAhead();
     return t.memory.setU32(arg, this.ahead.length) ? 0 : -EFAULT;
   }
 }

@@ -22,10 +22,14 @@ export class TtyFile extends FileDescription implements TtyUser {
   private waiting: { t: FileCaller; sinceNs: number } | null = null;
 
   constructor(tty: Tty, path: Path, flags: number, t: FileCaller) {
-    super(path, flags, t.cred);
+    super(path, flags & ~O_NOCTTY, t.cred);
     this.tty = tty;
     this.waitQueue = tty.waitQueue;
     tty.open(this);
+  }
+
+  override get canSignal(): boolean {
+    return true;
   }
 
   override read(buf: Uint8Array, t: FileCaller): number {

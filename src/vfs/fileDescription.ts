@@ -1,4 +1,4 @@
-import { EINVAL, ENODEV, ENOTDIR, ENOTTY, ESPIPE } from '../abi/linux/errno.ts';
+import { EFAULT, EINVAL, ENODEV, ENOTDIR, ENOTTY, ESPIPE } from '../abi/linux/errno.ts';
 import { O_ACCMODE, O_PATH, O_RDONLY, O_WRONLY } from '../abi/linux/openFlags.ts';
 import { EPOLLIN, EPOLLOUT, EPOLLRDNORM, EPOLLWRNORM } from '../abi/linux/poll.ts';
 import type { GuestMemory } from '../machine/guestMemory.ts';
@@ -19,6 +19,15 @@ export interface FileCaller {
 /** Takes one directory entry; false when there is no room for it. `next` is the position after it. */
 export type DirSink = (name: string, ino: number, type: number, next: number) => boolean;
 
+export const RWF_HIPRI = 1;
+export const RWF_NOWAIT = 8;
+export const RWF_DONTCACHE = 0x80;
+/** RWF_HIPRI, DSYNC, SYNC, APPEND, NOAPPEND, NOSIGNAL. */
+export const RWF_PLAIN = 0x137;
+
+/** Of a read into bad memory, at most this is done. */
+const LOST = 4096;
+
 /**
  * An open file (Linux's struct file): what descriptors of one or several processes refer to. Flags are those of open(2) less
  * the creation flags. Results are n >= 0 or -errno. A file that would have to wait answers -EAGAIN, whatever O_NONBLOCK says;
@@ -34,6 +43,8 @@ export abstract class FileDescription {
   private refs = 1;
   /** Credentials of the opener. */
   readonly cred: Cred;
+  /** The open(2) it comes from has made the file. */
+  wasCreated = false;
   /** F_SETOWN and F_SETSIG. */
   owner = { type: 0, id: 0 };
   signal = 0;
@@ -103,6 +114,37 @@ export abstract class FileDescription {
     return false;
   }
 
+  /** Whether pwrite is told where to write. */
+  get writesAnywhere(): boolean {
+    return this.seekable;
+  }
+  /** Whether there is such an operation at all: without it calls end with EINVAL before they look at their buffers. */
+  get canRead(): boolean {
+    return this.read !== FileDescription.prototype.read;
+  }
+  get canWrite(): boolean {
+    return this.write !== FileDescription.prototype.write;
+  }
+  /** Whether O_DIRECT may be set. */
+  get canBeDirect(): boolean {
+    return false;
+  }
+  /** Whether it can tell its owner by a signal (O_ASYNC). */
+  get canSignal(): boolean {
+    return false;
+  }
+  /** RWF_* flags that preadv2 and pwritev2 may ask for (FMODE_NOWAIT, FOP_DONTCACHE; nothing but RWF_HIPRI without read_iter). */
+  get rwFlags(): number {
+    return RWF_PLAIN | RWF_NOWAIT;
+  }
+  /** splice(2) and sendfile(2) can take from it; splice(2) can put into it. */
+  get canBeSpliced(): boolean {
+    return this.canRead;
+  }
+  get canTakeSplice(): boolean {
+    return this.canWrite;
+  }
+
   /** Preconditions of read and write methods: the access mode allows it, the length is > 0 or the file wants to see zero-length calls. */
   read(_buf: Uint8Array, _t: FileCaller): number {
     return -EINVAL;
@@ -122,6 +164,19 @@ export abstract class FileDescription {
   }
   writev(bufs: readonly Uint8Array[], t: FileCaller): number {
     return gather(bufs, (buf) => this.write(buf, t));
+  }
+  /**
+   * A read of `length` bytes at `offset` into memory that cannot be written to: what is wrong with the file, or that it has nothing,
+   * is found first; what it had is lost, as it is on Linux.
+   */
+  readInVain(length: number, offset: number, t: FileCaller): number {
+    const lost = new Uint8Array(Math.min(length, LOST));
+    const n = this.seekable ? this.pread(lost, offset, t) : this.read(lost, t);
+    return n > 0 ? -EFAULT : n;
+  }
+  /** A write of `length` bytes from memory that cannot be read. */
+  writeInVain(_length: number, _t: FileCaller): number {
+    return this.canWrite ? -EFAULT : -EINVAL;
   }
   seek(_offset: number, _whence: number): number {
     return -ESPIPE;

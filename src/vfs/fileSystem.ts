@@ -23,6 +23,10 @@ export abstract class FileSystem {
   /** Root dentry; the constructor of each file system sets it. */
   root!: Dentry;
   readonly env: FsEnv;
+  /** Nothing of it is run, whatever the mount says (SB_I_NOEXEC). */
+  readonly noExec: boolean = false;
+  /** What a look-up does not find cannot be made either: it is the look-up that fails (procfs). */
+  readonly namesAreFixed: boolean = false;
   /** Who mounted it: ids without a number there cannot own its files (s_user_ns). */
   userNs: UserNamespace = initialUserNamespace;
 

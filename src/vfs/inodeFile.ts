@@ -3,7 +3,7 @@ import { DT, S_ISGID, S_ISUID } from '../abi/linux/fileMode.ts';
 import { MS_NOATIME, MS_NODIRATIME, MS_RELATIME } from '../abi/linux/fs.ts';
 import { O_APPEND, O_NOATIME, O_RDONLY } from '../abi/linux/openFlags.ts';
 import { Cap, type Cred } from './cred.ts';
-import { type DirSink, type FileCaller, FileDescription } from './fileDescription.ts';
+import { type DirSink, type FileCaller, FileDescription, RWF_DONTCACHE, RWF_HIPRI, RWF_NOWAIT, RWF_PLAIN } from './fileDescription.ts';
 import { type DirEntry, FS_APPEND, FS_IMMUTABLE, type Inode } from './inode.ts';
 import { IN_ACCESS, IN_CLOSE_NOWRITE, IN_CLOSE_WRITE, IN_MODIFY, notifyDentry, notifyGone } from './notify.ts';
 import type { Path } from './path.ts';
@@ -83,6 +83,16 @@ export class RegularFile extends InodeFile {
   override get seekable(): boolean {
     return true;
   }
+  /** A memfd takes no O_DIRECT, no RWF_NOWAIT and no RWF_DONTCACHE. */
+  private get isNameless(): boolean {
+    return this.path.mount.isInternal;
+  }
+  override get canBeDirect(): boolean {
+    return !this.isNameless;
+  }
+  override get rwFlags(): number {
+    return this.isNameless ? RWF_PLAIN : RWF_PLAIN | RWF_NOWAIT | RWF_DONTCACHE;
+  }
 
   override read(buf: Uint8Array, t: FileCaller): number {
     const n = this.pread(buf, this.pos, t);
@@ -99,6 +109,10 @@ export class RegularFile extends InodeFile {
       notifyDentry(this.path.dentry, IN_ACCESS);
     }
     return n;
+  }
+
+  override readInVain(_length: number, offset: number): number {
+    return offset >= this.inode.stat().size ? 0 : -EFAULT;
   }
 
   override write(buf: Uint8Array, t: FileCaller): number {
@@ -223,6 +237,9 @@ export class DirectoryFile extends InodeFile {
 
   override get seekable(): boolean {
     return true;
+  }
+  override get rwFlags(): number {
+    return RWF_HIPRI;
   }
   override read(): number {
     return -EISDIR;

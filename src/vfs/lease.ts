@@ -40,7 +40,7 @@ export class LeaseTable {
       return 0;
     }
     if (type === F_RDLCK && inode.writeCount > 0) return -EAGAIN;
-    if (type === F_WRLCK && inode.opens > 1) return -EAGAIN;
+    if (type === F_WRLCK && (inode.opens > 1 || inode.writeCount !== Number(file.writable))) return -EAGAIN;
     if (this.leases.some((l) => l !== held && (type === F_WRLCK || l.type === F_WRLCK))) return -EAGAIN;
     if (held === undefined) {
       this.leases.push({ file, type, target: null, deadline: Infinity, tell });

@@ -1,4 +1,4 @@
-import { MS_RDONLY } from '../abi/linux/fs.ts';
+import { MS_NOEXEC, MS_RDONLY } from '../abi/linux/fs.ts';
 import type { Dentry } from './dentry.ts';
 import type { FileSystem } from './fileSystem.ts';
 import { Path } from './path.ts';
@@ -33,6 +33,8 @@ export class Mount {
   atimeLocked = false;
   /** It is nobody's yet, or not any more: only a descriptor keeps it (open_tree, fsmount). */
   anonymous = false;
+  /** Nobody can walk to it: the kernel's own (memfd_create). */
+  isInternal = false;
   /** Of the first mount of a namespace: who has rights over that. */
   owner: UserNamespace | null = null;
 
@@ -45,6 +47,11 @@ export class Mount {
 
   get readOnly(): boolean {
     return (this.flags & MS_RDONLY) !== 0 || this.fs.readOnly;
+  }
+
+  /** Nothing that lies in it is run, or mapped to be. */
+  get noExec(): boolean {
+    return (this.flags & MS_NOEXEC) !== 0 || this.fs.noExec;
   }
 
   /** The first mount of its tree. */

@@ -39,7 +39,8 @@ function newPlace(t: PathContext, start: Path | null, name: string, wantDirector
 }
 
 function mayCreate(t: PathContext, parent: Path): number {
-  return parent.dentry.unhashed ? -ENOENT : mayMakeIn(parent.inode, t.cred);
+  if (parent.dentry.unhashed || parent.mount.fs.namesAreFixed) return -ENOENT;
+  return mayMakeIn(parent.inode, t.cred);
 }
 
 /** Linux's may_delete, for a victim that exists. */
@@ -250,7 +251,6 @@ function renameEnds(t: PathContext, oldStart: Path | null, oldName: string, newS
 
 export function renamePath(t: PathContext, oldStart: Path | null, oldName: string, newStart: Path | null, newName: string, flags: number): number {
   if ((flags & ~7) !== 0 || ((flags & RENAME_EXCHANGE) !== 0 && (flags & (RENAME_NOREPLACE | RENAME_WHITEOUT)) !== 0)) return -EINVAL;
-  if ((flags & RENAME_WHITEOUT) !== 0 && !t.cred.has(Cap.MKNOD)) return -EPERM;
   const ends = renameEnds(t, oldStart, oldName, newStart, newName, flags);
   if (typeof ends === 'number') return ends;
   const { from, to, old, target } = ends;

@@ -8,7 +8,7 @@ import type { FileCaller, FileDescription } from './fileDescription.ts';
 import { DirectoryFile, PathFile, RegularFile } from './inodeFile.ts';
 import { FS_APPEND } from './inode.ts';
 import { breakLeases, type LeaseTable } from './lease.ts';
-import { MS_NODEV, MS_NOEXEC } from '../abi/linux/fs.ts';
+import { MS_NODEV } from '../abi/linux/fs.ts';
 import { IN_CREATE, IN_MODIFY, IN_OPEN, notifyDentry, notifyEntry } from './notify.ts';
 import { Path } from './path.ts';
 import { initialOwner, inodePermission, MAY_EXEC, MAY_READ, MAY_WRITE, mayMakeIn, ownerOrCapable } from './permission.ts';
@@ -90,7 +90,7 @@ function openCreate(t: FileCaller, walker: Walker, name: string, how: OpenHow): 
 
 function createAndOpen(t: FileCaller, parent: Path, negative: Dentry, how: OpenHow): FileDescription | number {
   if (parent.mount.readOnly) return -EROFS;
-  if (parent.dentry.unhashed) return -ENOENT;
+  if (parent.dentry.unhashed || parent.mount.fs.namesAreFixed) return -ENOENT;
   const dir = parent.inode;
   const allowed = mayMakeIn(dir, t.cred);
   if (allowed < 0) return allowed;
@@ -156,7 +156,9 @@ export function openAt(t: FileCaller, path: Path, how: OpenHow, created: boolean
     }
     default: return -ENXIO;
   }
-  if (typeof file !== 'number') notifyDentry(path.dentry, IN_OPEN);
+  if (typeof file === 'number') return file;
+  file.wasCreated = created;
+  notifyDentry(path.dentry, IN_OPEN);
   return file;
 }
 
@@ -198,7 +200,7 @@ function truncateForOpen(path: Path): number {
 /** Whether a program may be run from here: execve's test besides the loader's. 0 or -errno. */
 export function mayExecute(t: FileCaller, path: Path): number {
   const stat = path.inode.stat();
-  if ((stat.mode & S_IFMT) !== S_IFREG || (path.mount.flags & MS_NOEXEC) !== 0) return -EACCES;
+  if ((stat.mode & S_IFMT) !== S_IFREG || path.mount.noExec) return -EACCES;
   const allowed = inodePermission(path.inode, MAY_EXEC, t.cred);
   if (allowed < 0) return allowed;
   return path.inode.writeCount > 0 ? -ETXTBSY : 0;

@@ -12,6 +12,7 @@ import type { AttrChange, Stat, StatFs } from '../../vfs/stat.ts';
 /** Where descriptors live that are no files: eventfd, epoll, ... All share one inode, as on Linux, and are told apart by name. */
 class AnonFs extends FileSystem {
   override readonly typeName = 'anon_inodefs';
+  override readonly noExec = true;
   readonly inode: AnonInode;
   readonly mount: Mount;
 

@@ -178,6 +178,10 @@ export class EpollFile extends FileDescription {
     return 0;
   }
 
+  override ioctl(): number {
+    return -EINVAL;
+  }
+
   override fdinfo(): string {
     this.dropClosed();
     let text = '';

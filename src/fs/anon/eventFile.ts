@@ -1,4 +1,4 @@
-import { EAGAIN, EINVAL } from '../../abi/linux/errno.ts';
+import { EAGAIN, EFAULT, EINVAL } from '../../abi/linux/errno.ts';
 import { EFD_SEMAPHORE } from '../../abi/linux/epoll.ts';
 import { EPOLLERR, EPOLLIN, EPOLLOUT, EPOLLRDNORM, EPOLLWRNORM } from '../../abi/linux/poll.ts';
 import { getU32, putU32 } from '../../abi/layout.ts';
@@ -51,6 +51,13 @@ export class EventFile extends FileDescription {
     this.hi = sumHi;
     this.waitQueue.wake(EPOLLIN | EPOLLRDNORM);
     return 8;
+  }
+
+  override get canTakeSplice(): boolean {
+    return false;
+  }
+  override writeInVain(length: number): number {
+    return length === 8 ? -EFAULT : -EINVAL;
   }
 
   override readv(bufs: readonly Uint8Array[]): number {

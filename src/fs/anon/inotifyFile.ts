@@ -5,7 +5,7 @@ import {
 } from '../../abi/linux/inotify.ts';
 import { EPOLLIN, EPOLLRDNORM } from '../../abi/linux/poll.ts';
 import { x86_64 } from '../../abi/abi.ts';
-import { FileDescription, type FileCaller } from '../../vfs/fileDescription.ts';
+import { FileDescription, type FileCaller, RWF_HIPRI } from '../../vfs/fileDescription.ts';
 import type { Inode, InodeWatch } from '../../vfs/inode.ts';
 import { WaitQueue } from '../../vfs/waitQueue.ts';
 import { anonPath } from './anonFs.ts';
@@ -103,6 +103,13 @@ export class InotifyFile extends FileDescription {
       if (last!.mask !== IN_Q_OVERFLOW) this.events.push({ wd: -1, mask: IN_Q_OVERFLOW, cookie: 0, name: '' });
     } else this.events.push({ wd, mask, cookie, name: padded });
     this.waitQueue.wake(EPOLLIN | EPOLLRDNORM);
+  }
+
+  override get canSignal(): boolean {
+    return true;
+  }
+  override get rwFlags(): number {
+    return RWF_HIPRI;
   }
 
   override read(buf: Uint8Array): number {

@@ -1,8 +1,8 @@
-import { EFAULT, EINVAL, ENOSPC, ENOTTY, EPERM } from '../../abi/linux/errno.ts';
+import { EFAULT, EINVAL, ENOSPC, EPERM } from '../../abi/linux/errno.ts';
 import { EPOLLIN, EPOLLRDNORM } from '../../abi/linux/poll.ts';
 import type { Random } from '../../host/random.ts';
 import type { Cred } from '../../vfs/cred.ts';
-import { type FileCaller, FileDescription } from '../../vfs/fileDescription.ts';
+import { type FileCaller, FileDescription, RWF_PLAIN } from '../../vfs/fileDescription.ts';
 import type { DeviceTable } from '../../vfs/fsEnv.ts';
 import { IN_CLOSE_NOWRITE, IN_CLOSE_WRITE, notifyDentry } from '../../vfs/notify.ts';
 import type { Path } from '../../vfs/path.ts';
@@ -33,6 +33,10 @@ abstract class MemoryDevice extends FileDescription {
   override write(buf: Uint8Array, _t: FileCaller): number {
     return buf.length;
   }
+  /** null, zero and full do not look at what is written. */
+  override writeInVain(length: number, t: FileCaller): number {
+    return this.write(new Uint8Array(length), t);
+  }
   override writev(bufs: readonly Uint8Array[], t: FileCaller): number {
     let total = 0;
     for (const buf of bufs) {
@@ -54,6 +58,9 @@ abstract class MemoryDevice extends FileDescription {
 }
 
 export class NullFile extends MemoryDevice {
+  override get canBeSpliced(): boolean {
+    return false;
+  }
   override read(): number {
     return 0;
   }
@@ -70,6 +77,12 @@ export class ZeroFile extends MemoryDevice {
 
 class FullFile extends ZeroFile {
   override readonly isZero = false;
+  override get rwFlags(): number {
+    return RWF_PLAIN;
+  }
+  override get canTakeSplice(): boolean {
+    return false;
+  }
   override write(): number {
     return -ENOSPC;
   }
@@ -85,8 +98,14 @@ class RandomFile extends MemoryDevice {
     this.random.fill(buf);
     return buf.length;
   }
+  override writeInVain(): number {
+    return -EFAULT;
+  }
   override seek(): number {
     return (this.pos = 0);
+  }
+  override get canSignal(): boolean {
+    return true;
   }
   override ioctl(t: FileCaller, cmd: number, arg: number): number {
     switch (cmd >>> 0) {
@@ -94,7 +113,7 @@ class RandomFile extends MemoryDevice {
       case RNDADDTOENTCNT:
       case RNDADDENTROPY:
       case RNDCLEARPOOL: return t.cred.has(Cap.SYS_ADMIN) ? 0 : -EPERM;
-      default: return (cmd >>> 8 & 0xff) === 0x52 ? -EINVAL : -ENOTTY;
+      default: return -EINVAL;
     }
   }
 }
@@ -109,6 +128,9 @@ class WaitingRandomFile extends RandomFile {
 
 /** The kernel's log: takes lines, has none to give. */
 class KernelLogFile extends MemoryDevice {
+  override writeInVain(): number {
+    return -EFAULT;
+  }
   override read(): number {
     return 0;
   }

@@ -23,6 +23,7 @@ export const DEFAULT_MESSAGE_SIZE = 8192;
 /** POSIX message queues (mq_overview(7)): the file system that /dev/mqueue shows and mq_open works on. */
 export class MqueueFs extends FileSystem {
   override readonly typeName = 'mqueue';
+  override readonly noExec = true;
   override readonly nameCache = 'never';
   readonly directory: MqueueDir;
   /** Where mq_open finds it, mounted or not. */

@@ -25,6 +25,7 @@ const NS_GET_OWNER_UID = 0xb704;
 /** Where namespaces are files: what the links in /proc/PID/ns lead to. */
 class NsFs extends FileSystem {
   override readonly typeName = 'nsfs';
+  override readonly noExec = true;
   override readonly nameCache = 'never';
   readonly mount: Mount;
   private readonly paths = new WeakMap<AnyNamespace, Path>();

@@ -30,6 +30,12 @@ export class PipeFile extends FileDescription {
     this.noteFlags();
   }
 
+  override get canSignal(): boolean {
+    return true;
+  }
+  override get canBeDirect(): boolean {
+    return true;
+  }
   override get channelEntry(): number {
     const { channel } = this.pipe;
     return channel === null || this.readable === this.writable ? 0 : channel.entry(this.readable);
@@ -66,6 +72,14 @@ export class PipeFile extends FileDescription {
   readPart(buf: Uint8Array, wanted: number, t: FileCaller): number {
     const whole = this.pipe.wholePages(buf.length, wanted);
     return whole === 0 && this.pipe.length > 0 ? -EFAULT : this.read(whole === 0 ? buf : buf.subarray(0, whole), t);
+  }
+
+  /** What is in it stays. */
+  override readInVain(_length: number, _offset: number): number {
+    return this.pipe.length > 0 ? -EFAULT : this.pipe.writers === 0 ? 0 : -EAGAIN;
+  }
+  override writeInVain(): number {
+    return this.pipe.readers === 0 ? -EPIPE : -EFAULT;
   }
 
   override write(buf: Uint8Array, _t: FileCaller): number {

@@ -16,6 +16,7 @@ import { bindPipe, PipeFile } from './pipeFile.ts';
 /** Where pipes without a name live: mounted nowhere. */
 class PipeFs extends FileSystem {
   override readonly typeName = 'pipefs';
+  override readonly noExec = true;
   readonly mount: Mount;
   private nextIno = 4096;
 

@@ -1,7 +1,7 @@
 import { EINVAL } from '../../abi/linux/errno.ts';
 import type { Task } from '../../kernel/task/task.ts';
 import { SEEK_CUR } from '../../vfs/inodeFile.ts';
-import type { FileCaller } from '../../vfs/fileDescription.ts';
+import { type FileCaller, RWF_HIPRI } from '../../vfs/fileDescription.ts';
 import type { Path } from '../../vfs/path.ts';
 import { PositionedFile } from '../../vfs/positionedFile.ts';
 
@@ -12,6 +12,15 @@ export abstract class MemoryView extends PositionedFile {
   constructor(target: Task, path: Path, flags: number, caller: FileCaller) {
     super(path, flags, caller.cred);
     this.target = target;
+  }
+  override get rwFlags(): number {
+    return RWF_HIPRI;
+  }
+  override get canBeSpliced(): boolean {
+    return false;
+  }
+  override get canTakeSplice(): boolean {
+    return false;
   }
   override seek(offset: number, whence: number): number {
     if (whence > SEEK_CUR) return -EINVAL;

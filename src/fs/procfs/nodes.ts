@@ -1,21 +1,22 @@
-import { EACCES, EINVAL, EIO, ENOENT, EPERM } from '../../abi/linux/errno.ts';
+import { EACCES, EINVAL, EIO, ENOENT, ENXIO, EPERM } from '../../abi/linux/errno.ts';
 import { DT, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../abi/linux/fileMode.ts';
 import type { Cred } from '../../vfs/cred.ts';
-import type { FileCaller, FileDescription } from '../../vfs/fileDescription.ts';
+import { type FileCaller, type FileDescription, RWF_HIPRI, RWF_PLAIN } from '../../vfs/fileDescription.ts';
 import type { FileSystem } from '../../vfs/fileSystem.ts';
 import { type DirEntry, Inode } from '../../vfs/inode.ts';
 import type { Path, PathContext } from '../../vfs/path.ts';
 import { MAX_FILE_SIZE, SEEK_CUR, SEEK_END, SEEK_SET } from '../../vfs/inodeFile.ts';
 import { PositionedFile } from '../../vfs/positionedFile.ts';
 import type { AttrChange, Stat } from '../../vfs/stat.ts';
+import { WaitQueue } from '../../vfs/waitQueue.ts';
 import type { Task } from '../../kernel/task/task.ts';
 
 let nextIno = 0xf0000000;
 
 /** Whose a node is: the process it tells about, or root. */
 export interface Owner {
-  uid(): number;
-  gid(): number;
+  uid(mode: number): number;
+  gid(mode: number): number;
   /** The permission bits hold for root too, as in /proc/sys. */
   readonly strict?: boolean;
 }
@@ -46,7 +47,7 @@ export abstract class InfoNode extends Inode {
   override stat(): Stat {
     const { sec } = this;
     return {
-      dev: this.fs.dev, ino: this.ino, mode: this.mode, nlink: this.links(), uid: this.owner.uid(), gid: this.owner.gid(), rdev: 0, size: this.size(),
+      dev: this.fs.dev, ino: this.ino, mode: this.mode, nlink: this.links(), uid: this.owner.uid(this.mode), gid: this.owner.gid(this.mode), rdev: 0, size: this.size(),
       blksize: 1024, blocks: 0, atimeSec: sec, atimeNsec: 0, mtimeSec: sec, mtimeNsec: 0, ctimeSec: sec, ctimeNsec: 0, btimeSec: 0, btimeNsec: 0,
     };
   }
@@ -58,9 +59,12 @@ export abstract class InfoNode extends Inode {
     const bits = cred.fsuid === 0 ? this.mode >>> 6 : cred.inGroup(0) ? this.mode >>> 3 : this.mode;
     return (mask & ~bits & 7) === 0 ? 0 : -EACCES;
   }
+  override fsync(): number {
+    return -EINVAL;
+  }
   override setattr(change: AttrChange): number {
-    // O_TRUNC on a writable one is no change.
-    return change.size !== undefined && Object.keys(change).length === 1 ? 0 : -EPERM;
+    // Times, owners and sizes (O_TRUNC) that are set are forgotten again.
+    return change.mode !== undefined ? -EPERM : 0;
   }
 }
 
@@ -168,9 +172,29 @@ class InfoDescription extends PositionedFile {
   private readonly file: InfoFile;
   private text: string | null = null;
 
+  override readonly waitQueue: WaitQueue | null;
+
   constructor(file: InfoFile, path: Path, flags: number, cred: Cred) {
     super(path, flags, cred);
     this.file = file;
+    // A sysctl may be polled: for changes, which nobody tells of.
+    this.waitQueue = file.owner === sysctlOwner ? new WaitQueue() : null;
+  }
+  /** What tells about a process has the older operations only. */
+  private get ofProcess(): boolean {
+    return this.file.owner !== rootOwner && this.file.owner !== sysctlOwner;
+  }
+  override get rwFlags(): number {
+    return this.ofProcess ? RWF_HIPRI : RWF_PLAIN;
+  }
+  override get writesAnywhere(): boolean {
+    return !this.ofProcess;
+  }
+  override get canBeSpliced(): boolean {
+    return !this.ofProcess;
+  }
+  override get canTakeSplice(): boolean {
+    return this.file.owner === sysctlOwner;
   }
   override pread(buf: Uint8Array, offset: number, t: FileCaller): number {
     if (this.file.show === null) return -EIO;
@@ -193,7 +217,8 @@ class InfoDescription extends PositionedFile {
   }
 
   override seek(offset: number, whence: number): number {
-    const base = whence === SEEK_SET || (whence === SEEK_END && this.file.seeksEnd) ? 0 : whence === SEEK_CUR ? this.pos : -1;
+    if (whence > SEEK_END && this.file.owner === sysctlOwner) return -ENXIO;
+    const base = whence === SEEK_SET || (whence === SEEK_END && (this.file.seeksEnd || this.file.owner === sysctlOwner)) ? 0 : whence === SEEK_CUR ? this.pos : -1;
     if (base < 0) return -EINVAL;
     const pos = base + offset;
     if (pos < 0 || pos > MAX_FILE_SIZE) return -EINVAL;

@@ -1,4 +1,5 @@
 import { EACCES, EINVAL, ENOENT, ESRCH } from '../../abi/linux/errno.ts';
+import { S_IFDIR } from '../../abi/linux/fileMode.ts';
 import type { PidNamespace } from '../../kernel/task/pidNamespace.ts';
 import type { Process } from '../../kernel/task/process.ts';
 import type { Task } from '../../kernel/task/task.ts';
@@ -270,11 +271,12 @@ function namespaces(task: () => Task): Record<string, MakeNode> {
   return out;
 }
 
-/** Files of a process belong to its effective user, unless it is not dumpable. */
+/** Files of a process belong to its effective user, unless it is not dumpable; directories that all may read do anyway (task_dump_owner). */
 function ownerOf(task: () => Task): Owner {
+  const isTheirs = (mode: number): boolean => task().mm.dumpable === 1 || mode === (S_IFDIR | 0o555);
   return {
-    uid: () => (task().mm.dumpable === 1 ? task().cred.euid : 0),
-    gid: () => (task().mm.dumpable === 1 ? task().cred.egid : 0),
+    uid: (mode) => (isTheirs(mode) ? task().cred.euid : 0),
+    gid: (mode) => (isTheirs(mode) ? task().cred.egid : 0),
   };
 }
 

@@ -16,6 +16,8 @@ import { systemTable } from './system.ts';
 /** /proc of one kernel: its processes by their numbers in one space of them. */
 export class ProcFs extends FileSystem {
   override readonly typeName = 'proc';
+  override readonly noExec = true;
+  override readonly namesAreFixed = true;
   override readonly nameCache = 'never';
 
   private readonly kernel: Kernel;

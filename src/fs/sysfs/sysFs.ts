@@ -10,6 +10,7 @@ import type { SystemFacts } from '../systemFacts.ts';
 /** The part of /sys that programs look at: processors, memory policy, block and network device lists. */
 export class SysFs extends FileSystem {
   override readonly typeName = 'sysfs';
+  override readonly noExec = true;
   override readonly nameCache = 'never';
 
   constructor(env: FsEnv, facts: SystemFacts) {

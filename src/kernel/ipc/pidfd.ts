@@ -1,4 +1,4 @@
-import { EBADF, EINVAL } from '../../abi/linux/errno.ts';
+import { EBADF } from '../../abi/linux/errno.ts';
 import { O_NONBLOCK, O_RDWR } from '../../abi/linux/openFlags.ts';
 import { EPOLLHUP, EPOLLIN, EPOLLRDNORM } from '../../abi/linux/poll.ts';
 import type { Cred } from '../../vfs/cred.ts';
@@ -24,16 +24,14 @@ export class PidFile extends FileDescription {
     this.waitQueue = process.exitQueue;
   }
 
+  /** pread and pwrite are not refused for want of positions (though lseek is), but because nothing can be read or written. */
+  override get seekable(): boolean {
+    return true;
+  }
   override poll(): number {
     const ended = this.thread === null ? this.process.state !== 'alive' : this.thread.state === 'dead';
     if (!ended) return 0;
     return EPOLLIN | EPOLLRDNORM | (this.process.state === 'reaped' ? EPOLLHUP : 0);
-  }
-  override read(): number {
-    return -EINVAL;
-  }
-  override write(): number {
-    return -EINVAL;
   }
   /** Of /proc/PID/fdinfo/N: the numbers that a /proc of `shown` knows, and those in spaces below it (pidfd_show_fdinfo). */
   numbers(shown: PidNamespace): string {

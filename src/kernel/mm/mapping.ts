@@ -1,5 +1,4 @@
 import { EACCES, EAGAIN, EBADF, EEXIST, EINVAL, ENOMEM, EOVERFLOW, EPERM } from '../../abi/linux/errno.ts';
-import { MS_NOEXEC } from '../../abi/linux/fs.ts';
 import {
   MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_GROWSDOWN, MAP_HUGETLB, MAP_LOCKED, MAP_NORESERVE, MAP_POPULATE, MAP_PRIVATE, MAP_SHARED,
   MAP_SHARED_VALIDATE, MAP_STACK, MAP_SYNC, MAP_TYPE,
@@ -87,7 +86,7 @@ function mapAnswered(mm: AddressSpace, request: MapRequest, limits: Rlimits | nu
     vma.copied.addCopy(vma);
   }
   vma.mayWrite = !shared || file === null || (file.writable && inode?.writesSealed !== true);
-  vma.mayExec = file === null || (file.path.mount.flags & MS_NOEXEC) === 0;
+  vma.mayExec = file === null || !file.path.mount.noExec;
   vma.growsDown = (flags & MAP_GROWSDOWN) !== 0;
   vma.noReserve = (flags & MAP_NORESERVE) !== 0;
   vma.locked = (flags & MAP_LOCKED) !== 0 || mm.lockFuture;
@@ -110,7 +109,7 @@ function checkFile(file: FileDescription, prot: number, shared: boolean, flags: 
   if ((flags & MAP_GROWSDOWN) !== 0) return -EINVAL;
   if (!file.readable) return (file.flags & 0o10000000) !== 0 ? -EBADF : -EACCES;
   if (shared && (prot & Prot.W) !== 0 && !file.writable) return -EACCES;
-  if ((prot & Prot.X) !== 0 && (file.path.mount.flags & MS_NOEXEC) !== 0) return -EPERM;
+  if ((prot & Prot.X) !== 0 && file.path.mount.noExec) return -EPERM;
   return 0;
 }
 

@@ -1,7 +1,5 @@
-import {
-  EADDRINUSE, EAGAIN, EALREADY, ECONNABORTED, ECONNREFUSED, ECONNRESET, EINPROGRESS, EINVAL, EISCONN, ENETUNREACH, ENOPROTOOPT,
-  ENOTCONN, EOPNOTSUPP, EPIPE,
-} from '../../abi/linux/errno.ts';
+import { EADDRINUSE, EAGAIN, EALREADY, ECONNABORTED, ECONNREFUSED, ECONNRESET, EINPROGRESS, EINVAL, EISCONN, ENETUNREACH, ENOPROTOOPT,
+  ENOTCONN, EOPNOTSUPP, EPIPE, EFAULT } from '../../abi/linux/errno.ts';
 import { O_NONBLOCK } from '../../abi/linux/openFlags.ts';
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP, EPOLLRDNORM, EPOLLWRNORM } from '../../abi/linux/poll.ts';
 import {
@@ -357,6 +355,10 @@ export class TcpSocket extends InetSocket implements LaneSide {
 
   // ---- data ----
 
+  override writeInVain(): number {
+    const n = this.send({ bufs: [], length: 0, name: null, flags: 0, control: null });
+    return n < 0 ? n : -EFAULT;
+  }
   override send(msg: Outgoing): number {
     if (this.error !== 0) return -this.takeError();
     if (this.state === TcpState.connecting) return -EAGAIN;

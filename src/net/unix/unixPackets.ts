@@ -157,6 +157,9 @@ export class UnixDatagram extends UnixSocket {
 
   override send(msg: Outgoing, t: FileCaller): number {
     if ((msg.flags & MSG_OOB) !== 0) return -EOPNOTSUPP;
+    if (msg.length > this.options.sndBuf - 32) return -EMSGSIZE;
+    if (this.error !== 0) return -this.takeError();
+    if ((this.shutdownBits & SEND_SHUTDOWN) !== 0) return -EPIPE;
     let other: UnixDatagram;
     if (msg.name !== null && msg.name.length > 0) {
       const found = this.target(msg.name, t);
