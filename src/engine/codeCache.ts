@@ -28,7 +28,6 @@ export class CodeCache {
   private memoryPages: number;
   private jumps: JumpCache;
   private readonly decoder: RunDecoder;
-  private readonly held: number[] = [];
   /** Where a fetch failed when lookup() returned 0. */
   get faultAddress(): number { return this.decoder.faultAddress; }
 
@@ -68,7 +67,7 @@ export class CodeCache {
     this.lock(cpu);
     const record = this.lookupLocked(addr, cpu, limit);
     pages.unlock();
-    if (record > 0 && !this.held.includes(addr)) this.jumps.set(addr, record);
+    if (record > 0) this.jumps.set(addr, record);
     return record;
   }
 
@@ -98,22 +97,6 @@ export class CodeCache {
   firstBytes(addr: number): number {
     const { bytes } = this.pages, at = addr + BIAS;
     return bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
-  }
-
-  /** From now on lookup() does not put `addr` into the jump cache, so that jumps there come to the dispatcher. */
-  hold(addr: number): void {
-    this.held.push(addr);
-    this.jumps.forget(addr);
-  }
-
-  /** The thread that held addresses has left. */
-  restart(): void {
-    this.held.length = 0;
-  }
-
-  /** Takes the last hold() back. */
-  unhold(): void {
-    this.held.pop();
   }
 
   /**

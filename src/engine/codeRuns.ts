@@ -51,7 +51,7 @@ export class CodeRuns {
   find(addr: number): number {
     const { words } = this.pages;
     const header = words[(CODE_PAGE_TABLE >> 2) + (addr >>> 12)]!;
-    if (header === 0) return 0;
+    if (header === 0 || !this.isNearCode(header, addr)) return 0;
     for (let run = words[header >> 2]!; run !== 0; run = words[(run + Run.next) >> 2]!) {
       if (addr < words[(run + Run.first) >> 2]! >>> 0 || addr >= words[(run + Run.end) >> 2]! >>> 0) continue;
       const records = words[(run + Run.records) >> 2]!, count = words[(run + Run.count) >> 2]!;
@@ -61,6 +61,12 @@ export class CodeRuns {
       }
     }
     return 0;
+  }
+
+  /** Whether something was decoded of the 32 bytes around `addr`. */
+  private isNearCode(header: number, addr: number): boolean {
+    const line = (addr & 0xfff) >> 5;
+    return ((this.pages.words[((header + PAGE_HEADER_BITMAP) >> 2) + (line >> 5)]! >> (line & 31)) & 1) !== 0;
   }
 
   /**

@@ -20,7 +20,7 @@ const RECORD_WORDS = RECORD_SIZE / 4;
 /** Runs of one address that are kept: a program that makes code for ever does so at the same addresses. */
 const MOST_VERSIONS = 8;
 /** Address space; memory as far as it is used. */
-export const DECODED_RUNS_BYTES = 24 << 20;
+export const DECODED_RUNS_BYTES = 48 << 20;
 
 export class DecodedRuns {
   private readonly words: Int32Array;

@@ -1,5 +1,5 @@
-import { CcOp, Cpu, Eflags, Gpr } from '../machine/cpuState.ts';
-import { Case, EngineExit, EngineField, Globals } from '../machine/codeLayout.ts';
+import { CcOp, Cpu, Eflags, SP } from '../machine/cpuState.ts';
+import { Case, EngineExit, EngineField, Globals, SAMPLE_FUEL } from '../machine/codeLayout.ts';
 import { Access, Exit, Vector } from '../machine/exit.ts';
 import { LocalAnswer, type LocalAnswerCode } from '../machine/localState.ts';
 import { Reply, type ReplyCode } from '../machine/mailbox.ts';
@@ -35,8 +35,6 @@ interface InterpreterExports extends RegionHost {
   step(cpu: number, record: number): number;
 }
 
-/** Jumps between two samples of what is hot. */
-const SAMPLE_FUEL = 4000;
 /**
  * The number varies by a half around it: with the same each time, a loop whose round has a divisor of it as its jumps was seen at one
  * place only, and its other places were never translated (a loop of Lua's took up to three times as long, in every other run).
@@ -47,11 +45,26 @@ const LEAVE = { reason: 'the thread leaves' };
 /** The same when the address space has become tall: what is on the host's stack is for another. */
 const TALLER = { reason: 'the address space has become tall' };
 
+/** What the interpreter calls for activations that it cannot run by itself: see Activations of interpreter/enter.ts. */
+interface Dispatcher {
+  miss(cpu: number, pc: number, returnTo: number): number;
+  goOn(cpu: number, dropped: number, returnTo: number): number;
+}
+
 /** What serves all processes of a worker, one after another. */
 interface WorkerState {
   readonly cases: CaseTable;
   readonly runs: DecodedRuns | null;
   readonly heats: Heats;
+}
+
+/** What became of a run of the interpreter: it has left, with EngineField.exitKind; it did not run; something is the kernel's; the activation has ended. */
+type Did = 'ran' | 'nothing' | 'left' | 'ended';
+
+/** How the guest came to Cpu.rip: `from` wants to lead to its record (0: none does), if the code is still that of `generation`. */
+interface Way {
+  from: number;
+  generation: number;
 }
 
 /** One process's memory with the interpreter bound to it. */
@@ -64,7 +77,7 @@ class Machine {
   /** It takes the address space for a tall one. */
   readonly tall: boolean;
 
-  constructor(memory: WebAssembly.Memory, tall: boolean, module: WebAssembly.Module, options: GuestThreadOptions, shared: WorkerState, miss: RegionHost['enter']) {
+  constructor(memory: WebAssembly.Memory, tall: boolean, module: WebAssembly.Module, options: GuestThreadOptions, shared: WorkerState, { miss, goOn }: Dispatcher) {
     const { cases, runs, heats } = shared;
     this.memory = memory;
     this.tall = tall;
@@ -72,7 +85,7 @@ class Machine {
     const helpers = new WebAssembly.Instance(options.helpersModule, { env: { memory, abort: helperAbort } });
     const timeStamp = (): bigint => BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e6));
     const learn: RegionHost['learn'] = (slot, place, address) => this.regions.learn(slot, place, address >>> 0);
-    const instance = new WebAssembly.Instance(module, { env: { memory, timeStamp, miss, learn }, helpers: helpers.exports });
+    const instance = new WebAssembly.Instance(module, { env: { memory, timeStamp, miss, goOn, learn }, helpers: helpers.exports });
     this.interpreter = instance.exports as unknown as InterpreterExports;
     this.segmented = new SegmentedProcessor(this.code, this.interpreter, cases);
     this.regions = new Regions(memory, this.code, this.interpreter, helpers.exports, options.translator ?? null, heats, tall);
@@ -80,7 +93,6 @@ class Machine {
 
   /** Another thread begins, maybe of another process. */
   restart(): void {
-    this.code.restart();
     this.regions.restart();
   }
 }
@@ -100,8 +112,6 @@ export class GuestThread {
   private slot = 0;
   /** State of nextFuel(). */
   private random = 1;
-  /** Regions were dropped below a nested dispatcher: whatever was called by regions before gives up as well (see nested). */
-  private unwinding = false;
 
   constructor(options: GuestThreadOptions) {
     this.options = options;
@@ -128,8 +138,11 @@ export class GuestThread {
   private makeMachine(memory: WebAssembly.Memory): Machine {
     const tall = new Int32Array(memory.buffer)[Globals.tall >> 2] !== 0;
     if (tall) this.tallModule ??= this.options.tallInterpreter();
-    const miss: RegionHost['enter'] = (cpuOf, pc, depth, returnTo) => this.nested(cpuOf, pc, depth, returnTo);
-    return new Machine(memory, tall, tall ? this.tallModule! : this.options.interpreterModule, this.options, this.shared, miss);
+    const dispatcher: Dispatcher = {
+      miss: (cpu, pc, returnTo) => this.miss(cpu, pc, returnTo),
+      goOn: (cpu, dropped, returnTo) => this.nested(cpu, returnTo, dropped, true),
+    };
+    return new Machine(memory, tall, tall ? this.tallModule! : this.options.interpreterModule, this.options, this.shared, dispatcher);
   }
 
   /** The attached memory's, for the address space that it is now. Records serve both; regions are each worker's own. */
@@ -159,8 +172,9 @@ export class GuestThread {
     words[(cpu + EngineField.depth) >> 2] = 0;
     words[(cpu + EngineField.region) >> 2] = 0;
     words[(cpu + EngineField.fuel) >> 2] = this.nextFuel();
+    words[(cpu + EngineField.stop) >> 2] = words[(cpu + EngineField.stopSp) >> 2] = -1;
     try {
-      this.activation(machine, cpu, -1, 0);
+      this.activation(machine, cpu, false);
     } catch (error) {
       if (error !== LEAVE && error !== TALLER) throw error;
       return error === TALLER;
@@ -174,10 +188,10 @@ export class GuestThread {
     return SAMPLE_FUEL - FUEL_SPREAD / 2 + Math.floor((this.random / 2 ** 32) * FUEL_SPREAD);
   }
 
-  /** Runs the guest until it is at `stop` with its stack above `stopSp`; -1: never. */
-  private activation(machine: Machine, cpu: number, stop: number, stopSp: number): void {
-    for (;;) {
-      if (this.interpret(machine, cpu, stop, stopSp)) return;
+  /** Runs the guest until the activation ends (EngineField.stop); `ran`: the interpreter has just left. */
+  private activation(machine: Machine, cpu: number, ran: boolean): void {
+    for (;; ran = false) {
+      if (this.interpret(machine, cpu, ran)) return;
       const { local, mailbox } = this.options, answer = local === undefined ? LocalAnswer.pass : local.answer(machine.memory, cpu);
       if (answer === LocalAnswer.done) continue;
       this.settleFlags(machine, cpu);
@@ -187,35 +201,41 @@ export class GuestThread {
   }
 
   /**
-   * A call inside a region came to something that is not translated: the dispatcher again, until the call has returned. When
-   * regions were dropped meanwhile the callers' code may be among them: everything unwinds (-1), also where a caller asks to go on
-   * because its callee has given up.
+   * A call inside a region came to something that is not translated, or a region gave up what it was called for (`pc` -1). Where regions
+   * were dropped below a caller asks in vain to go on because its callee has given up: it gives up, too.
    */
-  private nested(cpu: number, pc: number, depth: number, returnTo: number): number {
-    const machine = this.machine!, code = machine.code;
-    const words = code.current().words, dropped = words[Globals.regionsDropped >> 2];
-    if (pc === -1 && this.unwinding) return -1;
-    this.unwinding = false;
+  private miss(cpu: number, pc: number, returnTo: number): number {
+    const machine = this.machine!, { code, regions } = machine;
+    const { words } = code.current(), dropped = words[Globals.regionsDropped >> 2]!, unwinding = (cpu + EngineField.unwinding) >> 2;
+    if (pc === -1 && words[unwinding] !== 0) return -1;
+    words[unwinding] = 0;
     if (pc !== -1) {
       setRip(words, cpu, pc);
       // It may only have lost its place in the jump cache.
-      const here = code.lookup(pc >>> 0, cpu) !== 0 && machine.regions.canEnter(pc >>> 0) && words[Globals.regionsDropped >> 2] === dropped;
-      if (here) return machine.interpreter.enter(cpu, pc, depth, returnTo);
-      machine.regions.missed(pc >>> 0, cpu);
+      const here = code.lookup(pc >>> 0, cpu) !== 0 && regions.canEnter(pc >>> 0) && words[Globals.regionsDropped >> 2] === dropped;
+      if (here) return machine.interpreter.enter(cpu, pc, words[(cpu + EngineField.depth) >> 2]!, returnTo);
+      if (words[(cpu + EngineField.fuel) >> 2]! > 0) regions.missed(pc >>> 0, cpu);
+      else {
+        words[(cpu + EngineField.fuel) >> 2] = this.nextFuel();
+        regions.sample(pc >>> 0, cpu);
+      }
     }
-    const outer = words[(cpu + EngineField.depth) >> 2]!;
-    words[(cpu + EngineField.depth) >> 2] = depth;
-    words[(cpu + EngineField.region) >> 2] = 0;
-    code.hold(returnTo >>> 0);
-    this.activation(machine, cpu, returnTo >>> 0, words[(cpu + SP) >> 2]! >>> 0);
-    code.unhold();
-    const after = code.current().words;
-    after[(cpu + EngineField.depth) >> 2] = outer;
+    return this.nested(cpu, returnTo, dropped, false);
+  }
+
+  /**
+   * An activation below a region's call. When regions were dropped meanwhile the callers' code may be among them: everything unwinds (-1).
+   */
+  private nested(cpu: number, returnTo: number, dropped: number, ran: boolean): number {
+    const machine = this.machine!;
+    this.activation(machine, cpu, ran);
+    const { words } = machine.code.current();
     // Back in translated code, which follows records.
-    enter(after, cpu);
+    enter(words, cpu);
     machine.regions.renew();
-    this.unwinding = after[Globals.regionsDropped >> 2] !== dropped;
-    return this.unwinding ? -1 : returnTo;
+    const unwinding = words[Globals.regionsDropped >> 2] !== dropped;
+    words[(cpu + EngineField.unwinding) >> 2] = unwinding ? 1 : 0;
+    return unwinding ? -1 : returnTo;
   }
 
   /** The kernel finds the status flags as a plain value (`CcOp.eflags`). */
@@ -225,64 +245,71 @@ export class GuestThread {
     words[(cpu + Cpu.ccOp) >> 2] = CcOp.eflags;
   }
 
-  /** Runs until something is the kernel's (false), or the guest is at `stop` with its stack above `stopSp` (true). */
-  private interpret(machine: Machine, cpu: number, stop: number, stopSp: number): boolean {
-    const code = machine.code;
-    let words = code.current().words;
-    let from = 0, generation = 0;
-    for (;;) {
-      enter(words, cpu);
-      if (machine.segmented.isNeeded(cpu)) {
-        machine.segmented.run(cpu);
-        leave(words, cpu);
-        words = code.current().words;
-        if (words[(cpu + EngineField.exitKind) >> 2] !== EngineExit.kernel || this.isOwnInterrupt(words, cpu)) continue;
+  /** Runs until something is the kernel's (false), or the activation ends (true). `ran`: the interpreter has just left, begin behind that. */
+  private interpret(machine: Machine, cpu: number, ran: boolean): boolean {
+    const way: Way = { from: 0, generation: machine.code.generation };
+    for (let did: Did = ran ? 'ran' : 'nothing'; ; did = 'nothing') {
+      if (did === 'nothing') did = this.runFrom(machine, cpu, way);
+      if (did === 'nothing') continue;
+      if (did !== 'ran') return did === 'ended';
+      if (!this.dealWithExit(machine, cpu, way)) return false;
+    }
+  }
+
+  /** Runs the interpreter from Cpu.rip on. */
+  private runFrom(machine: Machine, cpu: number, way: Way): Did {
+    const { code } = machine, { words } = code.current();
+    enter(words, cpu);
+    if (machine.segmented.isNeeded(cpu)) {
+      machine.segmented.run(cpu);
+      leave(words, cpu);
+      const after = code.current();
+      if (after.words[(cpu + EngineField.exitKind) >> 2] !== EngineExit.kernel || this.isOwnInterrupt(after.words, cpu)) return 'nothing';
+      refineRefusal(after, cpu);
+      return 'left';
+    }
+    const rip = words[(cpu + Cpu.rip) >> 2]! >>> 0;
+    if (words[(cpu + Cpu.rip + 4) >> 2] !== 0) return leaveFetchFault(words, cpu, rip);
+    // Under TF nothing goes back into a region: it would not stop after each instruction.
+    const stepping = (words[(cpu + Cpu.eflagsSystem) >> 2]! & Eflags.TF) !== 0;
+    if (isAtStop(words, cpu) && !stepping) {
+      leave(words, cpu);
+      return 'ended';
+    }
+    const record = code.lookup(rip, cpu);
+    if (record === 0) return leaveFetchFault(words, cpu, code.faultAddress);
+    const { generation } = code;
+    if (way.from !== 0) code.connect(way.from, record, way.generation, cpu);
+    way.from = 0;
+    // While it waited for the lock all records may have been dropped, this one too.
+    if (code.generation !== generation) return 'nothing';
+    machine.regions.renew();
+    way.generation = generation;
+    if (stepping) return this.singleStep(machine, cpu, record) ? 'left' : 'nothing';
+    words[(cpu + EngineField.unwinding) >> 2] = 0;
+    machine.interpreter.run(cpu, record);
+    return 'ran';
+  }
+
+  /** What the interpreter has left for; false: something is the kernel's. */
+  private dealWithExit(machine: Machine, cpu: number, way: Way): boolean {
+    const { code } = machine, { words } = code.current();
+    leave(words, cpu);
+    switch (words[(cpu + EngineField.exitKind) >> 2]) {
+      case EngineExit.kernel:
+        if (this.isOwnInterrupt(words, cpu)) return true;
         refineRefusal(code.current(), cpu);
         return false;
-      }
-      const rip = words[(cpu + Cpu.rip) >> 2]! >>> 0;
-      if (words[(cpu + Cpu.rip + 4) >> 2] !== 0) return leaveFetchFault(words, cpu, rip);
-      // Under TF nothing goes back into a region: it would not stop after each instruction.
-      if (rip === stop && words[(cpu + SP) >> 2]! >>> 0 > stopSp && (words[(cpu + Cpu.eflagsSystem) >> 2]! & Eflags.TF) === 0) {
-        leave(words, cpu);
+      case EngineExit.link: way.from = words[(cpu + EngineField.exitRecord) >> 2]!; return true;
+      case EngineExit.lookup: way.from = staleRecord(code, words, cpu); return true;
+      case EngineExit.codeWrite: return !this.writeOverCode(machine, cpu);
+      case EngineExit.segments: return machine.segmented.one(cpu);
+      case EngineExit.fuel:
+        words[(cpu + EngineField.fuel) >> 2] = this.nextFuel();
+        words[(cpu + EngineField.sampled) >> 2] = words[(cpu + Cpu.rip) >> 2]!;
+        machine.regions.sample(words[(cpu + Cpu.rip) >> 2]! >>> 0, cpu);
         return true;
-      }
-      const record = code.lookup(rip, cpu);
-      if (record === 0) {
-        leave(words, cpu);
-        return leaveFetchFault(words, cpu, code.faultAddress);
-      }
-      const found = code.generation;
-      if (from !== 0) code.connect(from, record, generation, cpu);
-      from = 0;
-      // While it waited for the lock all records may have been dropped, this one too.
-      if (code.generation !== found) continue;
-      machine.regions.renew();
-      generation = found;
-      if ((words[(cpu + Cpu.eflagsSystem) >> 2]! & Eflags.TF) !== 0) {
-        if (this.singleStep(machine, cpu, record)) return false;
-        continue;
-      }
-      this.unwinding = false;
-      machine.interpreter.run(cpu, record);
-      leave(words, cpu);
-      words = code.current().words;
-      switch (words[(cpu + EngineField.exitKind) >> 2]) {
-        case EngineExit.kernel:
-          if (this.isOwnInterrupt(words, cpu)) continue;
-          refineRefusal(code.current(), cpu);
-          return false;
-        case EngineExit.link: from = words[(cpu + EngineField.exitRecord) >> 2]!; break;
-        case EngineExit.lookup: from = staleRecord(code, words, cpu); break;
-        case EngineExit.codeWrite: if (this.writeOverCode(machine, cpu)) return false; break;
-        case EngineExit.segments: if (!machine.segmented.one(cpu)) return false; break;
-        case EngineExit.fuel:
-          words[(cpu + EngineField.fuel) >> 2] = this.nextFuel();
-          words[(cpu + EngineField.sampled) >> 2] = words[(cpu + Cpu.rip) >> 2]!;
-          machine.regions.sample(words[(cpu + Cpu.rip) >> 2]! >>> 0, cpu);
-          break;
-        default: break;
-      }
+      default: return true;
     }
   }
 
@@ -362,8 +389,10 @@ function isOutgrown({ code, tall }: Machine): boolean {
   return (code.current().words[Globals.tall >> 2] !== 0) !== tall;
 }
 
-/** The low half of the stack pointer. */
-const SP = Cpu.gpr + 8 * Gpr.rsp;
+/** Whether the activation ends where the guest is. */
+function isAtStop(words: Int32Array, cpu: number): boolean {
+  return words[(cpu + Cpu.rip) >> 2] === words[(cpu + EngineField.stop) >> 2] && words[(cpu + SP) >> 2]! >>> 0 > words[(cpu + EngineField.stopSp) >> 2]! >>> 0;
+}
 
 /** The record that left, if it was a dropped one (which may then forward to the new one). */
 function staleRecord(code: CodeCache, words: Int32Array, cpu: number): number {
@@ -389,13 +418,13 @@ function leave(words: Int32Array, cpu: number): void {
   Atomics.store(words, (cpu + EngineField.inside) >> 2, 0);
 }
 
-function leaveFetchFault(words: Int32Array, cpu: number, addr: number): false {
+function leaveFetchFault(words: Int32Array, cpu: number, addr: number): 'left' {
   leave(words, cpu);
   words[(cpu + Cpu.exitReason) >> 2] = Exit.fault;
   words[(cpu + Cpu.exitCode) >> 2] = Access.execute;
   words[(cpu + Cpu.exitAddr) >> 2] = addr;
   words[(cpu + Cpu.exitAddr + 4) >> 2] = words[(cpu + Cpu.rip + 4) >> 2]!;
   words[(cpu + EngineField.exitKind) >> 2] = EngineExit.kernel;
-  return false;
+  return 'left';
 }
 

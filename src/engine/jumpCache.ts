@@ -40,11 +40,6 @@ export class JumpCache {
     entries[index] = whole[0]!;
   }
 
-  forget(addr: number): void {
-    const index = jumpCacheIndex(addr);
-    for (let k = index; k <= index + 1; k++) if (this.words[(JUMP_CACHE >> 2) + 2 * k]! >>> 0 === addr) this.entries[k] = 0;
-  }
-
   clear(): void {
     this.entries.fill(0);
   }

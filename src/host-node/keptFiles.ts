@@ -8,7 +8,7 @@ import { closeSync, fstatSync, mkdirSync, openSync, readdirSync, readSync, renam
 import { join } from 'node:path';
 
 /** All files together; beyond it the oldest go. */
-const MOST_BYTES = 256 << 20;
+const MOST_BYTES = 512 << 20;
 /** What a run that was ended left behind. */
 const DRAFT_LIFE_MS = 3_600_000;
 

@@ -11,8 +11,7 @@ const here = fileURLToPath(new URL('.', import.meta.url));
 const installed = `runs-${TUXLATE_RUNS}.cache`;
 /** Whether this is the build's own first run, which makes what is installed. */
 const building = !!process.env['TUXLATE_CACHE_DIR'];
-/** A file is not made longer than this, and only for some gain: milliseconds of decoding. */
-const LONGEST = 12 << 20;
+/** A file is made longer only for some gain: milliseconds of decoding. */
 const WORTH_KEEPING = building ? 4 << 10 : 192 << 10;
 
 export class KeptRuns {
@@ -26,7 +25,7 @@ export class KeptRuns {
   constructor(useKept: boolean, program: string) {
     this.#name = building ? installed : `runs-${TUXLATE_RUNS}-${hashOf(program)}.cache`;
     const own = useKept ? readKept(this.#name, here) : null, bytes = own ?? (useKept ? readKept(installed, here) : null);
-    if (bytes === null || bytes.length > LONGEST || (bytes.length & 3) !== 0) return;
+    if (bytes === null || bytes.length > DECODED_RUNS_BYTES || (bytes.length & 3) !== 0) return;
     // The first word says how much is in use.
     if (new Int32Array(bytes.buffer, 0, 1)[0]! * 4 !== bytes.length) return;
     new Uint8Array(this.buffer).set(bytes);
@@ -45,8 +44,7 @@ export class KeptRuns {
 
   /** Whether this run has added enough code to write the file anew. */
   get grown(): boolean {
-    const used = this.#used();
-    return used <= LONGEST && used >= this.#loaded + WORTH_KEEPING;
+    return this.#used() >= this.#loaded + WORTH_KEEPING;
   }
 
   #used(): number {

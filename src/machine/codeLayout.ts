@@ -74,6 +74,12 @@ export const EngineField = {
   region: 0x524,
   /** Where the interpreter was when last looked at. */
   sampled: 0x528,
+  /** The interpreter's present activation ends when the guest comes to this address by a computed jump with its stack above stopSp; -1: never. */
+  stop: 0x52c,
+  /** Low half of the stack pointer where it began. */
+  stopSp: 0x530,
+  /** 1: regions were dropped below an activation; whatever was called by regions before gives up as well. */
+  unwinding: 0x534,
   /** 4 records of the segmented processor (engine/segmented). */
   records: 0x580,
   /** `pageNotes` x u64: what translated loops have found permitted (emit/pageNotes.ts). */
@@ -95,7 +101,14 @@ export const EngineExit = {
   fuel: 4,
   /** The dispatcher does the instruction at Cpu.rip itself: it is about segments (engine/segmented). */
   segments: 5,
+  /** The activation has come to its end (EngineField.stop). */
+  stop: 6,
 } as const;
+
+/** Jumps between two samples of what is hot, in the mean. */
+export const SAMPLE_FUEL = 4000;
+/** What a call out of a region that finds no region counts as, in jumps. */
+export const MISS_FUEL = 500;
 
 /** What a place in the table answers whose region another worker of the process has. */
 export const FOREIGN_REGION = -2;

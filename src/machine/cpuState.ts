@@ -80,6 +80,8 @@ export const Cpu = {
 
 /** Encoding order of the general registers. */
 export const Gpr = { rax: 0, rcx: 1, rdx: 2, rbx: 3, rsp: 4, rbp: 5, rsi: 6, rdi: 7, r8: 8, r9: 9, r10: 10, r11: 11, r12: 12, r13: 13, r14: 14, r15: 15 } as const;
+/** Field with the low half of the stack pointer. */
+export const SP = Cpu.gpr + 8 * Gpr.rsp;
 
 /** Encoding order of the segment registers. */
 export const Seg = { es: 0, cs: 1, ss: 2, ds: 3, fs: 4, gs: 5 } as const;

@@ -18,7 +18,8 @@ import { isHot } from './hot.ts';
 import { expectedFlags, knownFlagsKey } from './knownFlags.ts';
 import { KnownFlagsLift } from './knownFlagsLift.ts';
 import { emitCase, isFreeOfCalls, run, runLoop } from './runLoop.ts';
-import { addEnter, addRuntime } from './runtime.ts';
+import { addEnter } from './enter.ts';
+import { addRuntime } from './runtime.ts';
 import { addressRecord, RecordSource } from './source.ts';
 import type { CaseEnd, RuntimeFunctions } from './caseCode.ts';
 import { InterpreterTarget } from './target.ts';
@@ -68,7 +69,7 @@ export function generate(tall = false): Generated {
     helpers.set(name, module.importFunction('helpers', name, type));
   }
   const timeStamp = module.importFunction('env', 'timeStamp', module.type([], [WasmType.i64]));
-  const miss = module.importFunction('env', 'miss', module.type([I, I, I, I], [I]));
+  const miss = module.importFunction('env', 'miss', module.type([I, I, I], [I])), goOn = module.importFunction('env', 'goOn', module.type([I, I, I], [I]));
   const learn = module.importFunction('env', 'learn', module.type([I, I, I], [I]));
   const runtime = addRuntime(module, (name) => helpers.get(name)!, timeStamp, tall ? TALL_ADDRESS_BITS : ADDRESS_BITS);
   const { cases, keys, missing } = collectCases(runtime);
@@ -76,10 +77,11 @@ export function generate(tall = false): Generated {
   const caseType = module.type([I, I], [I]);
   for (const one of cases) module.tableEntry(module.function(caseType, one.body));
   const loop = runLoop(runtime, inLoop);
-  module.exportFunction('run', module.function(module.type([I, I], []), run(runtime, module.function(caseType, loop), caseType)));
+  const runs = module.function(module.type([I, I], []), run(runtime, module.function(caseType, loop), caseType));
+  module.exportFunction('run', runs);
   module.exportFunction('step', module.function(caseType, stepBody(caseType)));
   module.exportFunction('statusFlags', runtime.statusFlags);
-  module.exportFunction('enter', addEnter(module, runtime, miss));
+  module.exportFunction('enter', addEnter(module, runtime, { run: runs, miss, goOn }));
   // Regions import it from here: V8 makes a way out to JavaScript for each module that has one.
   module.exportFunction('learn', module.function(module.type([I, I, I], [I]), learnBody(learn)));
   module.exportFunction('noRegion', module.function(runtime.regionType, noRegion()));

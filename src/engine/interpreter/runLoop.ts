@@ -12,7 +12,7 @@ import { Code } from '../../wasm/code.ts';
 import { WasmType } from '../../wasm/opcodes.ts';
 import { CPU, RECORD, type RuntimeFunctions } from './caseCode.ts';
 import { lookup } from './jumpCacheCode.ts';
-import { noteRecord, poll } from './transferCode.ts';
+import { noteRecord, poll, stopAt } from './transferCode.ts';
 import { InterpreterTarget } from './target.ts';
 
 const I = WasmType.i32, L = WasmType.i64;
@@ -143,6 +143,7 @@ export function runLoop(runtime: RuntimeFunctions, hot: readonly (IrBuilder | nu
   leaveAt(code, EngineExit.link);
   code.end();
   poll(target, code, () => code.get(address));
+  stopAt(target, code, address);
   lookup(code, address, (found) => { code.get(found); goOn(code); });
   code.get(address);
   leaveAt(code, EngineExit.lookup);

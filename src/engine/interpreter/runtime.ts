@@ -4,7 +4,7 @@
 import { BodyEmitter } from '../../emit/body.ts';
 import { IrBuilder, type Value } from '../../ir/builder.ts';
 import { Field } from '../../ir/ops.ts';
-import { Case, EngineExit, EngineField, FOREIGN_REGION, PAGE_HEADER_BITMAP } from '../../machine/codeLayout.ts';
+import { EngineExit, EngineField, PAGE_HEADER_BITMAP } from '../../machine/codeLayout.ts';
 import { CcOp, Cpu, Eflags } from '../../machine/cpuState.ts';
 import { Access, Exit } from '../../machine/exit.ts';
 import { ADDRESS_BITS, CODE_PAGE_TABLE, PERMISSION_TABLE, Perm } from '../../machine/memoryLayout.ts';
@@ -12,7 +12,7 @@ import { Code } from '../../wasm/code.ts';
 import type { ModuleWriter } from '../../wasm/module.ts';
 import { WasmType } from '../../wasm/opcodes.ts';
 import type { RuntimeFunctions } from './caseCode.ts';
-import { findRecord, lookup } from './jumpCacheCode.ts';
+import { lookup } from './jumpCacheCode.ts';
 import { InterpreterTarget } from './target.ts';
 
 const I = WasmType.i32, L = WasmType.i64;
@@ -36,71 +36,6 @@ export function addRuntime(module: ModuleWriter, helper: (name: string) => numbe
   run.slow = define([I, I, L, I, I], [I], (b) => slow(b, addressBits));
   run.span = define([L, I, I], [I], (b) => span(b, addressBits));
   return run;
-}
-
-/**
- * enter(cpu, pc, depth, returnTo): runs translated regions from `pc` on until the guest is at `returnTo`. What has no region,
- * and what a region leaves to the interpreter (-1), goes to `miss`, which runs the interpreter in the same way. Returns another
- * address than `returnTo` when everything has to unwind to the dispatcher.
- */
-export function addEnter(module: ModuleWriter, run: RuntimeFunctions, miss: number): number {
-  const code = new Code([I, I, I, I]), record = code.local(I), next = code.local(I), entry = code.local(L);
-  const cpu = 0, pc = 1, depth = 2, returnTo = 3;
-  const again = code.loop();
-  const missing = code.block();
-  findRecord(code, pc, entry, run.lookup);
-  code.set(record);
-  // -1 is no address of an entry that has a record.
-  code.get(pc);
-  code.i32(-1);
-  code.op('i32.eq');
-  code.get(record);
-  code.op('i32.eqz');
-  code.op('i32.or');
-  code.brIf(missing);
-  code.get(record);
-  code.mem('i32.load16_u', Field.caseId, 1);
-  code.i32(Case.region);
-  code.op('i32.ne');
-  code.brIf(missing);
-  code.get(record);
-  code.mem('i32.load', Field.link, 2);
-  code.tableSize();
-  code.op('i32.ge_u');
-  code.brIf(missing);
-  code.get(cpu);
-  code.get(depth);
-  code.get(record);
-  code.mem('i32.load', Field.link, 2);
-  code.callIndirect(run.regionType);
-  code.tee(next);
-  code.i32(FOREIGN_REGION);
-  code.op('i32.eq');
-  code.brIf(missing);
-  code.get(next);
-  code.tee(pc);
-  code.get(returnTo);
-  code.op('i32.eq');
-  code.if();
-  code.get(pc);
-  code.return();
-  code.end();
-  code.get(cpu);
-  code.mem('i32.load', Cpu.interrupt, 2);
-  code.op('i32.eqz');
-  code.brIf(again);
-  code.get(pc);
-  code.return();
-  code.end();
-  code.get(cpu);
-  code.get(pc);
-  code.get(depth);
-  code.get(returnTo);
-  code.call(miss);
-  code.return();
-  code.end();
-  code.op('unreachable');
-  return module.function(module.type([I, I, I, I], [I]), code.finish());
 }
 
 type Define = (params: number[], results: number[], write: (b: IrBuilder) => void) => number;

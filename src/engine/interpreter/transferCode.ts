@@ -2,7 +2,7 @@
 import type { BodyEmitter } from '../../emit/body.ts';
 import { Field, Type } from '../../ir/ops.ts';
 import { Case, EngineExit, EngineField, FOREIGN_REGION, RECORD_SIZE } from '../../machine/codeLayout.ts';
-import { Cpu } from '../../machine/cpuState.ts';
+import { Cpu, SP } from '../../machine/cpuState.ts';
 import { Access, Exit } from '../../machine/exit.ts';
 import type { Code } from '../../wasm/code.ts';
 import { WasmType } from '../../wasm/opcodes.ts';
@@ -30,6 +30,24 @@ export function poll(t: CaseCode, code: Code, target: () => void): void {
   code.op('i32.le_s');
   code.if();
   t.leaveAt(code, EngineExit.fuel, target);
+  code.end();
+}
+
+/** To the address in local `a`, unless the activation ends there. */
+export function stopAt(t: CaseCode, code: Code, a: number): void {
+  code.get(CPU);
+  code.mem('i32.load', EngineField.stop, 2);
+  code.get(a);
+  code.op('i32.eq');
+  code.if();
+  code.get(CPU);
+  code.mem('i32.load', SP, 2);
+  code.get(CPU);
+  code.mem('i32.load', EngineField.stopSp, 2);
+  code.op('i32.gt_u');
+  code.if();
+  t.leaveAt(code, EngineExit.stop, () => code.get(a));
+  code.end();
   code.end();
 }
 
@@ -83,6 +101,7 @@ export function goIndirect(t: CaseCode, e: BodyEmitter, addr: number): void {
   else {
     code.set(a);
     poll(t, code, () => code.get(a));
+    stopAt(t, code, a);
     goLookup(t, e, a);
   }
   e.giveBack(WasmType.i32, a);
@@ -175,6 +194,7 @@ export function enterRegion(t: CaseCode, e: BodyEmitter): void {
   code.end();
   code.else();
   poll(t, code, () => code.get(a));
+  stopAt(t, code, a);
   const entry = e.borrow(WasmType.i64);
   findRecord(code, a, entry, t.run.lookup);
   e.giveBack(WasmType.i64, entry);
