@@ -16,7 +16,7 @@ const operations = [
   ['futex', 20_000, 20_000, 'futex round trip between threads'],
   ['unix', 20_000, 20_000, 'Unix socket round trip between processes'],
   ['tcp', 20_000, 30_000, 'TCP loopback round trip between processes'],
-  ['request', 4_800, 20_000, 'request to an epoll server'],
+  ['request', 20_000, 20_000, 'request to an epoll server'],
   ['thread', 200, 1_000_000, 'thread create and join'],
   ['fork', 60, 5_000_000, 'fork and wait'],
   ['exec', 60, 5_000_000, 'fork, exec and wait of /bin/true'],

@@ -1,4 +1,5 @@
-import { MSG_NOSIGNAL } from '../abi/linux/socket.ts';
+import { EAGAIN } from '../abi/linux/errno.ts';
+import { MSG_DONTWAIT, MSG_NOSIGNAL } from '../abi/linux/socket.ts';
 import type { Clock } from '../host/clock.ts';
 import { CHANNEL_PAGE, type Channels, End, Outcome } from '../machine/channels.ts';
 import { Cpu } from '../machine/cpuState.ts';
@@ -17,6 +18,8 @@ export class LocalPipes {
   private readonly now: () => number;
   /** It is read(2) or write(2), which are counted for /proc/PID/io. */
   private counted = false;
+  /** The call says that it does not wait. */
+  private noWait = false;
   /** The buffer of read(). */
   private target = 0;
   private readonly mayFill = (length: number): boolean => this.view.allowsBytes(this.target, length, true);
@@ -32,20 +35,23 @@ export class LocalPipes {
   /** read(2): bytes, PASS, or WAITS while there is nothing. */
   read(): number {
     this.counted = true;
+    this.noWait = false;
     return this.take();
   }
 
-  /** recvfrom(2) without flags, from anybody. */
+  /** recvfrom(2) without other flags than MSG_DONTWAIT, from anybody. */
   receive(): number {
+    const flags = this.view.int(3);
     this.counted = false;
-    return this.view.int(3) === 0 && this.view.arg(4) === 0 && this.isSocket() ? this.take() : PASS;
+    this.noWait = flags === MSG_DONTWAIT;
+    return (flags & ~MSG_DONTWAIT) === 0 && this.view.arg(4) === 0 && this.isSocket() ? this.take() : PASS;
   }
 
   /** sendto(2) to nobody in particular. */
   send(): number {
     const flags = this.view.int(3);
     this.counted = false;
-    return (flags === 0 || flags === MSG_NOSIGNAL) && this.view.arg(4) === 0 && this.isSocket() ? this.put() : PASS;
+    return (flags & ~MSG_NOSIGNAL) === 0 && this.view.arg(4) === 0 && this.isSocket() ? this.put() : PASS;
   }
 
   private isSocket(): boolean {
@@ -59,8 +65,14 @@ export class LocalPipes {
     if (target < 0 || count <= 0 || target + count > GUEST_END) return PASS;
     this.target = target;
     const done = this.channels.read(view.word(Cpu.mailboxSlot), map, fd, count, this.guestBytes, target + BIAS, this.mayFill, this.now);
-    if (done > 0 && this.counted) this.mailbox.waits.countTransfer(view.word(Cpu.mailboxSlot), Transfer.read, done);
-    return done >= 0 ? done : done === Outcome.empty ? WAITS : PASS;
+    if (done >= 0) {
+      if (this.counted) this.mailbox.waits.countTransfer(view.word(Cpu.mailboxSlot), Transfer.read, done);
+      return done;
+    }
+    if (done === Outcome.kernel) return PASS;
+    if (done === Outcome.empty && !this.noWait) return WAITS;
+    if (this.counted) this.mailbox.waits.countTransfer(view.word(Cpu.mailboxSlot), Transfer.read, 0);
+    return -EAGAIN;
   }
 
   /** write(2) of no more than is atomic. */

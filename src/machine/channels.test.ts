@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { End, mapEntry, Outcome } from './channels.ts';
+import { End, Lent, mapEntry, Outcome } from './channels.ts';
 import { MAILBOX_BYTES, MailboxGuest, MailboxKernel } from './mailbox.ts';
 import { Transfer } from './waitTable.ts';
 
@@ -80,6 +80,14 @@ test('the kernel gets back what is in it, and who waits; nobody else touches it 
   kernel.channels.takeBack(CHANNEL);
   expect(kernel.channels.firstReader(CHANNEL)).toBe(1);
   expect(guest.channels.enter(2, MAP, READER, 0)).toBe(false);
+});
+
+test('it may be lent for reading alone, with bytes in it, to a reader that does not wait', () => {
+  const { kernel, write, read } = world();
+  kernel.channels.takeBack(CHANNEL);
+  kernel.channels.give(CHANNEL, Lent.read | Lent.noWait, new TextEncoder().encode('abc'));
+  expect(write('d')).toBe(Outcome.kernel);
+  expect([read(2), read(2), read(2)]).toEqual(['ab', 'c', Outcome.again]);
 });
 
 test('bytes that may not be written to the buffer stay', () => {

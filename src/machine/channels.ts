@@ -6,7 +6,7 @@ import { KERNEL, WAIT_TABLE_WORDS, type WaitTable } from './waitTable.ts';
  * bytes that an almost empty pipe has (Linux's first pipe buffer): what does not fit there, and all that is more than a plain read or
  * write, is the kernel's, which takes the bytes and the waiting readers back before it looks. See docs/waiting.md.
  *
- *   a channel   whether it is the workers' (`direct`), where its bytes begin in the page and how many there are; the page. Under the lock
+ *   a channel   how far it is the workers' (`lent`: Lent), where its bytes begin in the page and how many there are; the page. Under the lock
  *               of its key in the table of waits, where its readers wait
  *   a map       of a descriptor table: which of the first descriptors are ends of channels
  */
@@ -14,7 +14,7 @@ export const CHANNELS = 256;
 /** Of two channels, there and back, beginning with an even one. */
 export const PAIRS = 128;
 export const CHANNEL_PAGE = 4096;
-const CHANNEL = { direct: 0, offset: 1, length: 2, words: 16 } as const;
+const CHANNEL = { lent: 0, offset: 1, length: 2, words: 16 } as const;
 export const FD_MAPS = 1024;
 export const MAPPED_FDS = 64;
 const FIRST_MAP = WAIT_WORDS + WAIT_TABLE_WORDS;
@@ -29,6 +29,15 @@ export const CHANNEL_KEY = -2;
 export const End = { read: 1, write: 2, both: 3 } as const;
 export type EndKind = (typeof End)[keyof typeof End];
 
+/** What workers may do with a channel; 0: nothing. */
+export const Lent = {
+  read: 1,
+  /** Whoever hears of what is written does so from the kernel: without this, writing is the kernel's. */
+  write: 2,
+  /** Its reader does not wait. */
+  noWait: 4,
+} as const;
+
 /** What a map says of a descriptor; 0: it is the kernel's. */
 export const mapEntry = (channel: number, end: EndKind): number => (channel + 1) * 4 + end;
 
@@ -38,6 +47,8 @@ export const Outcome = {
   kernel: -1,
   /** There is nothing to read. */
   empty: -2,
+  /** The same, and the reader does not wait. */
+  again: -3,
 } as const;
 
 export class Channels {
@@ -61,14 +72,14 @@ export class Channels {
   /** Whether a worker may try to use `end` of descriptor `fd` now. */
   isOpen(map: number, fd: number, end: EndKind): boolean {
     const entry = this.entry(map, fd);
-    return (entry & end) !== 0 && Atomics.load(this.words, channelAt(end === End.read ? readChannel(entry) : writeChannel(entry)) + CHANNEL.direct) !== 0;
+    return (entry & end) !== 0 && (Atomics.load(this.words, channelAt(end === End.read ? readChannel(entry) : writeChannel(entry)) + CHANNEL.lent) & end) !== 0;
   }
 
-  /** Locks a channel of descriptor `fd`, which was `entry`, for the thread in `slot`: the locked bucket, 0 when it is the kernel's. */
-  private begin(slot: number, map: number, fd: number, entry: number, channel: number): number {
+  /** Locks a channel of descriptor `fd`, which was `entry`, for the thread in `slot`, to read or to write: the locked bucket, 0 when it is the kernel's. */
+  private begin(slot: number, map: number, fd: number, entry: number, channel: number, end: EndKind): number {
     const { words } = this, bucket = this.waits.lockKey(CHANNEL_KEY, channel * 4, slot + 1);
     // The descriptor may have become another meanwhile.
-    if (words[channelAt(channel) + CHANNEL.direct] === 1 && this.entry(map, fd) === entry) return bucket;
+    if ((words[channelAt(channel) + CHANNEL.lent]! & end) !== 0 && this.entry(map, fd) === entry) return bucket;
     this.waits.unlock(bucket);
     return 0;
   }
@@ -77,10 +88,10 @@ export class Channels {
   read(slot: number, map: number, fd: number, count: number, target: () => Uint8Array, to: number, allows: (length: number) => boolean, now: () => number): number {
     const { words, bytes, waits } = this, entry = this.entry(map, fd);
     if ((entry & End.read) === 0) return Outcome.kernel;
-    const channel = readChannel(entry), bucket = this.begin(slot, map, fd, entry, channel);
+    const channel = readChannel(entry), bucket = this.begin(slot, map, fd, entry, channel, End.read);
     if (bucket === 0) return Outcome.kernel;
     const at = channelAt(channel), length = words[at + CHANNEL.length]!, offset = words[at + CHANNEL.offset]!, n = Math.min(length, count);
-    let result: number = Outcome.empty, next = -1;
+    let result: number = (words[at + CHANNEL.lent]! & Lent.noWait) !== 0 ? Outcome.again : Outcome.empty, next = -1;
     if (n > 0) {
       if (allows(n)) {
         copy(bytes, pageAt(at) + offset, target(), to, n);
@@ -98,7 +109,7 @@ export class Channels {
 
   /** Waits for something to read. False: there is, or the kernel has to be asked. */
   enter(slot: number, map: number, fd: number, nowNs: number): boolean {
-    const entry = this.entry(map, fd), channel = readChannel(entry), bucket = (entry & End.read) === 0 ? 0 : this.begin(slot, map, fd, entry, channel);
+    const entry = this.entry(map, fd), channel = readChannel(entry), bucket = (entry & End.read) === 0 ? 0 : this.begin(slot, map, fd, entry, channel, End.read);
     if (bucket === 0) return false;
     const empty = this.words[channelAt(channel) + CHANNEL.length] === 0;
     if (empty) this.waits.admit(slot, bucket, CHANNEL_KEY, channel * 4, UNLIMITED, nowNs);
@@ -110,7 +121,7 @@ export class Channels {
   write(slot: number, map: number, fd: number, count: number, source: Uint8Array, from: number, now: () => number): number {
     const { words, bytes, waits } = this, entry = this.entry(map, fd);
     if ((entry & End.write) === 0) return Outcome.kernel;
-    const channel = writeChannel(entry), bucket = this.begin(slot, map, fd, entry, channel);
+    const channel = writeChannel(entry), bucket = this.begin(slot, map, fd, entry, channel, End.write);
     if (bucket === 0) return Outcome.kernel;
     const at = channelAt(channel), end = words[at + CHANNEL.offset]! + words[at + CHANNEL.length]!;
     const fits = end + count <= CHANNEL_PAGE;
@@ -127,11 +138,13 @@ export class Channels {
 
   // ---- the kernel's side ----
 
-  /** An empty channel is the workers' from now on. */
-  give(channel: number): void {
+  /** A channel with these bytes (at most a page) is the workers' from now on, as far as `lent` says. */
+  give(channel: number, lent: number = Lent.read | Lent.write, bytes: Uint8Array | null = null): void {
     const at = channelAt(channel), bucket = this.waits.lockKey(CHANNEL_KEY, channel * 4, KERNEL);
-    this.words[at + CHANNEL.offset] = this.words[at + CHANNEL.length] = 0;
-    this.words[at + CHANNEL.direct] = 1;
+    if (bytes !== null) this.bytes.set(bytes, pageAt(at));
+    this.words[at + CHANNEL.offset] = 0;
+    this.words[at + CHANNEL.length] = bytes?.length ?? 0;
+    this.words[at + CHANNEL.lent] = lent;
     this.waits.unlock(bucket);
   }
 
@@ -139,7 +152,7 @@ export class Channels {
   takeBack(channel: number): { readonly offset: number; readonly bytes: Uint8Array } {
     const { words } = this, at = channelAt(channel), bucket = this.waits.lockKey(CHANNEL_KEY, channel * 4, KERNEL);
     const offset = words[at + CHANNEL.offset]!, length = words[at + CHANNEL.length]!, start = pageAt(at) + offset;
-    words[at + CHANNEL.direct] = 0;
+    words[at + CHANNEL.lent] = 0;
     this.waits.unlock(bucket);
     return { offset, bytes: this.bytes.slice(start, start + length) };
   }

@@ -59,9 +59,16 @@ export abstract class Socket extends FileDescription {
   protected claimLanes(): void {
     this.lanes?.claim();
   }
+  /** Before a look at what it can read. */
+  protected claimIncoming(): void {
+    this.lanes?.claimTo(this as unknown as LaneSide);
+  }
   /** Of LaneSide.isPlain, what is the same for all. */
   protected get isPlainSocket(): boolean {
-    return this.shutdownBits === 0 && this.error === 0 && this.waitQueue.empty && (this.flags & (O_NONBLOCK | O_ASYNC)) === 0 && this.options.arePlain;
+    return this.shutdownBits === 0 && this.error === 0 && (this.flags & O_ASYNC) === 0 && this.options.arePlain;
+  }
+  get waitsNever(): boolean {
+    return (this.flags & O_NONBLOCK) !== 0;
   }
   override get channelEntry(): number {
     return this.lanes?.entryOf(this as unknown as LaneSide) ?? 0;

@@ -78,6 +78,7 @@ function checkPoll(t: Task, fds: number, count: number): number {
       const file = t.fds.get(fd);
       const wanted = (pollfd.get(buf, 'events', at) & 0xffff) | POLLERR | POLLHUP;
       revents = file === null || (file.flags & O_PATH) !== 0 ? POLLNVAL : file.poll(t) & wanted & 0xffff;
+      if ((revents & POLLIN) !== 0) file?.waited();
     }
     pollfd.put(buf, 'revents', revents, at);
     if (revents !== 0) ready++;

@@ -63,7 +63,7 @@ export abstract class FileDescription {
   }
   /** Who reads it without the kernel does so no more. */
   leaveChannel(): void {}
-  /** A call has waited for it and waits no more. */
+  /** A call has waited for it and waits no more, or has said that there is something to read. */
   waited(): void {}
 
   get inode(): Inode {

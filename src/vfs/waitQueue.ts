@@ -2,6 +2,8 @@
 export interface Waiter {
   /** `events` are EPOLL bits that may have become true. Must not block; may add or remove waiters of any queue. */
   onWake(events: number): void;
+  /** The EPOLL bits that it wants to hear of; none: all. */
+  readonly wants?: number;
 }
 
 const NO_WAITERS: readonly Waiter[] = [];
@@ -17,6 +19,16 @@ export class WaitQueue {
   get empty(): boolean {
     return this.waiters.length === 0;
   }
+
+  /** All that its waiters want to hear of. */
+  get wants(): number {
+    let wants = 0;
+    for (const waiter of this.waiters) wants |= waiter.wants ?? -1;
+    return wants;
+  }
+
+  /** A waiter is about to want something else. */
+  reconsider(): void {}
 
   add(waiter: Waiter): void {
     if (this.waking > 0 || this.waiters === NO_WAITERS) this.waiters = [...this.waiters, waiter];
@@ -51,6 +63,9 @@ export class ClaimingQueue extends WaitQueue {
   constructor(claim: () => void) {
     super();
     this.claim = claim;
+  }
+  override reconsider(): void {
+    this.claim();
   }
   override add(waiter: Waiter): void {
     this.claim();

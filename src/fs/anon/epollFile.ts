@@ -30,6 +30,10 @@ class Item implements Waiter {
     this.dataHi = dataHi;
   }
 
+  get wants(): number {
+    return (this.events & ~PRIVATE) === 0 ? 0 : this.events;
+  }
+
   onWake(events: number): void {
     if ((this.events & ~PRIVATE) === 0) return;
     if (events !== 0 && (events & (this.events | EPOLLERR | EPOLLHUP)) === 0) return;
@@ -112,6 +116,7 @@ export class EpollFile extends FileDescription {
       case EPOLL_CTL_MOD:
         if (item === undefined) return -ENOENT;
         if ((item.events & EPOLLEXCLUSIVE) !== 0) return -EINVAL;
+        file.waitQueue.reconsider();
         item.events = (events | EPOLLERR | EPOLLHUP) >>> 0;
         item.dataLo = dataLo;
         item.dataHi = dataHi;
@@ -157,6 +162,7 @@ export class EpollFile extends FileDescription {
       const events = item.poll(t);
       if (events === 0) continue;
       results.push({ events: events >>> 0, dataLo: item.dataLo, dataHi: item.dataHi });
+      if ((events & EPOLLIN) !== 0) item.file.waited();
       if ((item.events & EPOLLONESHOT) !== 0) item.events = (item.events & PRIVATE) >>> 0;
       else if ((item.events & EPOLLET) === 0) again.push(item);
     }

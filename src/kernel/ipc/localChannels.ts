@@ -30,8 +30,6 @@ export class LocalChannel {
   }
 }
 
-type Bytes = ReturnType<LocalChannel['takeBack']>;
-
 /** Two channels, there and back, that a pair of sockets has; `side` is 0 or 1. */
 export class LocalPair {
   private readonly owner: LocalChannels;
@@ -45,15 +43,16 @@ export class LocalPair {
   entry(side: number): number {
     return mapEntry(this.number + side, End.both);
   }
-  give(): void {
-    for (const side of [0, 1]) this.owner.channels.give(this.number + side);
+  /** The way to `side`, on which these bytes are, becomes the workers' as far as `lent` says (Lent). */
+  give(side: number, lent: number, bytes: Uint8Array | null): void {
+    this.owner.channels.give(this.number + side, lent, bytes);
   }
-  /** What each side has not read. */
-  takeBack(): [Bytes, Bytes] {
-    return [this.owner.channels.takeBack(this.number), this.owner.channels.takeBack(this.number + 1)];
+  /** What `side` has not read. */
+  takeBack(side: number): Uint8Array {
+    return this.owner.channels.takeBack(this.number + side).bytes;
   }
-  takeReaders(): void {
-    for (const side of [0, 1]) this.owner.takeReaders(this.number + side);
+  takeReaders(side: number): void {
+    this.owner.takeReaders(this.number + side);
   }
   close(): void {
     this.owner.closePair(this.number);

@@ -20,6 +20,10 @@ export class Parked implements Waiter {
     this.timer = spec.deadlineNs === undefined || spec.deadlineNs === Infinity ? null : new Timer(() => this.expire());
   }
 
+  get wants(): number {
+    return this.spec.events ?? -1;
+  }
+
   onWake(events: number): void {
     const wanted = this.spec.events;
     if (wanted !== undefined && events !== 0 && (events & wanted) === 0) return;

@@ -41,7 +41,11 @@ export class InnerLink implements TcpLink {
     return room;
   }
   writable(): boolean {
+    if (!this.hasSmallBuffers && this.peer.readsByWorkers) return true;
     return (this.limit - this.peer.incoming.length) * 3 >= this.limit;
+  }
+  get hasSmallBuffers(): boolean {
+    return this.limit < ROOM;
   }
   write(chunk: Uint8Array, urgent: boolean): void {
     if (!this.peer.arrived(chunk, urgent)) this.self.brokenPipe();

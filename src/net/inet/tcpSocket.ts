@@ -10,6 +10,7 @@ import { SIGURG } from '../../abi/linux/signal.ts';
 import { getU16 } from '../../abi/layout.ts';
 import type { Abi } from '../../abi/abi.ts';
 import type { HostStream } from '../../host/sockets.ts';
+import { CHANNEL_PAGE } from '../../machine/channels.ts';
 import type { FileCaller } from '../../vfs/fileDescription.ts';
 import type { PathContext } from '../../vfs/path.ts';
 import { signalOwner } from '../../kernel/signal/fileOwner.ts';
@@ -41,6 +42,7 @@ import { TcpPort } from './tcpPort.ts';
 export const TcpState = { close: 'close', listening: 'listening', connecting: 'connecting', established: 'established' } as const;
 export type TcpStateName = (typeof TcpState)[keyof typeof TcpState];
 
+const NOTHING = new Uint8Array(0);
 const READABLE = EPOLLIN | EPOLLRDNORM;
 const WRITABLE = EPOLLOUT | EPOLLWRNORM;
 const ALL = READABLE | WRITABLE | EPOLLRDHUP | EPOLLHUP | EPOLLERR;
@@ -67,11 +69,26 @@ export class TcpSocket extends InetSocket implements LaneSide {
 
   /** What has come and nobody has read. */
   get incoming(): ByteQueue {
-    this.claimLanes();
+    this.claimIncoming();
     return this.unread;
   }
   get isPlain(): boolean {
-    return this.isPlainSocket && this.state === TcpState.established && this.link instanceof InnerLink && !this.gone && this.unread.length === 0 && !this.urgent.marked;
+    return this.isPlainSocket && this.state === TcpState.established && this.link instanceof InnerLink && !this.gone && !this.urgent.marked;
+  }
+  /** Room is told of when there was none. */
+  readonly countsPieces = false;
+  handOver(): Uint8Array | null {
+    const { length } = this.unread;
+    if (length === 0) return NOTHING;
+    // Small buffers may be full of it.
+    if (length > CHANNEL_PAGE || this.buffersSet || (this.link as InnerLink).hasSmallBuffers) return null;
+    const bytes = new Uint8Array(length);
+    this.unread.take([bytes], length, false);
+    return bytes;
+  }
+  /** Workers have what it can read: no more than a page. */
+  get readsByWorkers(): boolean {
+    return this.lanes?.isLentTo(this) === true;
   }
   arrive(bytes: Uint8Array): void {
     this.unread.push(bytes);
@@ -316,7 +333,7 @@ export class TcpSocket extends InetSocket implements LaneSide {
 
   /** Bytes from the other side, the last one urgent or not; false: this one is closed and takes none. */
   arrived(chunk: Uint8Array, urgent = false): boolean {
-    this.claimLanes();
+    this.claimIncoming();
     if (this.gone) return false;
     if ((this.shutdownBits & RCV_SHUTDOWN) !== 0) return true;
     if (urgent) {

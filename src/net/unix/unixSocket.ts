@@ -16,6 +16,7 @@ import type { Ucred } from '../message.ts';
 import type { NetStack } from '../netStack.ts';
 import { intValue } from '../options.ts';
 import { Socket } from '../socket.ts';
+import type { LaneSide } from '../streamLanes.ts';
 import type { Packet, PacketSender } from './packet.ts';
 import { isAbstract, parseUnixAddress, unixAddressBytes } from './unixAddress.ts';
 
@@ -53,12 +54,12 @@ export abstract class UnixSocket extends Socket implements PacketSender {
   }
 
   get packets(): Fifo<Packet> {
-    this.claimLanes();
+    this.claimIncoming();
     return this.inbox;
   }
   /** Sum of the sizes of its packets that nobody has read. */
   get outstanding(): number {
-    this.claimLanes();
+    this.lanes?.claimFrom(this as unknown as LaneSide);
     return this.unreadSize;
   }
   set outstanding(size: number) {

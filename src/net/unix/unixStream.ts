@@ -13,6 +13,8 @@ import { unixAddressBytes } from './unixAddress.ts';
 import { UnixConnection } from './unixConnection.ts';
 import { UnixState } from './unixSocket.ts';
 
+const NOTHING = new Uint8Array(0);
+
 /** SOCK_STREAM: bytes, in packets only as far as control data keeps them apart. */
 export class UnixStream extends UnixConnection implements LaneSide {
   constructor(t: PathContext, net: NetStack, flags: number) {
@@ -25,7 +27,15 @@ export class UnixStream extends UnixConnection implements LaneSide {
     openLanes(this.net.kernel, this, this.peer as UnixStream);
   }
   get isPlain(): boolean {
-    return this.isPlainSocket && this.state === UnixState.established && !this.dead && !this.embryo && this.inbox.length === 0 && this.unreadSize === 0 && this.options.sndBuf >= MEM_DEFAULT;
+    return this.isPlainSocket && this.state === UnixState.established && !this.dead && !this.embryo && this.options.sndBuf >= MEM_DEFAULT;
+  }
+  readonly countsPieces = true;
+  handOver(): Uint8Array | null {
+    return this.inbox.length === 0 ? NOTHING : null;
+  }
+  /** A page is never too much for its buffer (isPlain). */
+  override get mayWrite(): boolean {
+    return this.lanes?.isLentFrom(this) || super.mayWrite;
   }
   arrive(bytes: Uint8Array): void {
     const from = this.peer as UnixStream, size = streamPacketSize(bytes.length);
