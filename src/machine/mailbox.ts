@@ -30,6 +30,8 @@ const LEAST_MS = 0.002;
 const PATIENT_EVERY = 64;
 /** Looks before the clock is asked for the first time, and between two times. */
 const LOOKS = 100;
+/** The global's name is a getter that costs as much as ten looks. */
+const clock = performance;
 
 /** How long it is worth while to look for one kind of answer. */
 class Patience {
@@ -47,7 +49,7 @@ class Patience {
         if (now === SlotState.running || now >= Reply.resume) this.ms = Math.min(this.ms * 2, MOST_MS);
         return now;
       }
-      const time = performance.now();
+      const time = clock.now();
       if (until === 0) until = time + this.ms;
       else if (time >= until) break;
     }
