@@ -1,10 +1,11 @@
-import { EACCES, EDOM, EINVAL, ENODEV, ENOENT, ENOPROTOOPT, EOPNOTSUPP, EPERM } from '../abi/linux/errno.ts';
+import { EACCES, EDOM, EINVAL, ENODATA, ENODEV, ENOENT, ENOPROTOOPT, EOPNOTSUPP, EPERM } from '../abi/linux/errno.ts';
 import {
   AF_INET, AF_INET6, AF_NETLINK, AF_UNIX, SO_ACCEPTCONN, SO_BINDTODEVICE, SO_BROADCAST, SO_BSDCOMPAT, SO_BUSY_POLL, SO_COOKIE, SO_DEBUG, SO_DOMAIN, SO_DONTROUTE, SO_ERROR,
   SO_INCOMING_CPU, SO_KEEPALIVE, SO_LINGER, SO_LOCK_FILTER, SO_MARK, SO_NO_CHECK, SO_OOBINLINE, SO_PASSCRED, SO_PASSSEC, SO_PEERNAME, SO_PRIORITY,
   SO_PROTOCOL, SO_RCVBUF, SO_RCVBUFFORCE, SO_RCVLOWAT, SO_RCVTIMEO_NEW, SO_RCVTIMEO_OLD, SO_REUSEADDR, SO_REUSEPORT, SO_RXQ_OVFL,
   SO_SELECT_ERR_QUEUE, SO_SNDBUF, SO_SNDBUFFORCE, SO_SNDLOWAT, SO_SNDTIMEO_NEW, SO_SNDTIMEO_OLD, SO_DETACH_FILTER, SO_TIMESTAMP, SO_TIMESTAMP_NEW, SO_TIMESTAMPING, SO_TIMESTAMPING_NEW, SO_TIMESTAMPNS_NEW, SO_WIFI_STATUS,
   SO_MEMINFO, SO_NETNS_COOKIE, SO_NOFCS, SO_PEERCRED, SO_TIMESTAMPNS, SO_TYPE, SO_ZEROCOPY,
+  SO_BINDTOIFINDEX, SO_BPF_EXTENSIONS, SO_BUF_LOCK, SO_BUSY_POLL_BUDGET, SO_CNX_ADVICE, SO_INCOMING_NAPI_ID, SO_MAX_PACING_RATE, SO_PEERGROUPS, SO_PREFER_BUSY_POLL, SO_RCVMARK, SO_RESERVE_MEM, SO_TXREHASH, SO_TXTIME, SOCK_STREAM,
 } from '../abi/linux/socket.ts';
 import type { Abi } from '../abi/abi.ts';
 import { getI32, getU32, putU32 } from '../abi/layout.ts';
@@ -20,6 +21,20 @@ const MIN_RCVBUF = 2304;
 
 /** These change nothing for a plain read or write. */
 const HARMLESS = new Set([SO_REUSEADDR, SO_REUSEPORT, SO_KEEPALIVE]);
+
+/** Newer than the headers that socket.ts was made from. */
+const SO_RCVPRIORITY = 82;
+
+/** Numbers that are kept and told, with the range they have; nothing here has queues or routes on which they would tell. */
+const RANGES: Readonly<Record<number, readonly [number, number]>> = {
+  [SO_BINDTOIFINDEX]: [0, 0x7fffffff], [SO_BUF_LOCK]: [0, 3],
+};
+/** The same, but what is more than 0 takes a privilege. */
+const PRIVILEGED = new Set([SO_PREFER_BUSY_POLL, SO_BUSY_POLL_BUDGET]);
+/** All SOF_TIMESTAMPING_* flags. */
+const TIMESTAMPING_MASK = 0x3ffff;
+const SOF_TIMESTAMPING_OPT_ID = 0x80;
+const SOF_TIMESTAMPING_OPT_ID_TCP = 0x10000;
 
 /** What the options of level SOL_SOCKET have set. */
 export class SocketOptions {
@@ -64,10 +79,10 @@ const TIMESTAMPS: readonly number[] = [SO_TIMESTAMP, SO_TIMESTAMPNS, SO_TIMESTAM
 /** Options that are 0 or 1. */
 const FLAGS = new Set([
   SO_DEBUG, SO_REUSEADDR, SO_DONTROUTE, SO_BROADCAST, SO_KEEPALIVE, SO_OOBINLINE, SO_NO_CHECK, SO_REUSEPORT, SO_PASSCRED, SO_PASSSEC,
-  ...TIMESTAMPS, SO_RXQ_OVFL, SO_WIFI_STATUS, SO_SELECT_ERR_QUEUE, SO_ZEROCOPY, SO_LOCK_FILTER, SO_NOFCS,
+  ...TIMESTAMPS, SO_RCVMARK, SO_RCVPRIORITY, SO_RXQ_OVFL, SO_WIFI_STATUS, SO_SELECT_ERR_QUEUE, SO_ZEROCOPY, SO_LOCK_FILTER, SO_NOFCS,
 ]);
 /** Options that keep any number. */
-const NUMBERS = new Set([SO_PRIORITY, SO_MARK, SO_BUSY_POLL, SO_TIMESTAMPING, SO_TIMESTAMPING_NEW, SO_INCOMING_CPU]);
+const NUMBERS = new Set([SO_PRIORITY, SO_MARK, SO_BUSY_POLL, SO_INCOMING_CPU]);
 
 export function intValue(value: number): Uint8Array {
   const out = new Uint8Array(4);
@@ -93,6 +108,8 @@ export function setSocketOption(s: Socket, name: number, value: Uint8Array, abi:
   // No filter is ever attached.
   if (name === SO_DETACH_FILTER) return -ENOENT;
   if (NUMBERS.has(name)) return setNumber(s, name, n, cred);
+  const rare = setRare(s, name, value, n, cred);
+  if (rare !== null) return rare;
   switch (name) {
     case SO_SNDBUFFORCE: case SO_SNDBUF:
       if (name === SO_SNDBUFFORCE && !cred.hasIn(Cap.NET_ADMIN, s.net.userNs)) return -EPERM;
@@ -116,6 +133,72 @@ export function setSocketOption(s: Socket, name: number, value: Uint8Array, abi:
     default: return -ENOPROTOOPT;
   }
 }
+
+/** Options that only few programs set; null: not one of them. */
+function setRare(s: Socket, name: number, value: Uint8Array, n: number, cred: Cred): number | null {
+  const { ints } = s.options;
+  const kept = RANGES[name];
+  if (kept !== undefined && (n < kept[0] || n > kept[1])) return -EINVAL;
+  if (PRIVILEGED.has(name)) {
+    if (name === SO_BUSY_POLL_BUDGET && (n < 0 || n > 0xffff)) return n < 0 ? -EINVAL : -EPERM;
+    if (n !== 0 && !cred.hasIn(Cap.NET_ADMIN, s.net.userNs)) return -EPERM;
+  }
+  switch (name) {
+    case SO_TIMESTAMPING: case SO_TIMESTAMPING_NEW:
+      if ((n & ~TIMESTAMPING_MASK) !== 0) return -EINVAL;
+      if ((n & (SOF_TIMESTAMPING_OPT_ID | SOF_TIMESTAMPING_OPT_ID_TCP)) === SOF_TIMESTAMPING_OPT_ID_TCP) return -EINVAL;
+      // Bytes are counted from where the connection is.
+      if ((n & SOF_TIMESTAMPING_OPT_ID) !== 0 && s.type === SOCK_STREAM && isInet(s) && typeof s.peerName() === 'number') return -EINVAL;
+      break;
+    case SO_BINDTOIFINDEX: s.options.device = s.net.interfaces().find((i) => i.index === n)?.name ?? ''; break;
+    case SO_MAX_PACING_RATE: case SO_CNX_ADVICE: break;
+    case SO_TXTIME:
+      if (value.length !== 8 || getU32(value, 4) > 3) return -EINVAL;
+      if (n !== 1 && !cred.hasIn(Cap.NET_ADMIN, s.net.userNs)) return -EPERM;
+      ints.set(TXTIME_FLAGS, getU32(value, 4));
+      break;
+    case SO_TXREHASH:
+      if (s.type !== SOCK_STREAM || !isInet(s)) return -EOPNOTSUPP;
+      if (n < -1 || n > 1) return -EINVAL;
+      n = n === -1 ? 1 : n;
+      break;
+    // No memory of sockets is accounted to a cgroup.
+    case SO_RESERVE_MEM: return n < 0 ? -EINVAL : -EOPNOTSUPP;
+    default: if (kept === undefined && !PRIVILEGED.has(name)) return null;
+  }
+  ints.set(name, name === SO_PREFER_BUSY_POLL ? Number(n !== 0) : n);
+  return 0;
+}
+/** Where SO_TXTIME's second number is kept. */
+const TXTIME_FLAGS = -SO_TXTIME;
+
+function pair(first: number, second: number): Uint8Array {
+  const out = new Uint8Array(8);
+  putU32(out, 0, first);
+  putU32(out, 4, second);
+  return out;
+}
+
+/** undefined: not one of them. */
+function getRare(s: Socket, name: number): Uint8Array | number | undefined {
+  const { options } = s;
+  switch (name) {
+    case SO_TIMESTAMPING: case SO_TIMESTAMPING_NEW: return pair(options.int(name), 0);
+    case SO_TXTIME: return pair(options.int(name), options.int(TXTIME_FLAGS));
+    case SO_MAX_PACING_RATE: {
+      const rate = options.ints.get(name) ?? -1;
+      return pair(rate, rate === -1 ? -1 : 0);
+    }
+    // SKF_AD_MAX
+    case SO_BPF_EXTENSIONS: return intValue(64);
+    case SO_INCOMING_NAPI_ID: case SO_RESERVE_MEM: return intValue(0);
+    case SO_TXREHASH: return s.type === SOCK_STREAM && isInet(s) ? intValue(options.ints.get(name) ?? 1) : -EOPNOTSUPP;
+    case SO_PEERGROUPS: return -ENODATA;
+    case SO_GET_FILTER: return new Uint8Array(0);
+    default: return name in RANGES || name === SO_PREFER_BUSY_POLL ? intValue(options.int(name)) : undefined;
+  }
+}
+const SO_GET_FILTER = 26;
 
 const isInet = (s: Socket): boolean => s.family === AF_INET || s.family === AF_INET6;
 /** Only Unix and netlink sockets carry who sent something. */
@@ -210,6 +293,8 @@ export function getSocketOption(s: Socket, name: number, abi: Abi): Uint8Array |
   if ((name === SO_PASSCRED || name === SO_PASSSEC) && !carriesSenders(s)) return -EOPNOTSUPP;
   if (name === SO_INCOMING_CPU) return intValue(o.ints.get(name) ?? -1);
   if (FLAGS.has(name) || NUMBERS.has(name)) return intValue(o.int(name));
+  const rare = getRare(s, name);
+  if (rare !== undefined) return rare;
   switch (name) {
     case SO_TYPE: return intValue(s.type);
     case SO_DOMAIN: return intValue(s.family);

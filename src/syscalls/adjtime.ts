@@ -87,6 +87,7 @@ export function setWallClock(t: Task, ns: number): number {
 function refusal(t: Task, modes: number, tick: number, usec: number): number {
   const privileged = t.cred.has(Cap.SYS_TIME);
   if ((modes & ADJ_ADJTIME) !== 0) {
+    if ((modes & 1) === 0) return -EINVAL;
     if ((modes & ADJ_OFFSET_READONLY) === 0 && !privileged) return -EPERM;
   } else {
     if (modes !== 0 && !privileged) return -EPERM;
@@ -101,7 +102,8 @@ const adjtimex = (layoutName: 'timex' | 'timex64', clockArg: boolean) => (t: Tas
   const layout = t.abi[layoutName];
   const buf = t.memory.writable(clockArg ? b : a, layout.size);
   if (buf === null) return -EFAULT;
-  if (clockArg && a !== T.CLOCK_REALTIME) return a >= 0 && clockResolution(t, a) < 0 ? -EINVAL : -EOPNOTSUPP;
+  const isAlarm = a === T.CLOCK_REALTIME_ALARM || a === T.CLOCK_BOOTTIME_ALARM;
+  if (clockArg && a !== T.CLOCK_REALTIME) return a >= 0 && !isAlarm && clockResolution(t, a) < 0 ? -EINVAL : -EOPNOTSUPP;
   const v = layout.read(buf);
   const { modes } = v;
   const refused = refusal(t, modes, v.tick, v.time_usec);
@@ -113,6 +115,7 @@ const adjtimex = (layoutName: 'timex' | 'timex64', clockArg: boolean) => (t: Tas
   }
   let offset: number;
   if ((modes & ADJ_ADJTIME) !== 0) {
+    if ((modes & 1) === 0) return -EINVAL;
     offset = state.adjust;
     if ((modes & ADJ_OFFSET_READONLY) === 0) state.adjust = v.offset;
   } else {

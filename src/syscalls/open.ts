@@ -1,5 +1,5 @@
 import { AT_FDCWD, CLOSE_RANGE_CLOEXEC, CLOSE_RANGE_UNSHARE, RESOLVE_CACHED } from '../abi/linux/fcntl.ts';
-import { E2BIG, EAGAIN, EBADF, EFAULT, EINVAL, EMFILE, ENOENT } from '../abi/linux/errno.ts';
+import { E2BIG, EAGAIN, EBADF, EFAULT, EINVAL, EMFILE, ENOENT, ENOPKG } from '../abi/linux/errno.ts';
 import { MFD_ALLOW_SEALING, MFD_CLOEXEC, MFD_HUGETLB } from '../abi/linux/mman.ts';
 import {
   O_ACCMODE, O_APPEND, O_ASYNC, O_CLOEXEC, O_CREAT, O_DIRECT, O_DIRECTORY, O_EXCL, O_LARGEFILE, O_NOATIME, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK,
@@ -137,7 +137,9 @@ function sysDup3(t: Task, oldFd: number, newFd: number, flags: number): number {
 }
 
 function sysPipe2(t: Task, fds: number, flags: number): number {
-  if ((flags & ~(O_CLOEXEC | O_NONBLOCK | O_DIRECT)) !== 0) return -EINVAL;
+  if ((flags & ~(O_CLOEXEC | O_NONBLOCK | O_DIRECT | O_EXCL)) !== 0) return -EINVAL;
+  // O_NOTIFICATION_PIPE: there are no watch queues.
+  if ((flags & O_EXCL) !== 0) return -ENOPKG;
   const { reader, writer } = makePipe(t, flags & (O_NONBLOCK | O_DIRECT), t.kernel.channels.open());
   const r = installFile(t, reader, flags);
   if (r < 0) {

@@ -90,10 +90,10 @@ const getrlimit = (oldStyle: boolean) => (t: Task, resource: number, ptr: number
 };
 
 function sysSetrlimit(t: Task, resource: number, ptr: number): number {
-  if (resource >= RLIM_NLIMITS) return -EINVAL;
   const size = t.arch.wordSize;
   const buf = t.memory.readable(ptr, 2 * size);
   if (buf === null) return -EFAULT;
+  if (resource >= RLIM_NLIMITS) return -EINVAL;
   return setLimit(t, t.process, resource, readLimit(buf, 0, size), readLimit(buf, size, size));
 }
 

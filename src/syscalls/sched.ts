@@ -95,6 +95,9 @@ function setDeadline(t: Task, pid: number, p: DeadlineParameters, priority: numb
   return 0;
 }
 
+const SCHED_FLAG_KEEP_POLICY = 8;
+const SCHED_FLAG_KEEP_PARAMS = 16;
+
 function sysSetattr(t: Task, pid: number, ptr: number, flags: number): number {
   if (ptr === 0 || pid < 0 || flags !== 0) return -EINVAL;
   const size = t.memory.u32(ptr);
@@ -109,13 +112,13 @@ function sysSetattr(t: Task, pid: number, ptr: number, flags: number): number {
   if ((a.sched_flags & ~0x7f) !== 0) return -EINVAL;
   const reset = (a.sched_flags & SCHED_FLAG_RESET_ON_FORK) !== 0 ? SCHED_RESET_ON_FORK : 0;
   if (a.sched_policy === SCHED_DEADLINE) return setDeadline(t, pid, { runtimeNs: a.sched_runtime, deadlineNs: a.sched_deadline, periodNs: a.sched_period }, a.sched_priority, reset !== 0);
-  const result = setPolicy(t, pid, a.sched_policy | reset, a.sched_priority);
-  if (result < 0) return result;
-  if (!isRealtime(a.sched_policy)) {
-    const other = target(t, pid);
-    if (typeof other !== 'number') return setNice(t, other, Math.max(-20, Math.min(19, a.sched_nice)));
-  }
-  return 0;
+  const other = target(t, pid);
+  if (typeof other === 'number') return other;
+  const keepsPolicy = (a.sched_flags & SCHED_FLAG_KEEP_POLICY) !== 0, keepsParams = (a.sched_flags & SCHED_FLAG_KEEP_PARAMS) !== 0;
+  const policy = keepsPolicy ? other.schedPolicy : a.sched_policy;
+  const result = setPolicy(t, pid, policy | reset, keepsParams ? other.schedPriority : a.sched_priority);
+  if (result < 0 || isRealtime(policy) || keepsParams) return result;
+  return setNice(t, other, Math.max(-20, Math.min(19, a.sched_nice)));
 }
 
 function sysGetattr(t: Task, pid: number, ptr: number, size: number, flags: number): number {
@@ -123,8 +126,9 @@ function sysGetattr(t: Task, pid: number, ptr: number, size: number, flags: numb
   if (ptr === 0 || pid < 0 || size > 4096 || size < 48 || flags !== 0) return -EINVAL;
   const other = target(t, pid);
   if (typeof other === 'number') return other;
-  const buf = t.memory.writable(ptr, Math.min(size, layout.size));
+  const buf = t.memory.writable(ptr, size);
   if (buf === null) return -EFAULT;
+  buf.fill(0);
   const whole = new Uint8Array(layout.size);
   layout.write(whole, {
     size: Math.min(size, layout.size), sched_policy: other.schedPolicy, sched_flags: other.resetOnFork ? SCHED_FLAG_RESET_ON_FORK : 0,
@@ -138,7 +142,7 @@ function sysGetattr(t: Task, pid: number, ptr: number, size: number, flags: numb
     layout.put(whole, 'sched_deadline', deadline.deadlineNs);
     layout.put(whole, 'sched_period', deadline.periodNs);
   }
-  buf.set(whole.subarray(0, buf.length));
+  buf.set(whole.subarray(0, Math.min(size, layout.size)));
   return 0;
 }
 
@@ -257,7 +261,7 @@ function sysSetaffinity(t: Task, pid: number, size: number, ptr: number): number
 
 function sysGetaffinity(t: Task, pid: number, size: number, ptr: number): number {
   const word = t.arch.wordSize;
-  if (size * 8 < t.kernel.parts.cpus || size % word !== 0) return -EINVAL;
+  if (size * 8 % 0x1_0000_0000 < t.kernel.parts.cpus || size % word !== 0) return -EINVAL;
   const other = target(t, pid);
   if (typeof other === 'number') return pid < 0 ? -ESRCH : other;
   const length = Math.min(size, 8);
@@ -275,9 +279,12 @@ function sysGetcpu(t: Task, cpuPtr: number, nodePtr: number): number {
   return nodePtr !== 0 && !t.memory.setU32(nodePtr, 0) ? -EFAULT : 0;
 }
 
+/** Its range is told wherever the kernel has it, a scheduler for it or not. */
+const SCHED_EXT = 7;
+
 const priorityRange = (low: number, high: number) => (_t: Task, policy: number): number => {
   if (isRealtime(policy)) return Math.max(high, low);
-  return known(policy) ? 0 : -EINVAL;
+  return known(policy) || policy === SCHED_EXT ? 0 : -EINVAL;
 };
 
 export const schedRows: readonly SyscallRow[] = [

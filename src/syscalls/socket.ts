@@ -3,7 +3,7 @@ import {
 } from '../abi/linux/errno.ts';
 import { O_NONBLOCK, O_PATH } from '../abi/linux/openFlags.ts';
 import {
-  AF_UNIX, MSG_CMSG_CLOEXEC, MSG_DONTWAIT, MSG_WAITFORONE, SOCK_CLOEXEC, SOCK_NONBLOCK, SOL_SOCKET, SO_PEERCRED, SO_PEERGROUPS,
+  AF_UNIX, MSG_CMSG_CLOEXEC, MSG_DONTWAIT, MSG_WAITFORONE, SOCK_CLOEXEC, SOCK_NONBLOCK, SOL_SOCKET, SO_COOKIE, SO_NETNS_COOKIE, SO_PEERCRED, SO_PEERGROUPS, SO_PEERNAME,
 } from '../abi/linux/socket.ts';
 import { getI32, getU32, type Layout, putU32 } from '../abi/layout.ts';
 import { Rlimit } from '../kernel/fd/rlimits.ts';
@@ -245,8 +245,10 @@ export function sysGetsockopt(t: Task, fd: number, level: number, name: number, 
   const room = t.memory.i32(lengthPtr);
   if (room === null) return -EFAULT;
   if (room < 0) return -EINVAL;
+  if (level === SOL_SOCKET && ((name === SO_COOKIE && room < 8) || (name === SO_NETNS_COOKIE && room !== 8))) return -EINVAL;
   const value = level === SOL_SOCKET && name === SO_PEERPIDFD ? peerPidfd(t, s) : s.getOption(level, name, t.abi);
   if (typeof value === 'number') return value;
+  if (level === SOL_SOCKET && name === SO_PEERNAME && value.length < room) return -EINVAL;
   if (level === SOL_SOCKET && s.family === AF_UNIX) numberPeers(t, name, value);
   const shown = value.subarray(0, room);
   if (!t.memory.copyOut(ptr, shown)) return -EFAULT;

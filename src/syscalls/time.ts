@@ -70,13 +70,15 @@ function sysGettimeofday(t: Task, ptr: number, zonePtr: number): number {
   return 0;
 }
 
-function sysSettimeofday(t: Task, ptr: number, _zone: number): number {
-  if (ptr === 0) return t.cred.has(Cap.SYS_TIME) ? 0 : -EPERM;
+function sysSettimeofday(t: Task, ptr: number, zone: number): number {
   const layout = t.abi.timeval;
-  const buf = t.memory.readable(ptr, layout.size);
-  if (buf === null) return -EFAULT;
-  const { tv_sec, tv_usec } = layout.read(buf);
-  if (tv_usec < 0 || tv_usec >= 1e6 || tv_sec < 0) return -EINVAL;
+  const buf = ptr === 0 ? null : t.memory.readable(ptr, layout.size);
+  if (ptr !== 0 && buf === null) return -EFAULT;
+  const { tv_sec, tv_usec } = buf === null ? { tv_sec: 0, tv_usec: 0 } : layout.read(buf);
+  if (tv_usec < 0 || tv_usec > 1e6) return -EINVAL;
+  if (zone !== 0 && t.memory.readable(zone, 8) === null) return -EFAULT;
+  if (tv_usec === 1e6 || tv_sec < 0) return -EINVAL;
+  if (buf === null) return t.cred.has(Cap.SYS_TIME) ? 0 : -EPERM;
   return setWallClock(t, tv_sec * 1e9 + tv_usec * 1000);
 }
 
@@ -124,16 +126,21 @@ function sysNanosleep(t: Task, ptr: number, remPtr: number): number {
   return ns < 0 ? ns : sleepUntil(t, t.kernel.nowNs() + ns, remainingTo(t, remPtr, layout));
 }
 
+/** They need a real-time clock, which there is none of. */
+const isAlarmClock = (clock: number): boolean => clock === T.CLOCK_REALTIME_ALARM || clock === T.CLOCK_BOOTTIME_ALARM;
+
 const clockNanosleep = (layoutOf: TimeOf) => (t: Task, clock: number, flags: number, ptr: number, remPtr: number): number => {
   const layout = layoutOf(t.abi);
   // Clocks that are files can be read at most.
   if (clock < 0 && (clock & 7) === CLOCKFD) return -EOPNOTSUPP;
-  if (clockResolution(t, clock) < 0) return -EINVAL;
+  if (clock >= 0 && !isAlarmClock(clock) && clockResolution(t, clock) < 0) return -EINVAL;
   if (clock === T.CLOCK_MONOTONIC_RAW || clock === T.CLOCK_REALTIME_COARSE || clock === T.CLOCK_MONOTONIC_COARSE || clock === T.CLOCK_THREAD_CPUTIME_ID) {
     return -EOPNOTSUPP;
   }
   const ns = readTime(t, ptr, layout);
   if (ns < 0) return ns;
+  if (isAlarmClock(clock)) return -EOPNOTSUPP;
+  if (clockResolution(t, clock) < 0) return -EINVAL;
   const absolute = (flags & T.TIMER_ABSTIME) !== 0;
   if (isCpuClock(clock)) return sleepOnCpuClock(t, clock, ns, absolute, remainingTo(t, remPtr, layout));
   if (absolute) return sleepUntil(t, toMonotonic(t, clock, ns), null);

@@ -172,6 +172,7 @@ export class RegularFile extends InodeFile {
   }
 
   override mmap(writable: boolean): Inode | number {
+    accessed(this);
     return writable && this.inode.writesSealed ? -EPERM : this.inode;
   }
 }

@@ -33,7 +33,7 @@ function newPlace(t: PathContext, start: Path | null, name: string, wantDirector
   result = walker.stepLast();
   if (result < 0) return result;
   if (walker.dentry.inode !== null) return -EEXIST;
-  if (walker.slashes && !wantDirectory) return -ENOENT;
+  if ((walker.slashes && !wantDirectory) || parent.mount.fs.namesAreFixed) return -ENOENT;
   if (parent.mount.readOnly) return -EROFS;
   return { parent, dentry: walker.dentry };
 }

@@ -1,7 +1,7 @@
 import { EACCES, EEXIST, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR, ENXIO, EOVERFLOW, EPERM, EROFS, ESTALE, ETXTBSY } from '../abi/linux/errno.ts';
 import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK } from '../abi/linux/fileMode.ts';
 import {
-  O_ACCMODE, O_APPEND, O_CLOEXEC, O_CREAT, O_DIRECTORY, O_EXCL, O_LARGEFILE, O_NOATIME, O_NOCTTY, O_NOFOLLOW, O_PATH, O_RDONLY, O_TMPFILE_BIT, O_TRUNC,
+  O_ACCMODE, O_APPEND, O_CLOEXEC, O_CREAT, O_DIRECT, O_DIRECTORY, O_EXCL, O_LARGEFILE, O_NOATIME, O_NOCTTY, O_NOFOLLOW, O_PATH, O_RDONLY, O_TMPFILE_BIT, O_TRUNC,
 } from '../abi/linux/openFlags.ts';
 import { Dentry } from './dentry.ts';
 import type { FileCaller, FileDescription } from './fileDescription.ts';
@@ -69,8 +69,8 @@ function openCreate(t: FileCaller, walker: Walker, name: string, how: OpenHow): 
   let result = walker.toParent(name);
   for (;;) {
     if (result < 0) return result;
-    if (walker.slashes) return -EISDIR;
     if (walker.last !== Last.normal) return (flags & O_EXCL) !== 0 ? -EEXIST : -EISDIR;
+    if (walker.slashes) return -EISDIR;
     const parent = walker.path;
     result = walker.stepLast();
     if (result < 0) return result;
@@ -138,28 +138,32 @@ export function openAt(t: FileCaller, path: Path, how: OpenHow, created: boolean
     if (result < 0) return result;
   }
   const status = flags & STATUS_FLAGS;
-  const own = inode.open(status, path, t);
-  if (own !== null) {
-    if (typeof own !== 'number') notifyDentry(path.dentry, IN_OPEN);
-    return own;
-  }
-  let file: FileDescription | number;
-  switch (type) {
-    case S_IFREG: file = (flags & O_LARGEFILE) === 0 && inode.stat().size > MAX_NON_LARGE ? -EOVERFLOW : new RegularFile(path, status, t.cred); break;
-    case S_IFDIR: file = new DirectoryFile(path, status, t.cred); break;
-    case S_IFIFO: file = inode.fs.env.openFifo(inode, path, status, t); break;
-    case S_IFCHR: {
-      const { rdev } = inode.stat();
-      const open = inode.fs.env.devices.character(majorOf(rdev), minorOf(rdev));
-      file = open === null ? -ENXIO : open(inode, path, flags & (STATUS_FLAGS | O_NOCTTY), t);
-      break;
-    }
-    default: return -ENXIO;
-  }
+  const file = inode.open(status, path, t) ?? openByType(t, path, flags);
   if (typeof file === 'number') return file;
+  if ((flags & O_DIRECT) !== 0 && !file.canBeDirect) {
+    file.release();
+    return -EINVAL;
+  }
   file.wasCreated = created;
   notifyDentry(path.dentry, IN_OPEN);
   return file;
+}
+
+/** A file whose inode does not open itself. */
+function openByType(t: FileCaller, path: Path, flags: number): FileDescription | number {
+  const { inode } = path;
+  const status = flags & STATUS_FLAGS;
+  switch (inode.type) {
+    case S_IFREG: return (flags & O_LARGEFILE) === 0 && inode.stat().size > MAX_NON_LARGE ? -EOVERFLOW : new RegularFile(path, status, t.cred);
+    case S_IFDIR: return new DirectoryFile(path, status, t.cred);
+    case S_IFIFO: return inode.fs.env.openFifo(inode, path, status, t);
+    case S_IFCHR: {
+      const { rdev } = inode.stat();
+      const open = inode.fs.env.devices.character(majorOf(rdev), minorOf(rdev));
+      return open === null ? -ENXIO : open(inode, path, flags & (STATUS_FLAGS | O_NOCTTY), t);
+    }
+    default: return -ENXIO;
+  }
 }
 
 function mayOpen(t: FileCaller, path: Path, flags: number, created: boolean): number {

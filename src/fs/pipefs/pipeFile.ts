@@ -34,7 +34,7 @@ export class PipeFile extends FileDescription {
     return true;
   }
   override get canBeDirect(): boolean {
-    return true;
+    return !this.isFifo;
   }
   override get channelEntry(): number {
     const { channel } = this.pipe;

@@ -43,10 +43,17 @@ function begin(t: Task, trace: Trace): void {
   watchCalls(t);
 }
 
+/** Threads of the first process that asked their parent to trace them: it is not one of ours, and does nothing. */
+const tracedOutside = new WeakSet<Task>();
+
 /** PTRACE_TRACEME. */
 export function traceMe(t: Task): number {
-  const parent = t.process.parent;
-  if (t.trace !== null || parent === null) return -EPERM;
+  const { parent } = t.process;
+  if (t.trace !== null || tracedOutside.has(t)) return -EPERM;
+  if (parent === null) {
+    tracedOutside.add(t);
+    return 0;
+  }
   begin(t, new Trace(parent.leader, 0, false));
   return 0;
 }

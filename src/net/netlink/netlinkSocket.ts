@@ -1,9 +1,12 @@
 import {
-  EAGAIN, ECONNREFUSED, EFAULT, EINVAL, EMSGSIZE, ENOPROTOOPT, EOPNOTSUPP,
+  EAGAIN, ECONNREFUSED, EFAULT, EINVAL, EMSGSIZE, ENOPROTOOPT, EOPNOTSUPP, EPERM,
 } from '../../abi/linux/errno.ts';
 import { SIOCINQ } from '../../abi/linux/ioctl.ts';
 import { EPOLLIN, EPOLLOUT, EPOLLRDNORM, EPOLLWRBAND, EPOLLWRNORM } from '../../abi/linux/poll.ts';
-import { AF_NETLINK, MSG_OOB, MSG_PEEK, MSG_TRUNC, SOL_NETLINK, SOL_SOCKET } from '../../abi/linux/socket.ts';
+import {
+  AF_NETLINK, MSG_OOB, MSG_PEEK, MSG_TRUNC, NETLINK_ADD_MEMBERSHIP, NETLINK_BROADCAST_ERROR, NETLINK_CAP_ACK, NETLINK_DROP_MEMBERSHIP, NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK,
+  NETLINK_LISTEN_ALL_NSID, NETLINK_LIST_MEMBERSHIPS, NETLINK_NO_ENOBUFS, NETLINK_PKTINFO, SOL_NETLINK, SOL_SOCKET,
+} from '../../abi/linux/socket.ts';
 import { getI32, getU16, getU32, putU16, putU32 } from '../../abi/layout.ts';
 import type { Abi } from '../../abi/abi.ts';
 import type { Task } from '../../kernel/task/task.ts';
@@ -16,6 +19,9 @@ import type { NetStack } from '../netStack.ts';
 import { intValue } from '../options.ts';
 import { Socket } from '../socket.ts';
 import { answerRequests } from './answers.ts';
+
+/** Options that are 0 or 1. */
+const FLAGS = new Set<number>([NETLINK_PKTINFO, NETLINK_BROADCAST_ERROR, NETLINK_NO_ENOBUFS, NETLINK_CAP_ACK, NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK]);
 
 /** The caller's process as it knows itself. */
 const ownPid = (t: FileCaller): number => (t as Task).pidNs.out(t.tgid);
@@ -112,13 +118,18 @@ export class NetlinkSocket extends Socket {
 
   override setFamilyOption(level: number, name: number, value: Uint8Array): number {
     if (level !== SOL_NETLINK) return -ENOPROTOOPT;
-    if (name < 1 || name > 12) return -ENOPROTOOPT;
-    this.ints.set(name, value.length >= 4 ? getI32(value, 0) : 0);
+    const n = value.length >= 4 ? getI32(value, 0) : 0;
+    // As many groups as NETLINK_ROUTE has.
+    if (name === NETLINK_ADD_MEMBERSHIP || name === NETLINK_DROP_MEMBERSHIP) return n <= 0 || n > 40 ? -EINVAL : 0;
+    if (name === NETLINK_LISTEN_ALL_NSID) return -EPERM;
+    if (!FLAGS.has(name)) return -ENOPROTOOPT;
+    this.ints.set(name, n === 0 ? 0 : 1);
     return 0;
   }
   override getFamilyOption(level: number, name: number, _abi: Abi): Uint8Array | number {
     if (level === SOL_SOCKET || level !== SOL_NETLINK) return -ENOPROTOOPT;
-    return this.ints.has(name) || (name >= 3 && name <= 12) ? intValue(this.ints.get(name) ?? 0) : -ENOPROTOOPT;
+    if (name === NETLINK_LIST_MEMBERSHIPS) return new Uint8Array(0);
+    return FLAGS.has(name) || name === NETLINK_LISTEN_ALL_NSID ? intValue(this.ints.get(name) ?? 0) : -ENOPROTOOPT;
   }
   override familyIoctl(t: FileCaller, cmd: number, arg: number): number | null {
     if (cmd !== SIOCINQ) return null;

@@ -1,4 +1,4 @@
-import { EACCES, EADDRINUSE, ECONNREFUSED, EEXIST, EFAULT, EINVAL, EOPNOTSUPP, EPROTOTYPE } from '../../abi/linux/errno.ts';
+import { EACCES, EADDRINUSE, ECONNREFUSED, EEXIST, EFAULT, EINVAL, ENODATA, EOPNOTSUPP, EPROTOTYPE } from '../../abi/linux/errno.ts';
 import { SIOCINQ, SIOCOUTQ } from '../../abi/linux/ioctl.ts';
 import { SO_PASSCRED, SO_PEERCRED, SO_PEERGROUPS, SO_PROTOCOL, SOL_SOCKET, AF_UNIX } from '../../abi/linux/socket.ts';
 import { S_IFSOCK } from '../../abi/linux/fileMode.ts';
@@ -169,6 +169,7 @@ export abstract class UnixSocket extends Socket implements PacketSender {
         return out;
       }
       case SO_PEERGROUPS: {
+        if (this.peerCred === null) return -ENODATA;
         const out = new Uint8Array(this.peerGroups.length * 4);
         for (const [i, gid] of this.peerGroups.entries()) putU32(out, i * 4, gid);
         return out;
