@@ -1,20 +1,23 @@
 import { EBADF, EFAULT, EINVAL, ENOMEM, EOPNOTSUPP, EPERM } from '../abi/linux/errno.ts';
 import {
-  MAP_ANONYMOUS, MAP_HUGETLB, MAP_PRIVATE, MAP_SHARED, MAP_SHARED_VALIDATE, MAP_TYPE, MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT, MLOCK_ONFAULT, PROT_READ, PROT_EXEC,
+  MAP_ANONYMOUS, MAP_HUGETLB, MAP_POPULATE, MAP_PRIVATE, MAP_SHARED, MAP_SHARED_VALIDATE, MAP_TYPE, MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT, MLOCK_ONFAULT, PROT_READ, PROT_EXEC,
 } from '../abi/linux/mman.ts';
 import { READ_IMPLIES_EXEC } from '../abi/linux/personality.ts';
 import { Cap } from '../vfs/cred.ts';
 import { O_PATH } from '../abi/linux/openFlags.ts';
 import { Rlimit } from '../kernel/fd/rlimits.ts';
-import { mapMemory, populate, setBreak, unmapMemory } from '../kernel/mm/mapping.ts';
+import { mapMemory, pageUp, populate, setBreak, unmapMemory } from '../kernel/mm/mapping.ts';
 import { membarrierRegistrations, registerMembarrier } from '../kernel/mm/membarrier.ts';
 import { adviseMemory, lockMemory, protectMemory, remapMemory, residentPages, syncMemory } from '../kernel/mm/protect.ts';
 import type { Task } from '../kernel/task/task.ts';
 import { LocalField } from '../machine/localState.ts';
 import type { Inode } from '../vfs/inode.ts';
 import type { FileDescription } from '../vfs/fileDescription.ts';
+import { inPieces, MORE } from './pieces.ts';
 import type { SyscallRow } from './row.ts';
 
+/** Bytes that are touched at a time: a millisecond, where old contents have to be cleared. */
+const POPULATE_PIECE = 4 << 20;
 /** Flags that MAP_SHARED_VALIDATE knows: LEGACY_MAP_MASK. */
 const VALIDATED = 0x7c07f9f3;
 
@@ -43,7 +46,21 @@ function mapFor(t: Task, addr: number, length: number, protArg: number, flags: n
     }
   }
   if ((t.personality & READ_IMPLIES_EXEC) !== 0 && (prot & PROT_READ) !== 0 && (file === null || !file.path.mount.noExec)) prot |= PROT_EXEC;
-  return mapMemory(t.mm, { addr, length, prot, flags, file, offset, ...(inode !== undefined ? { inode } : {}) }, t.rlimits, mayLock(t));
+  const at = mapMemory(t.mm, { addr, length, prot, flags, file, offset, ...(inode !== undefined ? { inode } : {}) }, t.rlimits, mayLock(t));
+  return at < 0 || (flags & MAP_POPULATE) === 0 ? at : populated(t, at, at + pageUp(length), at);
+}
+
+/** Touches all pages of a range, though `result` is sure already: Linux, too, lets others do something meanwhile. */
+function populated(t: Task, start: number, end: number, result: number): number {
+  // Reservations may be longer than the address space.
+  if (end > t.mm.limit) return result;
+  let at = start;
+  return inPieces(t, [], () => {
+    const to = Math.min(at + POPULATE_PIECE, end);
+    if (!populate(t.mm, at, to)) return result;
+    at = to;
+    return at < end ? MORE : result;
+  });
 }
 
 function sysMmap(t: Task, addr: number, length: number, prot: number, flags: number, fd: number, offset: number): number {
@@ -113,17 +130,22 @@ function sysMsync(t: Task, addr: number, length: number, flags: number): number 
   return syncMemory(t.mm, addr, length, flags);
 }
 
+function lock(t: Task, addr: number, length: number, onFault: boolean): number {
+  const result = lockMemory(t.mm, addr, length, true, t.rlimits, mayLock(t)), start = addr - (addr % 4096);
+  return result < 0 || onFault ? result : populated(t, start, pageUp(addr + length), result);
+}
+
 function sysMlock(t: Task, addr: number, length: number): number {
-  return lockMemory(t.mm, addr, length, true, false, t.rlimits, mayLock(t));
+  return lock(t, addr, length, false);
 }
 
 function sysMlock2(t: Task, addr: number, length: number, flags: number): number {
   if ((flags & ~MLOCK_ONFAULT) !== 0) return -EINVAL;
-  return lockMemory(t.mm, addr, length, true, (flags & MLOCK_ONFAULT) !== 0, t.rlimits, mayLock(t));
+  return lock(t, addr, length, (flags & MLOCK_ONFAULT) !== 0);
 }
 
 function sysMunlock(t: Task, addr: number, length: number): number {
-  return lockMemory(t.mm, addr, length, false, false, t.rlimits, true);
+  return lockMemory(t.mm, addr, length, false, t.rlimits, true);
 }
 
 function sysMlockall(t: Task, flags: number): number {

@@ -12,6 +12,7 @@ import { FS_APPEND } from '../vfs/inode.ts';
 import { RegularFile } from '../vfs/inodeFile.ts';
 import { fileOf } from './fileArgs.ts';
 import { type IoVec, MAX_RW_COUNT, readVector, totalOf, vectorViews } from './ioVector.ts';
+import { isAlone, moveInPieces, PIECE } from './pieces.ts';
 import { PARKED, type SyscallRow } from './row.ts';
 
 /** A buffer longer than this reaches beyond the user's half of the address space (access_ok). */
@@ -67,6 +68,13 @@ function untilReady(t: Task, file: FileDescription, events: number, attempt: () 
   });
 }
 
+/** Notes a piece of a call that has moved `done` bytes before. */
+function told(t: Task, done: number, n: number, writes: boolean): number {
+  const { io } = t.process;
+  if (done > 0) io[writes ? 'writes' : 'reads']--;
+  return writes ? didWrite(t, n) : didRead(t, n);
+}
+
 // ---- reading ----
 
 /**
@@ -85,6 +93,12 @@ function sysRead(t: Task, fd: number, ptr: number, count: number): number {
   if (!file.canRead) return -EINVAL;
   const length = Math.min(count, MAX_RW_COUNT);
   if (count > ADDRESS_LIMIT || !t.memory.inRange(ptr, length)) return -EFAULT;
+  if (length > PIECE && isAlone(t, file) && file.inode.stat().size - file.pos > PIECE) {
+    return moveInPieces(t, [file], length, (done, count) => {
+      const buf = t.memory.writablePrefix(ptr + done, count);
+      return told(t, done, buf === null ? file.readInVain(length - done, file.pos, t) : file.read(buf, t), false);
+    });
+  }
   return untilReady(t, file, READABLE, () => {
     const wanted = fillable(file, file.pos, length), buf = t.memory.writablePrefix(ptr, wanted);
     if (buf === null) return file.readInVain(length, file.pos, t);
@@ -101,8 +115,11 @@ function sysPread(t: Task, fd: number, ptr: number, count: number, offset: numbe
   if (!file.canRead) return -EINVAL;
   const length = Math.min(count, MAX_RW_COUNT);
   if (count > ADDRESS_LIMIT || !t.memory.inRange(ptr, length)) return -EFAULT;
-  const buf = t.memory.writablePrefix(ptr, fillable(file, offset, length));
-  return buf === null ? file.readInVain(length, offset, t) : didRead(t, file.pread(buf, offset, t));
+  const wanted = fillable(file, offset, length);
+  return moveInPieces(t, [file], wanted, (done, count) => {
+    const buf = t.memory.writablePrefix(ptr + done, count), at = offset + done;
+    return buf === null ? file.readInVain(length - done, at, t) : told(t, done, file.pread(buf, at, t), false);
+  });
 }
 
 // ---- writing ----
@@ -190,6 +207,12 @@ function sysWrite(t: Task, fd: number, ptr: number, count: number): number {
   if (count > ADDRESS_LIMIT || !t.memory.inRange(ptr, Math.min(count, MAX_RW_COUNT))) return -EFAULT;
   const length = count === 0 ? 0 : allowedBy(t, file, offsetOf(file), Math.min(count, MAX_RW_COUNT));
   if (length < 0) return length;
+  if (length > PIECE && isAlone(t, file) && (file.flags & O_APPEND) === 0) {
+    return moveInPieces(t, [file], length, (done, n) => {
+      const buf = t.memory.readablePrefix(ptr + done, n);
+      return told(t, done, buf === null ? file.writeInVain(length - done, t) : file.write(buf, t), true);
+    });
+  }
   return writeAll(t, file, length, (done) => {
     const left = length - done;
     const buf = t.memory.readablePrefix(ptr + done, file instanceof PipeFile ? Math.min(left, BIG) : left);
@@ -207,8 +230,12 @@ function sysPwrite(t: Task, fd: number, ptr: number, count: number, offset: numb
   if (count > ADDRESS_LIMIT || !t.memory.inRange(ptr, Math.min(count, MAX_RW_COUNT))) return -EFAULT;
   const length = count === 0 ? 0 : allowedBy(t, file, offset, Math.min(count, MAX_RW_COUNT));
   if (length < 0) return length;
-  const buf = t.memory.readablePrefix(ptr, length);
-  return buf === null ? file.writeInVain(length, t) : didWrite(t, file.pwrite(buf, offset, t));
+  // What is appended stays together.
+  const together = (file.flags & O_APPEND) !== 0 ? length : PIECE;
+  return moveInPieces(t, [file], length, (done, n) => {
+    const buf = t.memory.readablePrefix(ptr + done, n);
+    return buf === null ? file.writeInVain(length - done, t) : told(t, done, file.pwrite(buf, offset + done, t), true);
+  }, together);
 }
 
 // ---- vectors ----

@@ -11,9 +11,10 @@ import { MAX_FILE_SIZE } from '../vfs/inodeFile.ts';
 import { readVector, vectorViews } from './ioVector.ts';
 import { allowedBy } from './readWrite.ts';
 import { fileOf } from './fileArgs.ts';
+import { isAlone, moveInPieces, PIECE } from './pieces.ts';
 import { PARKED, type SyscallRow } from './row.ts';
 
-/** One call moves no more than this, so that the kernel thread does not serve one task for seconds; a short count is allowed. */
+/** One call moves no more than this; a short count is allowed. */
 const MAX_COUNT = 1 << 26;
 const CHUNK = 65536;
 const SPLICE_NONBLOCK = 2;
@@ -120,13 +121,14 @@ const sendfile = (width: (t: Task) => 4 | 8) => (t: Task, outFd: number, inFd: n
   if (input.inode.type === S_IFDIR || !input.seekable || !input.canBeSpliced) return -EINVAL;
   if ((output.flags & O_APPEND) !== 0) return -EINVAL;
   const length = Math.min(count, MAX_COUNT);
-  const source = new Source(input, start);
-  return untilReady(t, [input, output], (output.flags & O_NONBLOCK) !== 0, () => {
-    const n = transfer(t, length, (buf) => source.read(buf, t), (buf) => limitedWrite(t, output, buf, null), (left) => source.unread(left));
+  const source = new Source(input, start), told = (n: number): number => {
     if (n < 0 || start === null) return n;
     if (!putOffset(t, offsetPtr, bytes, start + n)) return -EFAULT;
     return bytes === 4 && start + n > 0x7fffffff ? -EOVERFLOW : n;
-  });
+  };
+  const move = (n: number): number => transfer(t, n, (buf) => source.read(buf, t), (buf) => limitedWrite(t, output, buf, null), (left) => source.unread(left));
+  if (length > PIECE && isAlone(t, output) && (start !== null || isAlone(t, input))) return moveInPieces(t, [input, output], length, (_, n) => move(n), PIECE, told);
+  return untilReady(t, [input, output], (output.flags & O_NONBLOCK) !== 0, () => told(move(length)));
 };
 
 // ---- splice, tee, vmsplice ----

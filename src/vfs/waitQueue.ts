@@ -37,7 +37,8 @@ export class WaitQueue {
 
   /** Before all others: the order in which Linux tells epoll instances and their items. */
   addFirst(waiter: Waiter): void {
-    this.waiters = [waiter, ...this.waiters];
+    if (this.waking > 0 || this.waiters === NO_WAITERS) this.waiters = [waiter, ...this.waiters];
+    else this.waiters.unshift(waiter);
   }
 
   /** Removes one registration of `waiter`; nothing happens when there is none. */

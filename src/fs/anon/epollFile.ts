@@ -82,8 +82,10 @@ export class EpollFile extends FileDescription {
     else this.items.delete(item.fd);
   }
 
-  private dropClosed(): void {
-    for (const list of [...this.items.values()]) for (const item of list) if (!item.file.open) this.forget(item);
+  /** Of descriptor `fd`, or of all. */
+  private dropClosed(fd = -1): void {
+    const lists = fd >= 0 ? [this.items.get(fd) ?? []] : [...this.items.values()];
+    for (const list of lists) for (const item of list) if (!item.file.open) this.forget(item);
   }
 
   /** epoll_ctl(2) on a file that is open as `fd`. 0 or -errno. */
@@ -95,7 +97,7 @@ export class EpollFile extends FileDescription {
       if (op === EPOLL_CTL_MOD) return -EINVAL;
       if (op === EPOLL_CTL_ADD && (file instanceof EpollFile || (events & ~EXCLUSIVE_OK) !== 0)) return -EINVAL;
     }
-    this.dropClosed();
+    this.dropClosed(fd);
     const item = this.find(fd, file);
     switch (op) {
       case EPOLL_CTL_ADD: {
@@ -131,14 +133,14 @@ export class EpollFile extends FileDescription {
   /** Whether `other` is among what this epoll watches, at any depth. */
   private watches(other: EpollFile): boolean {
     for (const list of this.items.values()) {
-      for (const { file } of list) if (file === other || (file instanceof EpollFile && file.watches(other))) return true;
+      for (const { file } of list) if (file.open && (file === other || (file instanceof EpollFile && file.watches(other)))) return true;
     }
     return false;
   }
 
   private depth(): number {
     let depth = 0;
-    for (const list of this.items.values()) for (const { file } of list) if (file instanceof EpollFile) depth = Math.max(depth, file.depth() + 1);
+    for (const list of this.items.values()) for (const { file } of list) if (file instanceof EpollFile && file.open) depth = Math.max(depth, file.depth() + 1);
     return depth;
   }
 
@@ -151,8 +153,10 @@ export class EpollFile extends FileDescription {
   collect(max: number, t: FileCaller): EpollResult[] {
     const results: EpollResult[] = [];
     const again: Item[] = [];
-    for (const item of [...this.ready]) {
-      if (results.length >= max) break;
+    let left = this.ready.size;
+    for (const item of this.ready) {
+      // Those that become ready meanwhile come behind.
+      if (results.length >= max || left-- === 0) break;
       this.ready.delete(item);
       if (!item.file.open) {
         this.forget(item);
@@ -176,7 +180,9 @@ export class EpollFile extends FileDescription {
   }
 
   override poll(t?: FileCaller): number {
-    for (const item of [...this.ready]) {
+    let left = this.ready.size;
+    for (const item of this.ready) {
+      if (left-- === 0) break;
       if (!item.file.open) this.forget(item);
       else if ((item.events & ~PRIVATE) !== 0 && item.poll(t ?? null) !== 0) return EPOLLIN | EPOLLRDNORM;
       else this.ready.delete(item);

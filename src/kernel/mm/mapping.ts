@@ -1,6 +1,6 @@
 import { EACCES, EAGAIN, EBADF, EEXIST, EINVAL, ENOMEM, EOVERFLOW, EPERM } from '../../abi/linux/errno.ts';
 import {
-  MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_GROWSDOWN, MAP_HUGETLB, MAP_LOCKED, MAP_NORESERVE, MAP_POPULATE, MAP_PRIVATE, MAP_SHARED,
+  MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_GROWSDOWN, MAP_HUGETLB, MAP_LOCKED, MAP_NORESERVE, MAP_PRIVATE, MAP_SHARED,
   MAP_SHARED_VALIDATE, MAP_STACK, MAP_SYNC, MAP_TYPE,
 } from '../../abi/linux/mman.ts';
 import { GUEST_END, GUEST_MIN, PAGE_SIZE, TASK_SIZE } from '../../machine/memoryLayout.ts';
@@ -91,7 +91,8 @@ function mapAnswered(mm: AddressSpace, request: MapRequest, limits: Rlimits | nu
   vma.noReserve = (flags & MAP_NORESERVE) !== 0;
   vma.locked = (flags & MAP_LOCKED) !== 0 || mm.lockFuture;
   addArea(mm, vma);
-  if ((flags & MAP_POPULATE) !== 0 || vma.locked) populate(mm, addr, addr + length);
+  // MAP_POPULATE is the caller's.
+  if (vma.locked) populate(mm, addr, addr + length);
   return addr;
 }
 

@@ -276,8 +276,8 @@ export function syncMemory(mm: AddressSpace, start: number, length: number, flag
   return mm.areas.covered(start, end) ? 0 : -ENOMEM;
 }
 
-/** mlock, mlock2, munlock. `mayLock`: CAP_IPC_LOCK. */
-export function lockMemory(mm: AddressSpace, addr: number, length: number, lock: boolean, onFault: boolean, limits: Rlimits, mayLock: boolean): number {
+/** mlock, mlock2, munlock, but for touching the pages. `mayLock`: CAP_IPC_LOCK. */
+export function lockMemory(mm: AddressSpace, addr: number, length: number, lock: boolean, limits: Rlimits, mayLock: boolean): number {
   const start = addr - (addr % PAGE_SIZE);
   const whole = pageUp(length + (addr - start));
   // 64-bit arithmetic wraps: a length that rounds up to 2^64 is none, an end beyond it is before the start.
@@ -299,6 +299,5 @@ export function lockMemory(mm: AddressSpace, addr: number, length: number, lock:
     vma.locked = lock;
   }
   mm.areas.mergeAround(start, end);
-  if (lock && !onFault) populate(mm, start, end);
   return 0;
 }

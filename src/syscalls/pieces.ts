@@ -1,0 +1,50 @@
+import { PARKED } from '../kernel/task/block.ts';
+import type { Task } from '../kernel/task/task.ts';
+import type { FileDescription } from '../vfs/fileDescription.ts';
+import { RegularFile } from '../vfs/inodeFile.ts';
+
+/** There is more to do. Outside of every result. */
+export const MORE = -0x7ffffffd;
+/** Bytes that are copied at a time: well under a millisecond. */
+export const PIECE = 1 << 20;
+
+/**
+ * A call that takes long: the kernel's thread serves others between two pieces. `piece` answers MORE or the result; only the end of the process
+ * ends the call before. What it works on must not go meanwhile: `files` are held.
+ */
+export function inPieces(t: Task, files: readonly FileDescription[], piece: () => number): number {
+  const first = piece();
+  if (first !== MORE) return first;
+  for (const file of files) file.acquire();
+  t.block({
+    queues: [],
+    uninterruptible: true,
+    retry: () => {
+      const n = piece();
+      if (n !== MORE) return n;
+      t.parked?.queue();
+      return PARKED;
+    },
+    cleanup: () => {
+      for (const file of files) file.release();
+    },
+  });
+  t.parked?.queue();
+  return PARKED;
+}
+
+/** `file` is a regular one, and nobody else moves its position, so that others may come between two pieces of a transfer. */
+export const isAlone = (t: Task, file: FileDescription): boolean => file instanceof RegularFile && file.references === 1 && !t.fds.shared;
+
+/** Moves `total` bytes, `step(done, count)` up to `size` of them at a time: n or -errno, as `told` has the last word on it. */
+export function moveInPieces(
+  t: Task, files: readonly FileDescription[], total: number, step: (done: number, count: number) => number, size = PIECE, told = (n: number): number => n,
+): number {
+  let done = 0;
+  return inPieces(t, files, () => {
+    const count = Math.min(size, total - done), n = step(done, count);
+    if (n < 0) return told(done > 0 ? done : n);
+    done += n;
+    return n === count && done < total ? MORE : told(done);
+  });
+}
