@@ -6,7 +6,7 @@ import { Timer } from '../kernel/time/timerHeap.ts';
 import { EngineField } from '../machine/codeLayout.ts';
 import { pathName } from '../vfs/path.ts';
 import type { Inode } from '../vfs/inode.ts';
-import { type Profiled, type Place, profileText, type TranslatorFigures } from './profileText.ts';
+import { addHold, newHolds, newSum, type Profiled, type Place, profileText, type TranslatorFigures } from './profileText.ts';
 
 const TICK_NS = 1_000_000;
 /** A look that comes later than this was itself kept waiting: what lies between is nobody's. */
@@ -19,7 +19,7 @@ export class Profile {
   readonly #startNs: number;
   readonly #timer = new Timer(() => this.#look());
   #lastNs: number;
-  readonly #profiled: Profiled = { totalNs: 0, threads: { translated: 0, interpreted: 0, dispatcher: 0, waiting: 0 }, calls: new Map(), faults: { count: 0, ns: 0 }, files: new Map(), elsewhere: new Map() };
+  readonly #profiled: Profiled = { totalNs: 0, threads: { translated: 0, interpreted: 0, dispatcher: 0, waiting: 0 }, calls: new Map(), faults: newSum(), files: new Map(), elsewhere: new Map(), holds: { kernel: newHolds(), host: newHolds() } };
 
   /** Until `process` has ended. `translator`: what it has done by then. */
   constructor(kernel: Kernel, process: Process, write: (text: string) => void, translator: () => TranslatorFigures) {
@@ -29,6 +29,7 @@ export class Profile {
     this.#startNs = this.#lastNs = kernel.nowNs();
     const { hooks } = kernel, ended = hooks.processExit;
     hooks.served = (name, ns) => this.#served(name, ns);
+    hooks.held = (what, ns) => addHold(this.#profiled.holds[what], ns);
     hooks.processExit = (which) => {
       ended?.(which);
       if (which === process) this.#report();
@@ -42,11 +43,12 @@ export class Profile {
     let sum = faults;
     if (name !== null) {
       const known = calls.get(name);
-      if (known === undefined) calls.set(name, (sum = { count: 0, ns: 0 }));
+      if (known === undefined) calls.set(name, (sum = newSum()));
       else sum = known;
     }
     sum.count++;
     sum.ns += ns;
+    sum.longestNs = Math.max(sum.longestNs, ns);
   }
 
   #look(): void {

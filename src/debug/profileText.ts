@@ -12,6 +12,30 @@ export interface Place {
 interface Sum {
   count: number;
   ns: number;
+  longestNs: number;
+}
+export const newSum = (): Sum => ({ count: 0, ns: 0, longestNs: 0 });
+
+/** How long something lasted, each time: how many of each length (in steps of a tenth), and the longest. */
+interface Holds {
+  readonly steps: number[];
+  longestNs: number;
+}
+export const newHolds = (): Holds => ({ steps: [], longestNs: 0 });
+const STEP_RATIO = Math.log(1.1);
+
+export function addHold(holds: Holds, ns: number): void {
+  const step = Math.max(0, Math.ceil(Math.log(ns) / STEP_RATIO));
+  holds.steps[step] = (holds.steps[step] ?? 0) + 1;
+  holds.longestNs = Math.max(holds.longestNs, ns);
+}
+
+/** No more than this in `share` of all times. */
+function holdOf({ steps, longestNs }: Holds, share: number): number {
+  const total = steps.reduce((sum, n) => sum + (n ?? 0), 0);
+  let below = 0;
+  for (const [step, n] of steps.entries()) if ((below += n ?? 0) >= share * total) return Math.min(longestNs, 1.1 ** step);
+  return 0;
 }
 
 export interface Profiled {
@@ -21,6 +45,8 @@ export interface Profiled {
   /** By name. */
   calls: Map<string, Sum>;
   faults: Sum;
+  /** How long the kernel's thread did not look for calls: for what it did itself, and for the host's events. */
+  holds: { readonly kernel: Holds; readonly host: Holds };
   /** Mapped files, and places by byte of the file. */
   files: Map<Inode, { path: string; places: Map<number, Place> }>;
   /** What is no file, by name. */
@@ -57,6 +83,9 @@ export function profileText(profiled: Profiled, translator: TranslatorFigures, a
     '',
     ...callLines(profiled),
     '',
+    holdLine(profiled.holds.kernel, 'what it did at a time'),
+    holdLine(profiled.holds.host, 'a turn of the host\'s events'),
+    '',
     `translator: ${translator.regions} regions of ${translator.instructions} instructions in ${translator.ms.toFixed(1)} ms`,
     '',
   ].join('\n');
@@ -92,8 +121,14 @@ function bytesOf(inode: Inode, offset: number, length: number): Uint8Array | num
 }
 
 function callLines({ calls, faults }: Profiled): string[] {
-  const list = [...calls].sort(([, a], [, b]) => b.ns - a.ns), sum = list.reduce((s, [, c]) => ({ count: s.count + c.count, ns: s.ns + c.ns }), { count: 0, ns: 0 });
-  const line = ({ count, ns }: Sum, what: string): string => `${ms(ns)}  ${String(count).padStart(7)}  ${what}`;
+  const list = [...calls].sort(([, a], [, b]) => b.ns - a.ns), sum = list.reduce((s, [, c]) => ({ count: s.count + c.count, ns: s.ns + c.ns, longestNs: Math.max(s.longestNs, c.longestNs) }), newSum());
+  const line = ({ count, ns, longestNs }: Sum, what: string): string => `${ms(ns)}  ${String(count).padStart(7)}  ${(longestNs / 1e6).toFixed(2).padStart(7)}  ${what}`;
   const lines = [line(sum, 'system calls'), ...list.slice(0, MOST_CALLS).map(([name, call]) => line(call, `  ${name}`)), line(faults, 'page faults')];
-  return ['       ms    count  the kernel served', ...lines];
+  return ['       ms    count  longest  the kernel served', ...lines];
+}
+
+/** Who posts a call meanwhile waits as long. */
+function holdLine(holds: Holds, what: string): string {
+  const text = (ns: number): string => (ns / 1e6).toFixed(3);
+  return `kept waiting by ${what}, ms: half of the times up to ${text(holdOf(holds, 0.5))}, 99 % ${text(holdOf(holds, 0.99))}, 99.9 % ${text(holdOf(holds, 0.999))}, longest ${text(holds.longestNs)}`;
 }

@@ -51,9 +51,11 @@ export class KernelLoop {
     let lastYield = lastWork;
     while (!this.stopped) {
       const seen = mailbox.bell();
+      const { held } = this.kernel.hooks, began = held === null ? 0 : clock.monotonicNs();
       const worked = this.turn();
       const now = clock.monotonicNs();
       if (worked) {
+        held?.('kernel', now - began);
         // The next call was worth waiting for.
         if (now - lastWork < this.kernel.parts.spinNs) this.spinNs = Math.min(this.spinNs * 2, this.kernel.parts.spinNs);
         lastWork = now;
@@ -66,6 +68,7 @@ export class KernelLoop {
       if (now - lastYield < EVENT_LOOP_EVERY_NS) continue;
       await this.kernel.parts.yieldTurn();
       lastYield = clock.monotonicNs();
+      held?.('host', lastYield - now);
     }
   }
 
@@ -105,7 +108,8 @@ export class KernelLoop {
       for (const work of list) work();
       worked = true;
     }
-    while (this.ready.length > 0) {
+    // What these make ready comes after the calls posted meanwhile.
+    if (this.ready.length > 0) {
       const list = this.ready;
       this.ready = [];
       for (const parked of list) resumeParked(parked);

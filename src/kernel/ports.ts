@@ -44,6 +44,8 @@ export interface KernelHooks {
   syscallExit: ((t: Task, entry: SyscallEntry, args: readonly number[], result: number) => void) | null;
   /** A system call (null: a page fault) has been served and took the kernel's thread so long. */
   served: ((name: string | null, ns: number) => void) | null;
+  /** The kernel's thread did not look for calls for so long: it did something else itself, or let the host have a turn. */
+  held: ((by: 'kernel' | 'host', ns: number) => void) | null;
   /** A call without a row. */
   syscallUnknown: ((t: Task, number: number) => void) | null;
   /** A signal is delivered (or acts by default). */
@@ -65,5 +67,5 @@ export interface KernelHooks {
 }
 
 export const noHooks = (): KernelHooks => ({
-  syscallEnter: null, served: null, syscallExit: null, syscallUnknown: null, signal: null, fault: null, exit: null, processExit: null, processStop: null, exec: null, clone: null, workerDied: null, coreDump: null,
+  syscallEnter: null, served: null, held: null, syscallExit: null, syscallUnknown: null, signal: null, fault: null, exit: null, processExit: null, processStop: null, exec: null, clone: null, workerDied: null, coreDump: null,
 });

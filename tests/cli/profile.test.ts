@@ -34,7 +34,9 @@ describe.runIf(linux).each(['64', '32'])('a program of %s bits', (bits) => {
     const text = readFileSync(file, 'latin1'), functions = text.slice(text.indexOf('function (where'), text.indexOf('the kernel served')).split('\n');
     expect(functions[1]).toMatch(new RegExp(`^ +[\\d.]+ +[\\d.]+ % +[\\d.]+ % +busy {2}${join(dir, `p${bits}`)}$`));
     expect(Number(/ ([\d.]+) +[\d.]+ % {2}in translated code/.exec(text)![1])).toBeGreaterThan(0);
-    expect(text).toMatch(/^ +[\d.]+ +1000 {4}getppid$/m);
+    expect(text).toMatch(/^ +[\d.]+ +1000 +[\d.]+ {4}getppid$/m);
+    const [, half, most, longest] = /^kept waiting by what it did at a time, ms: half of the times up to ([\d.]+), 99 % ([\d.]+), 99.9 % [\d.]+, longest ([\d.]+)$/m.exec(text)!.map(Number);
+    expect(half! > 0 && half! <= most! && most! <= longest!).toBe(true);
     expect(text).toMatch(/^translator: [1-9]\d* regions of [1-9]\d* instructions in [\d.]+ ms$/m);
   });
 
