@@ -161,6 +161,34 @@ it('refuses writes when it is read-only, and takes names of any bytes', () => {
   expect(names.sort()).toEqual(['.', '..', 'gr\xc3\xbcn', '\xff\xe4'].sort());
 });
 
+it('asks the host about few entries of a large directory at a time, and tells none that has gone', () => {
+  for (let i = 0; i < 300; i++) fs.writeFileSync(`${dir}/f${i}`, '');
+  fs.mkdirSync(`${dir}/sub`);
+  const host = new NodeFiles(), asked: string[] = [], lstat = host.lstat.bind(host);
+  host.lstat = (at) => {
+    asked.push(at);
+    return lstat(at);
+  };
+  const t = callerOf(HostFs.create(env, host, host.resolve(dir) as string) as HostFs), list = open(t, '/');
+  const told = new Map<string, readonly number[]>();
+  const next = (): number => {
+    const before = told.size;
+    expect(list.readdir((name, ino, type) => told.set(name, [ino, type]) !== undefined)).toBe(0);
+    return told.size - before;
+  };
+  asked.length = 0;
+  const first = next();
+  expect(first).toBeLessThan(200);
+  expect(asked.length).toBeLessThan(first + 5);
+  const rest = fs.readdirSync(dir).filter((name) => !told.has(name)), gone = rest.find((name) => name !== 'sub')!;
+  fs.rmSync(`${dir}/${gone}`);
+  while (next() > 0) {}
+  expect(told.size).toBe(300 + 2);
+  expect(told.has(gone)).toBe(false);
+  expect(told.get('sub')).toEqual([fs.statSync(`${dir}/sub`).ino, 4]);
+  expect(told.get('f7') ?? told.get('f8')).toEqual([fs.statSync(`${dir}/${told.has('f7') ? 'f7' : 'f8'}`).ino, 8]);
+});
+
 it('has fifos and sockets of its own', () => {
   const t = world();
   expect(makeNode(t, null, '/fifo', 0o010666, 0)).toBe(0);

@@ -15,10 +15,11 @@ export const FS_EXTENT = 0x80000;
 
 /** An entry of a directory as a file system lists it ("." and ".." are added by the VFS). */
 export interface DirEntry {
-  name: string;
-  ino: number;
+  readonly name: string;
+  /** 0: it has gone meanwhile. */
+  readonly ino: number;
   /** DT_* */
-  type: number;
+  readonly type: number;
 }
 
 /** What a new inode starts with; the VFS has applied umask, set-group-ID directories and permissions. */

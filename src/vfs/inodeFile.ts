@@ -9,6 +9,8 @@ import { IN_ACCESS, IN_CLOSE_NOWRITE, IN_CLOSE_WRITE, IN_MODIFY, notifyDentry, n
 import type { Path } from './path.ts';
 import { modeWithoutPrivileges, ownerOrCapable } from './permission.ts';
 
+/** Entries that one getdents tells: for each the host may have to be asked. */
+const MOST_ENTRIES = 128;
 /** Largest file position: JS numbers are exact to here. */
 export const MAX_FILE_SIZE = Number.MAX_SAFE_INTEGER;
 export const SEEK_SET = 0;
@@ -290,9 +292,12 @@ export class DirectoryFile extends InodeFile {
     if (result < 0) return result;
     const entries = this.entries!;
     accessed(this);
-    while (this.pos - 2 < entries.length) {
-      const entry = entries[this.pos - 2]!;
-      if (inode.hasEntry(entry.name) && !sink(entry.name, entry.ino, entry.type, this.pos + 1)) return 0;
+    for (let told = 0; this.pos - 2 < entries.length && told < MOST_ENTRIES; ) {
+      const entry = entries[this.pos - 2]!, ino = inode.hasEntry(entry.name) ? entry.ino : 0;
+      if (ino !== 0) {
+        if (!sink(entry.name, ino, entry.type, this.pos + 1)) return 0;
+        told++;
+      }
       this.pos++;
     }
     return 0;

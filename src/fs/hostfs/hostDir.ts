@@ -1,11 +1,32 @@
 import { EEXIST, EINVAL, ENOENT, ENOTEMPTY, EROFS } from '../../abi/linux/errno.ts';
-import { S_IFDIR, S_IFMT, S_IFREG } from '../../abi/linux/fileMode.ts';
+import { DT, S_IFDIR, S_IFMT, S_IFREG } from '../../abi/linux/fileMode.ts';
 import { O_CREAT, O_EXCL, O_RDWR } from '../../abi/linux/openFlags.ts';
 import type { HostStat } from '../../host/hostFiles.ts';
 import type { DirEntry, Inode, NewInode } from '../../vfs/inode.ts';
 import { RENAME_EXCHANGE, RENAME_WHITEOUT } from '../../vfs/namespace.ts';
 import { HostInode, HostRegular } from './hostInode.ts';
 import { PhantomInode, PhantomLink } from './phantom.ts';
+
+/** The host tells no number of an entry: it is looked up when it is wanted, for few entries at a time. 0: it has gone. */
+class HostEntry implements DirEntry {
+  readonly name: string;
+  private readonly dir: HostDir;
+  private readonly known: number;
+  constructor(dir: HostDir, name: string, known: number) {
+    this.dir = dir;
+    this.name = name;
+    this.known = known;
+  }
+  get ino(): number {
+    const inode = this.dir.lookup(this.name);
+    return typeof inode === 'number' ? 0 : inode.stat().ino;
+  }
+  get type(): number {
+    if (this.known !== DT.UNKNOWN) return this.known;
+    const inode = this.dir.lookup(this.name);
+    return typeof inode === 'number' ? DT.UNKNOWN : inode.type >>> 12;
+  }
+}
 
 /** A directory changed less than this ago may change again without its time stamp showing it. */
 const STAMP_GRAIN_MS = 2000;
@@ -118,11 +139,7 @@ export class HostDir extends HostInode {
   override list(): DirEntry[] | number {
     const list = this.hostfs.host.list(this.path);
     if (typeof list === 'number') return list;
-    const out: DirEntry[] = [];
-    for (const { name } of list) {
-      const inode = this.lookup(name);
-      if (typeof inode !== 'number') out.push({ name, ino: inode.stat().ino, type: inode.type >>> 12 });
-    }
+    const out: DirEntry[] = list.map(({ name, type }) => new HostEntry(this, name, this.hostfs.host.unix ? type : DT.UNKNOWN));
     if (this.phantoms !== null) for (const [name, inode] of this.phantoms) out.push({ name, ino: inode.stat().ino, type: inode.type >>> 12 });
     return out;
   }
