@@ -1,11 +1,11 @@
 import { AT_FDCWD, AT_REMOVEDIR } from '../abi/linux/fcntl.ts';
-import { EBADF, EFAULT, EINVAL, ENOENT, ENOTDIR, EOVERFLOW, EPERM, ERANGE } from '../abi/linux/errno.ts';
+import { EBADF, EFAULT, EINVAL, ENAMETOOLONG, ENOENT, ENOTDIR, EOVERFLOW, EPERM, ERANGE } from '../abi/linux/errno.ts';
 import type { Task } from '../kernel/task/task.ts';
 import { Cap } from '../vfs/cred.ts';
 import type { DirSink, FileDescription } from '../vfs/fileDescription.ts';
 import { makeDirectory, makeNode, removeDirectory, removeFile, renamePath, RENAME_EXCHANGE } from '../vfs/namespace.ts';
 import { type Path, pathName } from '../vfs/path.ts';
-import { maySearch, Walk, walkPath } from '../vfs/walk.ts';
+import { maySearch, PATH_MAX, Walk, walkPath } from '../vfs/walk.ts';
 import { fileOf, pathArg, startOf } from './fileArgs.ts';
 import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK } from '../abi/linux/fileMode.ts';
 import type { SyscallRow } from './row.ts';
@@ -99,6 +99,7 @@ function sysGetcwd(t: Task, ptr: number, size: number): number {
   const { cwd, root } = t.fs;
   if (cwd.dentry.unhashed && !cwd.dentry.isRoot) return -ENOENT;
   const name = pathName(cwd, root);
+  if (name.length >= PATH_MAX) return -ENAMETOOLONG;
   if (name.length + 1 > size) return -ERANGE;
   return t.memory.putString(ptr, `${name}\0`) ? name.length + 1 : -EFAULT;
 }

@@ -8,7 +8,7 @@ import type { FileDescription } from '../../vfs/fileDescription.ts';
 import type { FileSystem } from '../../vfs/fileSystem.ts';
 import type { DirEntry } from '../../vfs/inode.ts';
 import type { Path, PathContext } from '../../vfs/path.ts';
-import { placeName } from './format.ts';
+import { linkName } from './format.ts';
 import { InfoDir, InfoFile, InfoNode, type Owner } from './nodes.ts';
 
 const isNumber = (name: string): boolean => /^(0|[1-9]\d*)$/.test(name);
@@ -82,7 +82,7 @@ class FdLink extends InfoNode {
   override readlink(reader?: PathContext): string | number {
     if (reader === undefined) return -EACCES;
     const path = this.place(reader as Task);
-    return typeof path === 'number' ? path : placeName(path, reader.fs.root);
+    return typeof path === 'number' ? path : linkName(path, reader.fs.root);
   }
   override followMagic(reader: PathContext): Path | number {
     return this.place(reader as Task);

@@ -1,5 +1,7 @@
 import type { Path } from '../../vfs/path.ts';
+import { ENAMETOOLONG } from '../../abi/linux/errno.ts';
 import { pathName } from '../../vfs/path.ts';
+import { PATH_MAX } from '../../vfs/walk.ts';
 import type { SigSet } from '../../kernel/signal/sigset.ts';
 
 export const hex = (n: number, width = 0): string => n.toString(16).padStart(width, '0');
@@ -27,3 +29,8 @@ export function cpuMask(n: number): string {
 export const cpuList = (n: number): string => (n === 1 ? '0' : `0-${n - 1}`);
 
 export const placeName = (path: Path, root: Path): string => pathName(path, root);
+/** The same as a link shows it: a page has room for it, or it is -ENAMETOOLONG. */
+export function linkName(path: Path, root: Path): string | number {
+  const name = pathName(path, root);
+  return name.length >= PATH_MAX ? -ENAMETOOLONG : name;
+}

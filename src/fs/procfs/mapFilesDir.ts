@@ -5,7 +5,7 @@ import type { Task } from '../../kernel/task/task.ts';
 import { Cap } from '../../vfs/cred.ts';
 import type { FileSystem } from '../../vfs/fileSystem.ts';
 import type { Path, PathContext } from '../../vfs/path.ts';
-import { placeName } from './format.ts';
+import { linkName } from './format.ts';
 import { InfoDir, InfoNode, type Owner } from './nodes.ts';
 
 const nameOf = (vma: Vma): string => `${vma.start.toString(16)}-${vma.end.toString(16)}`;
@@ -44,7 +44,7 @@ class MapLink extends InfoNode {
   override readlink(reader?: PathContext): string | number {
     if (reader === undefined) return -EACCES;
     const path = this.vma.file?.path;
-    return path === undefined ? -ENOENT : placeName(path, reader.fs.root);
+    return path === undefined ? -ENOENT : linkName(path, reader.fs.root);
   }
   /** It would go past the permissions of directories on the way. */
   override followMagic(reader: PathContext): Path | number {

@@ -15,7 +15,7 @@ import { mapFile, setgroupsFile } from './idMaps.ts';
 import { mayControl } from '../../kernel/trace/attach.ts';
 import { FdDir, FdInfoDir } from './fdDir.ts';
 import { Gpr } from '../../machine/cpuState.ts';
-import { hex, placeName } from './format.ts';
+import { hex, linkName } from './format.ts';
 import { MapFilesDir } from './mapFilesDir.ts';
 import { MemFile } from './memFile.ts';
 import { PagemapFile } from './pagemapFile.ts';
@@ -140,7 +140,7 @@ export class TaskNodes {
     };
     const target = (reader: Task): string | number => {
       const path = jump(reader);
-      return typeof path === 'number' ? path : placeName(path, reader.fs.root);
+      return typeof path === 'number' ? path : linkName(path, reader.fs.root);
     };
     return (fs, owner) => new InfoLink(fs, target, jump, owner);
   }

@@ -1,0 +1,4 @@
+#include "test.h"
+/* A working directory whose name is longer than PATH_MAX. */
+int main(void) { enter_tmp(); char z[200]; memset(z,'z',199); z[199]=0; for(int i=0;i<30;i++) { mkdir(z,0755); chdir(z); }
+ char b[9000]; R(syscall(SYS_getcwd,b,9000)); R(syscall(SYS_getcwd,b,4096)); R(syscall(SYS_getcwd,b,10)); OK(readlink("/proc/self/cwd",b,9000)); int fd=open(".",O_RDONLY); char p[50]; sprintf(p,"/proc/self/fd/%d",fd); R(readlink(p,b,9000)); char *s=getcwd(0,0); say("%d\n",s!=0&&strlen(s)>4096); close(open("f",O_CREAT|O_RDWR,0644)); fd=open("f",O_RDWR); void *m=mmap(0,4096,PROT_READ,MAP_SHARED,fd,0); FILE *f=fopen("/proc/self/maps","r"); char *line=0; size_t n=0; int found=0; while(getline(&line,&n,f)>0) if(strstr(line,"zzz")||strstr(line,"too")||strlen(line)>1000) {found++; say("long %d\n",strlen(line)>4000); } say("found %d\n",found); R(execl("../../bin","x",0)); leave_tmp(); return 0; }
