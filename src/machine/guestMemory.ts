@@ -203,8 +203,12 @@ export class GuestMemory {
 
 /** Bytes [start, end) as a string of one character a byte. */
 export function latin1(bytes: Uint8Array, start = 0, end = bytes.length): string {
-  let text = '';
-  for (let at = start; at < end; at += 1024) text += String.fromCharCode(...bytes.subarray(at, Math.min(at + 1024, end)));
+  let text = '', at = start;
+  // Spread out, the bytes would be iterated over: four times slower.
+  for (; at + 8 <= end; at += 8) {
+    text += String.fromCharCode(bytes[at]!, bytes[at + 1]!, bytes[at + 2]!, bytes[at + 3]!, bytes[at + 4]!, bytes[at + 5]!, bytes[at + 6]!, bytes[at + 7]!);
+  }
+  for (; at < end; at++) text += String.fromCharCode(bytes[at]!);
   return text;
 }
 
