@@ -4,7 +4,7 @@
  */
 import { CcOp } from '../machine/cpuState.ts';
 import type { Columns } from '../ir/columns.ts';
-import { opId, ops } from '../ir/ops.ts';
+import { opId, ops, Type } from '../ir/ops.ts';
 import type { BodyEmitter } from './body.ts';
 import type { RegionState } from './regionState.ts';
 
@@ -54,19 +54,24 @@ export function flagsAfter(ir: Columns, from: number, to: number, state: FlagSta
 
 /**
  * Rows of one block that set flags which the block sets again before anything can see them: no reader, and no place between
- * where the region may be left. `leaves` tells whether an access may leave.
+ * where the region may be left. `leaves` tells whether an access may leave. Who reads flags for nothing but such a row (a rotation, for the
+ * flags that it leaves alone) is no reader.
  */
 export function deadFlags(ir: Columns, from: number, to: number, leaves: (row: number) => boolean): number[] {
-  const dead: number[] = [];
+  const dead: number[] = [], used = new Uint8Array(to - from);
   let depth = 0, overwritten = false;
   for (let n = to - 1; n >= from; n--) {
-    const op = ir.op[n]!, info = ops[op]!;
+    const op = ir.op[n]!, info = ops[op]!, sets = op === SET_FLAGS || op === PUT_STATUS;
+    if (sets && overwritten) {
+      dead.push(n);
+      continue;
+    }
+    if (used[n - from] === 0 && ir.type[n] !== Type.none && (info.effect === 'pure' || info.effect === 'state')) continue;
+    for (const operand of [ir.a[n]!, ir.b[n]!, ir.c[n]!]) if (operand >= from) used[operand - from] = 1;
     if (op === END) depth++;
     else if (op === IF || op === LOOP || op === BLOCK) depth--;
-    else if (op === SET_FLAGS || op === PUT_STATUS) {
-      if (overwritten) dead.push(n);
-      else if (depth === 0) overwritten = true;
-    } else if (FLAG_READERS.has(op)) overwritten = false;
+    else if (sets) overwritten ||= depth === 0;
+    else if (FLAG_READERS.has(op)) overwritten = false;
     else if (info.effect === 'exit' && op !== NEXT) overwritten = false;
     else if ((info.effect === 'load' || info.effect === 'store' || info.effect === 'check') && leaves(n)) overwritten = false;
   }
