@@ -111,9 +111,10 @@ export class AddressSpace implements Pager {
   readonly tasks = new Set<Task>();
   private readonly cpuSlots: boolean[] = [];
 
-  constructor(host: AddressSpaceHost) {
+  /** `length`: of the linear memory, where that is known. */
+  constructor(host: AddressSpaceHost, length = BIAS) {
     this.host = host;
-    const { memory, id, pages } = host.memories.take();
+    const { memory, id, pages } = host.memories.take(length);
     this.pages = pages;
     this.memoryId = id;
     this.memory = new GuestMemory(memory, this);

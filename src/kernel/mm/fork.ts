@@ -7,7 +7,7 @@ import { pageOf } from './page.ts';
 /** fork's copy of an address space: areas at once, private pages when touched. */
 export function forkAddressSpace(parent: AddressSpace): AddressSpace {
   parent.quiesce();
-  const child = new AddressSpace(parent.host);
+  const child = new AddressSpace(parent.host, parent.memory.bytes.length);
   child.layout = { ...parent.layout };
   child.mmapBase = parent.mmapBase;
   child.reserved = parent.reserved;

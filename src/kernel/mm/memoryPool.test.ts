@@ -48,11 +48,24 @@ test('a child whose lazy pages lie behind the end of its memory leaves none of t
   const h = host(), parent = new AddressSpace(h);
   map(parent, 4 * MIB);
   for (let at = AT; at < AT + 4 * MIB; at += 4096) parent.memory.setU32(at, 7);
+  // Its memory was another's, and is short.
+  new AddressSpace(h).release();
   const child = forkAddressSpace(parent);
+  expect(child.memory.bytes.length).toBeLessThan(parent.memory.bytes.length);
   child.release();
   const next = new AddressSpace(h);
   expect(next.memoryId).toBe(child.memoryId);
   expect(next.pages.every((state) => state === 0)).toBe(true);
+});
+
+test('a new memory for a forked child need not grow', () => {
+  const h = host(), parent = new AddressSpace(h);
+  map(parent, 4 * MIB);
+  parent.memory.setU32(AT + 3 * MIB, 7);
+  const child = forkAddressSpace(parent), { length } = child.memory.bytes;
+  expect(length).toBe(parent.memory.bytes.length);
+  expect(child.memory.u32(AT + 3 * MIB)).toBe(7);
+  expect(child.memory.bytes.length).toBe(length);
 });
 
 test('a large one is given up', () => {

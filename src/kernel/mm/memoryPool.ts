@@ -33,10 +33,11 @@ export class MemoryPool {
     this.dropped = dropped;
   }
 
-  take(): SpareMemory {
+  /** A memory, as long as `bytes` if it is a new one: growing it later stops every worker. */
+  take(bytes: number): SpareMemory {
     const spare = this.spare.pop();
     if (spare !== undefined) return spare;
-    const memory = new WebAssembly.Memory({ initial: BIAS / WASM_PAGE, maximum: 65536, shared: true });
+    const memory = new WebAssembly.Memory({ initial: Math.ceil(bytes / WASM_PAGE), maximum: 65536, shared: true });
     return { memory, id: ++this.lastId, pages: new Uint8Array(this.pageCount) };
   }
 
