@@ -137,7 +137,8 @@ export function sysListen(t: Task, fd: number, backlog: number): number {
 
 export function sysConnect(t: Task, fd: number, ptr: number, length: number): number {
   const result = beginConnect(t, fd, ptr, length);
-  if (result === 0) t.fds.publish(fd);
+  // Inside, the connection may be there though nobody has been told yet.
+  if (result === 0 || result === -EINPROGRESS) t.fds.publish(fd);
   return result;
 }
 

@@ -118,7 +118,7 @@ export class EpollFile extends FileDescription {
       case EPOLL_CTL_MOD:
         if (item === undefined) return -ENOENT;
         if ((item.events & EPOLLEXCLUSIVE) !== 0) return -EINVAL;
-        file.waitQueue.reconsider();
+        if (((events | EPOLLERR | EPOLLHUP) & ~item.wants) !== 0) file.waitQueue.reconsider();
         item.events = (events | EPOLLERR | EPOLLHUP) >>> 0;
         item.dataLo = dataLo;
         item.dataHi = dataHi;

@@ -231,6 +231,36 @@ static void shared(int tcp) {
   close(s[1]);
 }
 
+/** A connect that does not wait: the socket is used before anybody has asked whether it is connected. */
+static void eager(void) {
+  struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+  socklen_t length = sizeof at;
+  char b[9];
+  int l = socket(AF_INET, SOCK_STREAM, 0), s = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+  if (bind(l, (void *)&at, sizeof at) || listen(l, 4) || getsockname(l, (void *)&at, &length)) exit(96);
+  R(connect(s, (void *)&at, sizeof at));
+  int a = accept(l, 0, 0);
+  struct pollfd p = { s, POLLOUT, 0 };
+  R(poll(&p, 1, -1));
+  R(write(s, "early", 5));
+  arrived(a, 5);
+  R(read(a, b, 9));
+  R(read(s, b, 9));
+  R(write(a, "back", 4));
+  arrived(s, 4);
+  R(recv(s, b, 2, 0));
+  R(recv(s, b, 9, MSG_DONTWAIT));
+  R(connect(s, (void *)&at, sizeof at));
+  R(connect(s, (void *)&at, sizeof at));
+  R(read(s, b, 9));
+  close(a);
+  p.events = POLLIN;
+  R(poll(&p, 1, -1));
+  R(read(s, b, 9));
+  close(s);
+  close(l);
+}
+
 int main(void) {
   signal(SIGPIPE, SIG_IGN);
   for (int tcp = 0; tcp < 2; tcp++) {
@@ -240,5 +270,6 @@ int main(void) {
         for (int how = BLOCKS; how <= TRIES; how++) echoes(tcp, edges, waits, how);
     shared(tcp);
   }
+  eager();
   return 0;
 }
