@@ -68,7 +68,7 @@ function checkMode(modeAndFlags: number): number {
 
 function sysGetMempolicy(t: Task, modePtr: number, nodesPtr: number, maxNode: number, addr: number, flags: number): number {
   if (nodesPtr !== 0 && maxNode < NODE_IDS) return -EINVAL;
-  if ((flags & ~(F_NODE | F_ADDR | F_MEMS_ALLOWED)) !== 0) return -EINVAL;
+  if (flags > (F_NODE | F_ADDR | F_MEMS_ALLOWED)) return -EINVAL;
   let value = 0, nodes = false;
   if ((flags & F_MEMS_ALLOWED) !== 0) {
     if ((flags & (F_NODE | F_ADDR)) !== 0) return -EINVAL;

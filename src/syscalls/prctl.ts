@@ -1,4 +1,4 @@
-import { EACCES, EBADF, EBUSY, EFAULT, EINVAL, EPERM } from '../abi/linux/errno.ts';
+import { EACCES, EBADF, EBUSY, EFAULT, EINVAL, ENODEV, ENXIO, EPERM, ERANGE } from '../abi/linux/errno.ts';
 import * as P from '../abi/linux/prctl.ts';
 import { SECBIT_KEEP_CAPS, SECBIT_KEEP_CAPS_LOCKED, SECBIT_NO_CAP_AMBIENT_RAISE, SECURE_ALL_BITS, SECURE_ALL_LOCKS } from '../abi/linux/capability.ts';
 import { fromLatin1 } from '../machine/guestMemory.ts';
@@ -108,7 +108,8 @@ function sysPrctl(t: Task, option: number, arg2: number, arg3: number, arg4: num
       t.mm.thpDisabled = arg2 !== 0;
       return 0;
     case P.PR_CAP_AMBIENT: return ambient(t, arg2, arg3, arg4, arg5);
-    case P.PR_GET_SPECULATION_CTRL: return others || arg2 > 2 ? -EINVAL : P.PR_SPEC_NOT_AFFECTED;
+    case P.PR_GET_SPECULATION_CTRL: return others ? -EINVAL : arg2 > 2 ? -ENODEV : P.PR_SPEC_NOT_AFFECTED;
+    case P.PR_SET_SPECULATION_CTRL: return arg4 !== 0 || arg5 !== 0 ? -EINVAL : arg2 > 2 ? -ENODEV : SPECULATION_CHOICES.includes(arg3) ? -ENXIO : -ERANGE;
     case P.PR_SET_IO_FLUSHER:
       if (!t.cred.has(Cap.SYS_RESOURCE)) return -EPERM;
       if (others || arg2 > 1) return -EINVAL;
@@ -127,12 +128,18 @@ function sysPrctl(t: Task, option: number, arg2: number, arg3: number, arg4: num
   }
 }
 
+/** PR_SPEC_ENABLE, DISABLE, FORCE_DISABLE, DISABLE_NOEXEC: the processor is not affected, so there is nothing to choose. */
+const SPECULATION_CHOICES: readonly number[] = [2, 4, 8, 16];
+/** SECBIT_EXEC_RESTRICT_FILE and SECBIT_EXEC_DENY_INTERACTIVE with their locks: notes for programs, which everybody may make. */
+const SECURE_UNPRIVILEGED = 0xf00;
+
 function setSecureBits(t: Task, bits: number): number {
   const old = t.cred.secureBits;
-  if (!t.cred.hasOwn(Cap.SETPCAP)) return -EPERM;
-  if (!(bits <= (SECURE_ALL_BITS | SECURE_ALL_LOCKS))) return -EPERM;
+  if (!(bits <= (SECURE_ALL_BITS | SECURE_ALL_LOCKS | SECURE_UNPRIVILEGED))) return -EPERM;
+  if (!t.cred.hasOwn(Cap.SETPCAP) && (bits === old || ((bits ^ old) & ~SECURE_UNPRIVILEGED) !== 0)) return -EPERM;
   // Locks are never opened, and what is locked does not change.
-  if ((old & SECURE_ALL_LOCKS & ~bits) !== 0 || (((old & SECURE_ALL_LOCKS) >> 1) & (old ^ bits)) !== 0) return -EPERM;
+  const locks = SECURE_ALL_LOCKS | 0xa00;
+  if ((old & locks & ~bits) !== 0 || (((old & locks) >> 1) & (old ^ bits)) !== 0) return -EPERM;
   t.cred = t.cred.with({ secureBits: bits });
   return 0;
 }

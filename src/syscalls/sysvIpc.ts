@@ -20,8 +20,8 @@ function sysIpc(t: Task, call: number, first: number, second: number, third: num
   const version = call >>> 16;
   const { memory } = t;
   switch (call & 0xffff) {
-    case SEMOP: return sysSemop(t, first, ptr, second);
-    case SEMTIMEDOP: return sysSemtimedop(false)(t, first, ptr, second, fifth);
+    case SEMOP: return sysSemop(t, first, ptr, second >>> 0);
+    case SEMTIMEDOP: return sysSemtimedop(false)(t, first, ptr, second >>> 0, fifth);
     case SEMGET: return sysSemget(t, first, second, third);
     case SEMCTL: {
       if (ptr === 0) return -EINVAL;
@@ -57,15 +57,15 @@ export const sysvIpcRows: readonly SyscallRow[] = [
   { name: 'ipc', x86_64: -1, i386: 117, args: ['uint', 'int', 'int', 'int', 'ptr', 'ptr'], ret: 'int', handler: sysIpc },
   { name: 'shmget', x86_64: 29, i386: 395, args: ['int', 'size', 'int'], ret: 'int', handler: sysShmget },
   { name: 'shmat', x86_64: 30, i386: 397, args: ['int', 'ptr', 'int'], ret: 'ptr', handler: sysShmat },
-  { name: 'shmctl', x86_64: 31, i386: 396, args: ['int', 'int', 'ptr'], ret: 'int', handler: (t, id, command, ptr) => sysShmctl(t, id, command & ~IPC_64, ptr) },
+  { name: 'shmctl', x86_64: 31, i386: 396, args: ['int', 'int', 'ptr'], ret: 'int', handler: (t, id, command, ptr) => sysShmctl(t, id, command, ptr) },
   { name: 'shmdt', x86_64: 67, i386: 398, args: ['ptr'], ret: 'int', handler: sysShmdt },
   { name: 'semget', x86_64: 64, i386: 393, args: ['int', 'int', 'int'], ret: 'int', handler: sysSemget },
   { name: 'semop', x86_64: 65, i386: -1, args: ['int', 'ptr', 'uint'], ret: 'int', handler: sysSemop },
-  { name: 'semctl', x86_64: 66, i386: 394, args: ['int', 'int', 'int', 'ptr'], ret: 'int', handler: (t, id, num, command, arg) => sysSemctl(t, id, num, command & ~IPC_64, arg) },
+  { name: 'semctl', x86_64: 66, i386: 394, args: ['int', 'int', 'int', 'ptr'], ret: 'int', handler: (t, id, num, command, arg) => sysSemctl(t, id, num, command, arg) },
   { name: 'semtimedop', x86_64: 220, i386: -1, args: ['int', 'ptr', 'uint', 'timespecIn'], ret: 'int', handler: sysSemtimedop(false) },
   { name: 'semtimedop_time64', x86_64: -1, i386: 420, args: ['int', 'ptr', 'uint', 'timespecIn'], ret: 'int', handler: sysSemtimedop(true) },
   { name: 'msgget', x86_64: 68, i386: 399, args: ['int', 'int'], ret: 'int', handler: sysMsgget },
   { name: 'msgsnd', x86_64: 69, i386: 400, args: ['int', 'ptr', 'ssize', 'int'], ret: 'int', handler: sysMsgsnd },
   { name: 'msgrcv', x86_64: 70, i386: 401, args: ['int', 'ptr', 'ssize', 'long', 'int'], ret: 'ssize', handler: sysMsgrcv },
-  { name: 'msgctl', x86_64: 71, i386: 402, args: ['int', 'int', 'ptr'], ret: 'int', handler: (t, id, command, ptr) => sysMsgctl(t, id, command & ~IPC_64, ptr) },
+  { name: 'msgctl', x86_64: 71, i386: 402, args: ['int', 'int', 'ptr'], ret: 'int', handler: (t, id, command, ptr) => sysMsgctl(t, id, command, ptr) },
 ];

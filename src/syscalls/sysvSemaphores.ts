@@ -150,10 +150,11 @@ export function sysSemctl(t: Task, id: number, num: number, command: number, arg
     case IPC_STAT: case SEM_STAT: case SEM_STAT_ANY: return stat(t, id, command, arg);
     case IPC_SET: case IPC_RMID: return control(t, id, command, arg);
     case GETVAL: case GETPID: case GETNCNT: case GETZCNT: case SETVAL: case GETALL: case SETALL: {
+      // Numbers below 0 that fill a 64-bit register are too high to be exact.
+      if (command === SETVAL && (arg >= 2 ** 63 || (arg | 0) < 0 || (arg | 0) > SEMVMX)) return -ERANGE;
       const set = t.ns.ipc.sysv.semaphores.find(id);
       if (typeof set === 'number') return set;
       const writes = command === SETVAL || command === SETALL;
-      if (command === SETVAL && ((arg | 0) < 0 || (arg | 0) > SEMVMX)) return -ERANGE;
       const allowed = set.access(t, writes ? 0o222 : 0o444);
       if (allowed < 0) return allowed;
       if (command === GETALL) return getAll(t, set, arg);

@@ -1,6 +1,6 @@
 import { EACCES, EAGAIN, EINVAL, EIO, ENOMEM, EPERM } from '../../abi/linux/errno.ts';
 import * as M from '../../abi/linux/mman.ts';
-import { PAGE_SIZE, Perm } from '../../machine/memoryLayout.ts';
+import { GUEST_MIN, PAGE_SIZE, Perm } from '../../machine/memoryLayout.ts';
 import { Rlimit, type Rlimits } from '../fd/rlimits.ts';
 import type { AddressSpace } from './addressSpace.ts';
 import { addArea, checkLimits, clearPages, findFree, isData, isSealed, pageUp, populate, unmapMemory } from './mapping.ts';
@@ -16,6 +16,7 @@ export function protectMemory(mm: AddressSpace, start: number, length: number, p
   if (growsDown && (prot & M.PROT_GROWSUP) !== 0) return -EINVAL;
   if ((prot & ~(Prot.R | Prot.W | Prot.X | M.PROT_SEM | M.PROT_GROWSDOWN | M.PROT_GROWSUP)) !== 0) return -EINVAL;
   if (length === 0) return 0;
+  if ((prot & M.PROT_GROWSUP) !== 0) return -EINVAL;
   const want = prot & 7, whole = start + pageUp(length), end = want === 0 ? clipOverlong(mm, start, whole) : whole;
   if (end === start && whole !== start) return 0;
   if (!(end <= mm.limit)) return -ENOMEM;
@@ -81,12 +82,14 @@ export function remapMemory(mm: AddressSpace, old: number, oldLength: number, ne
   if (keep && ((flags & M.MREMAP_MAYMOVE) === 0 || oldLength !== newLength)) return -EINVAL;
   if (old % PAGE_SIZE !== 0) return -EINVAL;
   const oldSize = pageUp(oldLength);
-  const newSize = pageUp(newLength);
-  if (!(newSize > 0)) return -EINVAL;
+  // The highest lengths are rounded up to 2^64, which is nothing.
+  const newSize = pageUp(newLength) % 2 ** 64;
+  if (!(newSize > 0) || newSize > mm.limit) return -EINVAL;
   const fixed = (flags & M.MREMAP_FIXED) !== 0;
   if (fixed) {
     if (to % PAGE_SIZE !== 0 || !hasPlace(mm, to, to + newSize)) return -EINVAL;
     if (to < old + oldSize && old < to + newSize) return -EINVAL;
+    if (to < GUEST_MIN) return -EPERM;
   }
   let vma = mm.areas.find(old);
   if (vma === null) return -14;
@@ -98,17 +101,12 @@ export function remapMemory(mm: AddressSpace, old: number, oldLength: number, ne
     // They may have been one area.
     vma = mm.areas.find(old)!;
   }
-  if (oldSize > newSize && !keep) {
-    if (!fixed) {
-      unmapMemory(mm, old + newSize, oldSize - newSize);
-      return old;
-    }
-    unmapMemory(mm, old + newSize, oldSize - newSize);
-  }
+  if (oldSize > newSize && !keep) unmapMemory(mm, old + newSize, oldSize - newSize);
+  // What does not move and does not grow may lie in several areas.
+  if (oldSize >= newSize && !keep && !fixed) return old;
   const size = Math.min(oldSize, newSize);
   if (old + size > vma.end && !mm.areas.covered(old, old + size)) return -14;
   if (old + size > vma.end) return -14;
-  if (newSize === oldSize && !fixed && !keep) return old;
   const grown = newSize - size;
   if (grown > 0) {
     const error = checkLimits(mm, limits, grown / PAGE_SIZE, isData(vma));
@@ -262,7 +260,7 @@ export function residentPages(mm: AddressSpace, start: number, length: number): 
 export function syncMemory(mm: AddressSpace, start: number, length: number, flags: number): number {
   if ((flags & ~(M.MS_ASYNC | M.MS_INVALIDATE | M.MS_SYNC)) !== 0 || start % PAGE_SIZE !== 0) return -EINVAL;
   if ((flags & M.MS_ASYNC) !== 0 && (flags & M.MS_SYNC) !== 0) return -EINVAL;
-  const end = start + pageUp(length);
+  const end = start + (pageUp(length) % 2 ** 64);
   if (!(end <= mm.limit)) return -ENOMEM;
   for (const vma of mm.areas.items) {
     if (vma.end <= start || vma.start >= end) continue;
