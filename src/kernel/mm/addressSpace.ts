@@ -308,10 +308,7 @@ export class AddressSpace implements Pager {
 
   /** Gives shared pages of [start, end) back to their object: writes changes to the file. */
   releaseShared(vma: Vma, start: number, end: number): void {
-    const object = vma.object!;
-    const last = pageOf(end);
-    for (let page = pageOf(start); page < last; page++) {
-      if ((this.pages[page]! & Page.shared) !== 0) object.release(this, page, vma.offsetOf(page) / PAGE_SIZE);
-    }
+    const first = pageOf(start);
+    vma.object!.releaseAll(this, first, pageOf(end), vma.offsetOf(first) / PAGE_SIZE);
   }
 }

@@ -23,6 +23,40 @@ class SharedPage {
   readers: Holder[] = [];
 }
 
+/** Pages that are written to the file in one go. */
+const MOST_AT_ONCE = 64;
+
+/** Writes owners' pages to the file, those that follow each other in both together. */
+class OwnedRuns {
+  private readonly inode: Inode;
+  private owner: Holder | null = null;
+  private index = 0;
+  private count = 0;
+  constructor(inode: Inode) {
+    this.inode = inode;
+  }
+
+  add(owner: Holder, index: number): void {
+    const { owner: first, count } = this;
+    if (first === null || first.mm !== owner.mm || owner.page !== first.page + count || index !== this.index + count || count >= MOST_AT_ONCE) {
+      this.end();
+      this.owner = owner;
+      this.index = index;
+    }
+    this.count++;
+  }
+
+  /** Writes the last ones. */
+  end(): void {
+    const { owner, index, count } = this;
+    this.owner = null;
+    this.count = 0;
+    if (owner === null) return;
+    const at = owner.page * PAGE_SIZE + BIAS, length = Math.min(count * PAGE_SIZE, this.inode.stat().size - index * PAGE_SIZE);
+    if (length > 0) this.inode.writeAt(owner.mm.memory.bytes.subarray(at, at + length), index * PAGE_SIZE);
+  }
+}
+
 /**
  * What MAP_SHARED areas of all processes show: a file, or anonymous memory that lives as long as an area does. Since each process
  * has a memory of its own, pages move to whoever touches them (an ownership protocol as between processor caches); the
@@ -187,12 +221,26 @@ export class SharedObject implements FileMappings {
     return true;
   }
 
-  /** `mm` no longer shows the object at `page`. */
-  release(mm: AddressSpace, page: number, index: number): void {
+  /** `mm` no longer shows the object at pages [first, last), of which the first is the object's page `index`. */
+  releaseAll(mm: AddressSpace, first: number, last: number, index: number): void {
+    const shown = (page: number): boolean => (mm.pages[page]! & Page.shared) !== 0;
+    if (this.inode !== null) {
+      const runs = new OwnedRuns(this.inode);
+      for (let page = first; page < last; page++) {
+        const owner = shown(page) ? this.pages.get(index + page - first)?.owner : null;
+        if (owner?.mm === mm && owner.page === page) runs.add(owner, index + page - first);
+      }
+      runs.end();
+    }
+    for (let page = first; page < last; page++) if (shown(page)) this.release(mm, page, index + page - first);
+  }
+
+  /** One page of those: what its owner has changed is in the file already. */
+  private release(mm: AddressSpace, page: number, index: number): void {
     const shared = this.pages.get(index);
     if (shared === undefined) return;
     if (shared.owner !== null && shared.owner.mm === mm && shared.owner.page === page) {
-      this.store(shared, index);
+      if (this.inode === null) this.store(shared, index);
       shared.owner = null;
     } else {
       const before = shared.readers;
@@ -208,9 +256,11 @@ export class SharedObject implements FileMappings {
   /** Writes what owners changed in pages [first, last] to the file (msync, or before its bytes are read). They go on owning. */
   flush(firstIndex: number, lastIndex: number): void {
     if (this.inode === null) return;
+    const runs = new OwnedRuns(this.inode);
     for (const [index, shared] of this.pages) {
-      if (index >= firstIndex && index <= lastIndex && shared.owner !== null) this.store(shared, index);
+      if (index >= firstIndex && index <= lastIndex && shared.owner !== null) runs.add(shared.owner, index);
     }
+    runs.end();
   }
 
   beforeRead(offset: number, length: number): void {
