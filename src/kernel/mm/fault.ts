@@ -54,9 +54,25 @@ function shareIn(mm: AddressSpace, vma: Vma, page: number, access: number): Faul
   if ((state & Page.shared) === 0 || (write && (state & Page.readOnly) !== 0)) {
     if (!vma.object!.acquire(mm, page, index, write)) return FaultResult.busError;
     mm.pages[page] = (mm.pages[page]! & Page.stale) | Page.shared | (write ? 0 : Page.readOnly);
+    if (!write && vma.inode !== null && vma.object!.writableShared === 0) readAround(mm, vma, page);
   }
   mm.updatePermission(vma, page);
   return FaultResult.ok;
+}
+
+/**
+ * The pages around one that is read, of a file that nobody may write through a mapping (who does would have to wait for its readers): Linux does
+ * so, too (do_fault_around).
+ */
+function readAround(mm: AddressSpace, vma: Vma, page: number): void {
+  const object = vma.object!, base = page - (page % FILE_AROUND), end = Math.min(base + FILE_AROUND, pageOf(vma.end));
+  for (let p = Math.max(base, pageOf(vma.start)); p < end; p++) {
+    const index = vma.offsetOf(p) / PAGE_SIZE;
+    if ((mm.pages[p]! & Page.shared) !== 0 || object.isOwned(index) || !mm.reserve((p + 1) * PAGE_SIZE)) continue;
+    if (!object.acquire(mm, p, index, false)) return;
+    mm.pages[p] = (mm.pages[p]! & Page.stale) | Page.shared | Page.readOnly;
+    mm.updatePermission(vma, p);
+  }
 }
 
 function pageIn(mm: AddressSpace, vma: Vma, page: number, access: number): FaultCode {

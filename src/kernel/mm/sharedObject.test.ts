@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { MAP_FIXED, MAP_SHARED } from '../../abi/linux/mman.ts';
 import type { Inode } from '../../vfs/inode.ts';
+import { Perm } from '../../machine/memoryLayout.ts';
 import { AddressSpace, GUEST_PAGE_COUNT } from './addressSpace.ts';
 import { mapMemory, unmapMemory } from './mapping.ts';
 import { MemoryPool } from './memoryPool.ts';
@@ -41,6 +42,25 @@ test('what was changed goes to the file in long pieces, and nothing else', () =>
   expect(unmapMemory(mm, AT, 100 * PAGE)).toBe(0);
   expect(writes).toEqual(expected);
   expect([bytes[0], bytes[8], bytes[4 * PAGE], bytes[5 * PAGE], bytes[99 * PAGE]]).toEqual([1, 77, 5, 0, 100]);
+});
+
+test('who reads a page of a file gets those around it, unless somebody may write through a mapping', () => {
+  const { mm, bytes } = mapped(), readable = (): number[] => [...mm.permissions.bytes.subarray(AT / PAGE, AT / PAGE + 100).entries()].flatMap(([page, bits]) => ((bits & Perm.R) !== 0 ? [page] : []));
+  bytes[17 * PAGE] = 9;
+  mm.memory.setU32(AT + 20 * PAGE, 7);
+  expect(mm.memory.u32(AT + 40 * PAGE)).toBe(0);
+  expect(readable()).toEqual([20, 40]);
+  mm.areas.items[0]!.mayWrite = false;
+  expect(unmapMemory(mm, AT + 32 * PAGE, 16 * PAGE)).toBe(0);
+  expect(mm.memory.u32(AT + 18 * PAGE)).toBe(0);
+  expect(readable()).toEqual(Array.from({ length: 16 }, (_, i) => 16 + i));
+  expect([mm.memory.u32(AT + 17 * PAGE), mm.memory.u32(AT + 20 * PAGE)]).toEqual([9, 7]);
+  expect(mm.memory.u32(AT + 99 * PAGE)).toBe(0);
+  expect(readable().slice(16)).toEqual([96, 97, 98, 99]);
+  expect(mm.permissions.bytes[AT / PAGE + 17]! & Perm.W).toBe(0);
+  expect(mm.memory.setU32(AT + 17 * PAGE, 8)).toBe(true);
+  expect(unmapMemory(mm, AT, 100 * PAGE)).toBe(0);
+  expect([bytes[17 * PAGE], bytes[20 * PAGE]]).toEqual([8, 7]);
 });
 
 test('a part of a mapping takes its own pages along', () => {

@@ -141,6 +141,11 @@ export class SharedObject implements FileMappings {
     return this.inode === null ? Infinity : this.inode.stat().size;
   }
 
+  /** Somebody may be writing the page. */
+  isOwned(index: number): boolean {
+    return (this.pages.get(index)?.owner ?? null) !== null;
+  }
+
   /** Gives `mm` the object's page `index` at its page `page`, for reading or for writing. False: beyond the end, or the file cannot be read. */
   acquire(mm: AddressSpace, page: number, index: number, write: boolean): boolean {
     if (index * PAGE_SIZE >= this.size) return false;
