@@ -216,6 +216,12 @@ class NodeDatagrams implements HostDatagrams {
   leaveGroup(group: string, iface: string | null): number {
     return attempt(() => this.#socket.dropMembership(group, iface ?? undefined));
   }
+  joinSource(group: string, source: string, iface: string | null): number {
+    return attempt(() => this.#socket.addSourceSpecificMembership(source, group, iface ?? undefined));
+  }
+  leaveSource(group: string, source: string, iface: string | null): number {
+    return attempt(() => this.#socket.dropSourceSpecificMembership(source, group, iface ?? undefined));
+  }
 
   close(): void {
     this.events = null;

@@ -83,6 +83,9 @@ export interface HostDatagrams {
   setMulticastInterface(ip: string): number;
   joinGroup(group: string, iface: string | null): number;
   leaveGroup(group: string, iface: string | null): number;
+  /** Only what `source` sends to the group. */
+  joinSource(group: string, source: string, iface: string | null): number;
+  leaveSource(group: string, source: string, iface: string | null): number;
   close(): void;
 }
 

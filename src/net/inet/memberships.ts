@@ -6,11 +6,13 @@ import {
 import { getI32, getU16, getU32 } from '../../abi/layout.ts';
 import type { HostDatagrams } from '../../host/sockets.ts';
 import type { InetSocket } from './inetSocket.ts';
+import { EVERY, LEAVE, nothing, parseSourceWish, parseWholeFilter, SourceFilter } from './groupSources.ts';
 import { ipText, isMulticast, isV4 } from './ip.ts';
 
 interface Membership {
   readonly group: string;
   readonly index: number;
+  readonly filter: SourceFilter;
 }
 
 /** Groups that a UDP socket has joined (ip(7), ipv6(7)); kept until the host's socket is there. */
@@ -23,8 +25,9 @@ export class Memberships {
     this.socket = socket;
   }
 
-  has(group: string): boolean {
-    return this.joined.some((m) => m.group === group);
+  /** Whether it wants what `source` sends to `group`. */
+  accepts(group: string, source: string): boolean {
+    return this.joined.some((m) => m.group === group && m.filter.allows(source));
   }
 
   private interfaceAddress(m: Membership): string | null {
@@ -34,7 +37,7 @@ export class Memberships {
   }
 
   apply(host: HostDatagrams): void {
-    for (const m of this.joined) host.joinGroup(m.group, this.interfaceAddress(m));
+    for (const m of this.joined) this.tell(host, m, nothing, m.filter.hostJoins);
     if (this.sendIp !== '0.0.0.0') host.setMulticastInterface(this.sendIp);
   }
 
@@ -44,18 +47,78 @@ export class Memberships {
     if (level === SOL_IP && name === IP_MULTICAST_IF) return this.sendThrough(value, host);
     const join = level === SOL_IP ? name === IP_ADD_MEMBERSHIP || name === MCAST_JOIN_GROUP : level === SOL_IPV6 && (name === IPV6_JOIN_GROUP || name === MCAST_JOIN_GROUP);
     const leave = level === SOL_IP ? name === IP_DROP_MEMBERSHIP || name === MCAST_LEAVE_GROUP : level === SOL_IPV6 && (name === IPV6_LEAVE_GROUP || name === MCAST_LEAVE_GROUP);
-    if (!join && !leave) return null;
+    if (!join && !leave) return this.setSources(level, name, value, host);
     const m = this.parse(level, name, value);
     if (typeof m === 'number') return m;
-    const known = this.joined.findIndex((k) => k.group === m.group && (m.index === 0 || k.index === m.index));
-    if (join) {
-      if (known >= 0) return -EADDRINUSE;
-      this.joined.push(m);
-      return host?.joinGroup(m.group, this.interfaceAddress(m)) ?? 0;
+    const known = this.find(m);
+    if (join) return known !== undefined ? -EADDRINUSE : this.join(m, host);
+    return known === undefined ? -EADDRNOTAVAIL : this.leave(known, host);
+  }
+
+  private find(wanted: { readonly group: string; readonly index: number }): Membership | undefined {
+    return this.joined.find((m) => m.group === wanted.group && (wanted.index === 0 || m.index === wanted.index));
+  }
+  private join(m: Membership, host: HostDatagrams | null): number {
+    this.joined.push(m);
+    return this.tell(host, m, nothing, m.filter.hostJoins);
+  }
+  private leave(m: Membership, host: HostDatagrams | null): number {
+    this.joined.splice(this.joined.indexOf(m), 1);
+    return this.tell(host, m, m.filter.hostJoins, nothing);
+  }
+  /** Makes the host's socket leave and join what has changed. */
+  private tell(host: HostDatagrams | null, m: Membership, before: ReadonlySet<string>, after: ReadonlySet<string>): number {
+    if (host === null) return 0;
+    const iface = this.interfaceAddress(m);
+    let result = 0;
+    for (const one of before) if (!after.has(one)) result ||= one === EVERY ? host.leaveGroup(m.group, iface) : host.leaveSource(m.group, one, iface);
+    for (const one of after) if (!before.has(one)) result ||= one === EVERY ? host.joinGroup(m.group, iface) : host.joinSource(m.group, one, iface);
+    return result;
+  }
+  /** Something from the host that one of the groups does not want: no host's JavaScript tells it not to come. */
+  blocks(source: string): boolean {
+    return this.joined.some((m) => !m.filter.only && m.filter.sources.has(source));
+  }
+
+  /** Options about the sources of a group; null: another one. */
+  private setSources(level: number, name: number, value: Uint8Array, host: HostDatagrams | null): number | null {
+    const wish = parseSourceWish(level, name, value);
+    if (typeof wish === 'number') return wish;
+    if (wish !== null) {
+      const place = this.place(wish.group, wish.index, wish.own);
+      if (typeof place === 'number') return place;
+      let m = this.find(place);
+      if (m === undefined && wish.only && wish.adds) {
+        m = { ...place, filter: new SourceFilter(true) };
+        const joined = this.join(m, host);
+        if (joined < 0) return joined;
+      }
+      if (m === undefined) return -EINVAL;
+      const before = m.filter.hostJoins, result = m.filter.change(wish.source, wish.only, wish.adds, wish.most);
+      return result === LEAVE ? this.leave(m, host) : result < 0 ? result : this.tell(host, m, before, m.filter.hostJoins);
     }
-    if (known < 0) return -EADDRNOTAVAIL;
-    this.joined.splice(known, 1);
-    return host?.leaveGroup(m.group, this.interfaceAddress(m)) ?? 0;
+    const whole = parseWholeFilter(level, name, value);
+    if (whole === null || typeof whole === 'number') return whole;
+    const place = this.place(whole.group, 0, whole.own);
+    if (typeof place === 'number') return place;
+    const m = this.find(place);
+    if (m === undefined) return -EINVAL;
+    if (whole.filter.only && whole.filter.sources.size === 0) return this.leave(m, host);
+    const before = m.filter.hostJoins;
+    m.filter.only = whole.filter.only;
+    m.filter.sources = whole.filter.sources;
+    return this.tell(host, m, before, m.filter.hostJoins);
+  }
+
+  /** A group on an interface, by its index or one of its addresses; -errno. */
+  private place(group: string, index: number, own: string): { group: string; index: number } | number {
+    if (!isMulticast(group)) return -EINVAL;
+    const interfaces = this.socket.net.interfaces();
+    if (index === 0 && own !== '0.0.0.0') {
+      const found = interfaces.find((i) => i.addresses.some((a) => a.ip === own));
+      return found === undefined ? -ENODEV : { group, index: found.index };
+    }
+    return index !== 0 && !interfaces.some((i) => i.index === index) ? -ENODEV : { group, index };
   }
 
   private parse(level: number, name: number, value: Uint8Array): Membership | number {
@@ -76,15 +139,13 @@ export class Memberships {
       group = ipText(value.subarray(0, 4));
       if (value.length >= 12) index = getI32(value, 8);
       const own = ipText(value.subarray(4, 8));
-      if (index === 0 && own !== '0.0.0.0') {
-        const found = this.socket.net.interfaces().find((i) => i.addresses.some((a) => a.ip === own));
-        if (found === undefined) return -ENODEV;
-        index = found.index;
-      }
+      return this.fresh(this.place(group, index, own));
     }
-    if (!isMulticast(group)) return -EINVAL;
-    if (index !== 0 && !this.socket.net.interfaces().some((i) => i.index === index)) return -ENODEV;
-    return { group, index };
+    return this.fresh(this.place(group, index, '0.0.0.0'));
+  }
+
+  private fresh(place: { group: string; index: number } | number): Membership | number {
+    return typeof place === 'number' ? place : { ...place, filter: new SourceFilter(false) };
   }
 
   private sendThrough(value: Uint8Array, host: HostDatagrams | null): number {

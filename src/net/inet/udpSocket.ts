@@ -234,7 +234,7 @@ export class UdpSocket extends InetSocket implements DatagramEvents {
     if (isMulticast(to.ip)) {
       const from = { ip: this.sourceFor('127.0.0.1'), port: this.local!.port, scopeId: 0 };
       for (const s of this.net.udpSockets) {
-        if (s.heldPort === to.port && s.protocol === this.protocol && s.memberships.has(to.ip)) s.arrived(copyOf(msg.bufs, 0, msg.length), from, to.ip);
+        if (s.heldPort === to.port && s.protocol === this.protocol && s.memberships.accepts(to.ip, from.ip)) s.arrived(copyOf(msg.bufs, 0, msg.length), from, to.ip);
       }
       return msg.length;
     }
@@ -278,6 +278,7 @@ export class UdpSocket extends InetSocket implements DatagramEvents {
     const zone = from.ip.indexOf('%');
     const ip = zone < 0 ? from.ip : from.ip.slice(0, zone);
     const scopeId = zone < 0 ? 0 : (this.net.interfaces().find((i) => i.name === from.ip.slice(zone + 1))?.index ?? 0);
+    if (this.memberships.blocks(ip)) return;
     this.net.soon(() => this.arrived(data, { ip, port: from.port, scopeId }, this.boundIp ?? this.sourceFor(ip)));
   }
   onError(errno: number): void {
