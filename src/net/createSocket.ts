@@ -1,6 +1,6 @@
 import { EACCES, EAFNOSUPPORT, EINVAL, EPERM, EPROTONOSUPPORT, ESOCKTNOSUPPORT } from '../abi/linux/errno.ts';
 import {
-  AF_INET, AF_INET6, AF_MAX, AF_NETLINK, AF_PACKET, AF_UNIX, IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE, NETLINK_ROUTE, NETLINK_SOCK_DIAG, SOCK_DGRAM, SOCK_RAW,
+  AF_INET, AF_INET6, AF_MAX, AF_NETLINK, AF_PACKET, AF_UNIX, IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE, NETLINK_GENERIC, NETLINK_KOBJECT_UEVENT, NETLINK_ROUTE, NETLINK_SOCK_DIAG, SOCK_DGRAM, SOCK_RAW,
   SOCK_SEQPACKET, SOCK_STREAM,
 } from '../abi/linux/socket.ts';
 import { Cap } from '../vfs/cred.ts';
@@ -15,6 +15,7 @@ import { UnixDatagram, UnixSeqpacket } from './unix/unixPackets.ts';
 import { UnixStream } from './unix/unixStream.ts';
 
 const SOCK_MAX = 11;
+const NETLINK_PROTOCOLS: readonly number[] = [NETLINK_ROUTE, NETLINK_SOCK_DIAG, NETLINK_GENERIC, NETLINK_KOBJECT_UEVENT];
 
 function unixSocket(t: FileCaller, net: NetStack, type: number, protocol: number, flags: number): UnixStream | UnixSeqpacket | UnixDatagram | number {
   if (protocol !== 0 && protocol !== AF_UNIX) return -EPROTONOSUPPORT;
@@ -52,7 +53,7 @@ export function createSocket(t: FileCaller, net: NetStack, family: number, type:
     case AF_INET: case AF_INET6: return inetSocket(t, net, family, type, protocol, flags);
     case AF_NETLINK:
       if (type !== SOCK_RAW && type !== SOCK_DGRAM) return -ESOCKTNOSUPPORT;
-      return protocol === NETLINK_ROUTE || protocol === NETLINK_SOCK_DIAG ? new NetlinkSocket(t, net, type, protocol, flags) : -EPROTONOSUPPORT;
+      return NETLINK_PROTOCOLS.includes(protocol) ? new NetlinkSocket(t, net, type, protocol, flags) : -EPROTONOSUPPORT;
     case AF_PACKET: return t.cred.hasIn(Cap.NET_RAW, net.userNs) ? -EAFNOSUPPORT : -EPERM;
     default: return -EAFNOSUPPORT;
   }

@@ -26,7 +26,7 @@ const FLAGS = new Set<number>([NETLINK_PKTINFO, NETLINK_BROADCAST_ERROR, NETLINK
 /** The caller's process as it knows itself. */
 const ownPid = (t: FileCaller): number => (t as Task).pidNs.out(t.tgid);
 
-/** A socket of NETLINK_ROUTE or NETLINK_SOCK_DIAG: questions are answered, nearly all changes refused. Port ids are unique in the protocol. */
+/** A socket of NETLINK_ROUTE, SOCK_DIAG, GENERIC or KOBJECT_UEVENT: questions are answered, nearly all changes refused. Port ids are unique in the protocol. */
 export class NetlinkSocket extends Socket {
   private portId = 0;
   private groups = 0;

@@ -1,4 +1,4 @@
-import { EEXIST, ENODEV, ENETUNREACH, EOPNOTSUPP, EPERM } from '../../abi/linux/errno.ts';
+import { EEXIST, EINVAL, ENODEV, ENETUNREACH, EOPNOTSUPP, EPERM } from '../../abi/linux/errno.ts';
 import {
   AF_INET, AF_INET6, AF_UNSPEC, ARPHRD_ETHER, ARPHRD_LOOPBACK, IFF_UP, NLM_F_ACK, NLM_F_DUMP, NLM_F_MULTI, NLMSG_DONE,
 } from '../../abi/linux/socket.ts';
@@ -83,9 +83,11 @@ function attributeOf(body: Uint8Array, skip: number, type: number): Uint8Array |
 function links(net: NetStack, r: Request, dump: boolean, flags: number, portId: number): Uint8Array[] | number {
   let wanted = net.interfaces();
   if (!dump) {
-    const index = r.body.length >= 8 ? getI32(r.body, 4) : 0;
+    if (r.body.length < 16) return -EINVAL;
+    const index = getI32(r.body, 4);
     const nameBytes = attributeOf(r.body, 16, IFLA.IFNAME);
     const name = nameBytes === null ? '' : latin1(nameBytes).replace(/\0.*$/s, '');
+    if (index <= 0 && nameBytes === null) return -EINVAL;
     wanted = wanted.filter((i) => (index > 0 ? i.index === index : i.name === name));
     if (wanted.length === 0) return -ENODEV;
   }
