@@ -26,6 +26,7 @@ const mayLock = (t: Task): boolean => t.cred.has(Cap.IPC_LOCK) || t.rlimits.cur[
 function mapFor(t: Task, addr: number, length: number, protArg: number, flags: number, fd: number, offset: number): number {
   let file: FileDescription | null = null;
   let inode: Inode | undefined;
+  let name = '';
   let prot = protArg % 0x1_0000_0000;
   if ((flags & MAP_ANONYMOUS) === 0) {
     file = t.fds.get(fd);
@@ -42,11 +43,12 @@ function mapFor(t: Task, addr: number, length: number, protArg: number, flags: n
       if (typeof target === 'number') return target;
       if (target === null) file = null;
       else inode = target;
+      if (target === null && !shared) name = '/dev/zero';
       if (shared) flags = (flags & ~MAP_TYPE) | MAP_SHARED;
     }
   }
   if ((t.personality & READ_IMPLIES_EXEC) !== 0 && (prot & PROT_READ) !== 0 && (file === null || !file.path.mount.noExec)) prot |= PROT_EXEC;
-  const at = mapMemory(t.mm, { addr, length, prot, flags, file, offset, ...(inode !== undefined ? { inode } : {}) }, t.rlimits, mayLock(t));
+  const at = mapMemory(t.mm, { addr, length, prot, flags, file, offset, ...(inode !== undefined ? { inode } : {}), name }, t.rlimits, mayLock(t));
   return at < 0 || (flags & MAP_POPULATE) === 0 ? at : populated(t, at, at + pageUp(length), at);
 }
 

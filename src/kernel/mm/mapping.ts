@@ -31,6 +31,8 @@ export interface MapRequest {
   offset: number;
   /** What the file's mmap() answered; default its own inode. */
   inode?: Inode;
+  /** What /proc/PID/maps calls it, where that is neither a file nor nothing. */
+  name?: string;
 }
 
 /** mmap(2). Answers the address or -errno. `limits` null: the loader, which no limit stops but memory itself. */
@@ -79,6 +81,7 @@ function mapAnswered(mm: AddressSpace, request: MapRequest, limits: Rlimits | nu
   const object = shared ? (inode === null ? SharedObject.anonymous() : SharedObject.ofInode(inode)) : null;
   const vma = new Vma(addr, addr + length, prot & 7, shared, file, offset, object);
   vma.inode = inode;
+  vma.name = request.name ?? '';
   file?.acquire();
   object?.addArea(vma);
   if (object === null && inode !== null) {
