@@ -4,11 +4,13 @@
  * they depend on. A file is written whole and then renamed, so other runs see all of it or nothing; it ends in its length and a sum that
  * shows blocks a host's crash has lost, for V8 believes what it is given. Several runs may write the same one. Everything works without them, a little later.
  */
-import { closeSync, fstatSync, mkdirSync, openSync, readdirSync, readSync, renameSync, statSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, futimesSync, mkdirSync, openSync, readdirSync, readSync, renameSync, statSync, unlinkSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** All files together; beyond it the oldest go. */
-const MOST_BYTES = 512 << 20;
+const MOST_BYTES = 768 << 20;
+/** A file that is used is not among the oldest: so often its time is set. */
+const USED_EVERY_MS = 3_600_000;
 /** What a run that was ended left behind. */
 const DRAFT_LIFE_MS = 3_600_000;
 
@@ -104,10 +106,21 @@ export function keptNames(prefix: string): string[] {
   }
 }
 
+function touch(fd: number): void {
+  const now = new Date();
+  try {
+    futimesSync(fd, now, now);
+  } catch {
+    // A directory that cannot be written.
+  }
+}
+
 /** A descriptor of one of the user's files, -1 without one. */
 export function openKept(name: string): number {
   try {
-    return openOwn(join(directory, name));
+    const fd = openOwn(join(directory, name));
+    if (Date.now() - fstatSync(fd).mtimeMs > USED_EVERY_MS) touch(fd);
+    return fd;
   } catch {
     return -1;
   }

@@ -18,8 +18,13 @@ const WITHIN = 0x200;
 const SUMMED_SHIFT = 12;
 /** Most programs are loaded at the same addresses: the first bytes tell their code apart without reading it. */
 const MOST_SUMMED = 16;
-/** An index is not longer than this. */
-const LONGEST_INDEX = 4 << 20;
+/** An index is not longer than this: with a longer one the file counts as damaged. */
+export const LONGEST_INDEX = 16 << 20;
+
+/** Bytes of an index. */
+export function indexLength(answers: number, parts: number): number {
+  return 4 * (HEAD_WORDS + answers * ANSWER_WORDS + parts * PART_WORDS);
+}
 
 const padded = (length: number): number => (length + 3) & ~3;
 
@@ -53,8 +58,8 @@ function indexWords(fd: number): number {
   if (!readKeptAt(fd, new Uint8Array(head.buffer), 0)) return 0;
   const [magic, answers, parts] = head as unknown as [number, number, number];
   if (magic !== MAGIC) return 0;
-  const words = HEAD_WORDS + answers * ANSWER_WORDS + parts * PART_WORDS;
-  return answers < 0 || parts < 0 || words * 4 > LONGEST_INDEX ? 0 : words;
+  const length = indexLength(answers, parts);
+  return answers < 0 || parts < 0 || length > LONGEST_INDEX ? 0 : length / 4;
 }
 
 export interface Answer {
@@ -214,8 +219,8 @@ export class KeptWriter {
   }
 
   finish(): Uint8Array {
-    const indexBytes = 4 * (HEAD_WORDS + ANSWER_WORDS * this.answers.length + PART_WORDS * this.parts.length);
-    const out = new Uint8Array(this.parts.reduce((sum, part) => sum + part.length, indexBytes)), index = new Int32Array(out.buffer, 0, indexBytes >> 2);
+    const indexBytes = indexLength(this.answers.length, this.parts.length);
+    const out = new Uint8Array(this.parts.reduce((sum, part) => sum + part.length, indexBytes)), index = new Int32Array(out.buffer, 0, indexBytes / 4);
     const inOrder = this.answers.sort((a, b) => a.address - b.address);
     index.set([MAGIC, inOrder.length, this.parts.length, 0]);
     let place = HEAD_WORDS, at = indexBytes;

@@ -26,11 +26,11 @@ bytes[PERMISSION_TABLE + (BEGIN >>> 12)] = Perm.R | Perm.X;
 const codeOf = (program: number): Uint8Array => Uint8Array.from({ length: 64 }, (_, k) => (k < 32 ? (program * 37 + k * 11) & 0xff : k));
 const load = (program: number): void => bytes.set(codeOf(program), BEGIN + BIAS);
 let id = 0;
-/** What a run of `program` keeps: a region of all its code, with a block at 32, and `more` bytes of what V8 made of it. */
-function keep(program: number, more = 0): void {
+/** What a run of `program` keeps: a region of all its code, with `blocks` blocks at 32, and `more` bytes of what V8 made of it. */
+function keep(program: number, more = 0, blocks = 1): void {
   const answer: Translation = { entry: BEGIN, start: BEGIN, mode: 64, module: null, ranges: [{ first: BEGIN, bytes: codeOf(program) }], callees: [program], id: ++id };
   vi.setSystemTime(id * 1000);
-  writeTranslations('regions', [{ answer, wasm: WASM, code: new Uint8Array(more), blocks: [BEGIN + 32] }]);
+  writeTranslations('regions', [{ answer, wasm: WASM, code: new Uint8Array(more), blocks: Array.from({ length: blocks }, () => BEGIN + 32) }]);
 }
 const opened = (): InstanceType<typeof KeptTranslations> => new KeptTranslations(openKeptFiles('regions'), () => null);
 const ask = (entry = BEGIN, mode: 32 | 64 = 64) => ({ memory, entry, mode });
@@ -88,6 +88,15 @@ test('many files become one, of each program\'s regions the latest', () => {
   for (const program of [1, 2, 3, 4, 5, 6]) {
     load(program);
     expect(opened().find(ask())).toMatchObject({ callees: [program] });
+  }
+});
+
+test('what is joined can be read, however many answers there are', () => {
+  for (const program of [1, 2, 3, 4, 5, 6, 7, 8, 9]) keep(program, 0, 130_000);
+  expect(openKeptFiles('regions').length).toBe(1);
+  for (const program of [2, 9]) {
+    load(program);
+    expect(opened().find(ask()), `${program}`).toMatchObject({ callees: [program] });
   }
 });
 

@@ -10,14 +10,14 @@ import { BIAS } from '../machine/memoryLayout.ts';
 import { wholeBuffer } from '../machine/wholeBuffer.ts';
 import type { CompiledCode } from './compiledCode.ts';
 import { removeKept, sumOf, writeKept } from './keptFiles.ts';
-import { type Answer, type KeptFile, KeptIndex, KeptWriter, openKeptFiles, pack, type Part } from './keptRegionFile.ts';
+import { type Answer, indexLength, type KeptFile, KeptIndex, KeptWriter, LONGEST_INDEX, openKeptFiles, pack, type Part } from './keptRegionFile.ts';
 
 /** Files of one version; when there are more the latest are joined. */
 const MOST_FILES = 8;
 /** At least so many, and further ones up to one that is so many times as long as all those: a few new translations do not write many old ones again. */
 const JOINED = { least: 4, longer: 4 } as const;
-/** The joined file is not made longer: the oldest parts are left out. */
-const LONGEST = 64 << 20;
+/** The joined file is not made longer: the oldest parts are left out. (gcc's programs fill 90 MiB; with 64 what was hot first went first, and was made again.) */
+const LONGEST = 192 << 20;
 
 /** What a worker remembers of a part it has used. */
 interface Used {
@@ -144,7 +144,7 @@ function latest(files: readonly KeptFile[]): KeptFile[] {
 /** One file instead of several, the latest first; of regions that begin at the same address with the same bytes the last. */
 function join(prefix: string, files: readonly KeptFile[]): void {
   const kept: { readonly part: Part; readonly answers: readonly Answer[] }[] = [], seen = new Set<string>();
-  let size = 0;
+  let size = 0, answered = 0;
   for (const file of files) {
     const index = new KeptIndex(file), answers = index.byPart();
     for (let k = index.parts - 1; k >= 0 && size < LONGEST; k--) {
@@ -152,9 +152,11 @@ function join(prefix: string, files: readonly KeptFile[]): void {
       if (part === null || mode === undefined) continue;
       const question = questionOf(part, mode);
       if (seen.has(question)) continue;
+      if (indexLength(answered + answers[k]!.length, kept.length + 1) > LONGEST_INDEX) break;
       seen.add(question);
       kept.push({ part, answers: answers[k]! });
       size += part.bytes.length;
+      answered += answers[k]!.length;
     }
   }
   const writer = new KeptWriter();
