@@ -51,11 +51,23 @@ function contents(file: Uint8Array): Uint8Array | null {
 /** Empty: there is none. */
 const directory = userDirectory();
 
+function touch(fd: number): void {
+  const now = new Date();
+  try {
+    futimesSync(fd, now, now);
+  } catch {
+    // A directory that cannot be written.
+  }
+}
+
 /** Throws when there is no such file. Code of somebody else is not run. */
 function openOwn(path: string): number {
-  const fd = openSync(path, 'r'), { uid, mode } = fstatSync(fd);
+  const fd = openSync(path, 'r'), { uid, mode, mtimeMs } = fstatSync(fd);
   const own = process.getuid?.();
-  if (own === undefined || (uid === own && (mode & 0o022) === 0)) return fd;
+  if (own === undefined || (uid === own && (mode & 0o022) === 0)) {
+    if (Date.now() - mtimeMs > USED_EVERY_MS) touch(fd);
+    return fd;
+  }
   closeSync(fd);
   throw new Error(`${path} is not ours`);
 }
@@ -106,21 +118,10 @@ export function keptNames(prefix: string): string[] {
   }
 }
 
-function touch(fd: number): void {
-  const now = new Date();
-  try {
-    futimesSync(fd, now, now);
-  } catch {
-    // A directory that cannot be written.
-  }
-}
-
 /** A descriptor of one of the user's files, -1 without one. */
 export function openKept(name: string): number {
   try {
-    const fd = openOwn(join(directory, name));
-    if (Date.now() - fstatSync(fd).mtimeMs > USED_EVERY_MS) touch(fd);
-    return fd;
+    return openOwn(join(directory, name));
   } catch {
     return -1;
   }

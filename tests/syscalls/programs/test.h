@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -137,4 +138,22 @@ static double now_ms(void) {
   clock_gettime(CLOCK_MONOTONIC, &t);
   return t.tv_sec * 1e3 + t.tv_nsec / 1e6;
 }
-static void unused_(void) { (void)leave_tmp; (void)enter_tmp; (void)put_file; (void)cat_file; (void)msleep; (void)now_ms; (void)asleep; (void)show; (void)okay; (void)show_status; (void)unused_; }
+/* Runs `body` as an ordinary user, in a directory of its own; says how it ended. */
+static void as_ordinary_user(void (*body)(void)) {
+  enter_tmp();
+  chown(".", 65534, 65534);
+  pid_t pid = fork();
+  if (pid == 0) {
+    setgroups(0, 0);
+    setgid(65534);
+    setuid(65534);
+    body();
+    _exit(0);
+  }
+  int status;
+  waitpid(pid, &status, 0);
+  say("end %#x\n", status);
+  leave_tmp();
+}
+
+static void unused_(void) { (void)as_ordinary_user; (void)leave_tmp; (void)enter_tmp; (void)put_file; (void)cat_file; (void)msleep; (void)now_ms; (void)asleep; (void)show; (void)okay; (void)show_status; (void)unused_; }

@@ -76,7 +76,7 @@ static void all(void) {
   V(BITS,v==4||v==128?0:S(SYS_memfd_create,"x",v)>=0?0:-1);
   V(BITS,S(SYS_pidfd_open,getpid(),v)>=0?0:-1);
   V(INTS,v==1||v==2||(v>2&&v<40000)?0:S(SYS_pidfd_open,v,0));
-  V(BITS,S(SYS_userfaultfd,v)>=0?0:0); for(int i=3;i<1000;i++) close(i);
+  for(int i=3;i<1000;i++) close(i);
   V(INTS,S(SYS_getitimer,v,buf));
   V(INTS,S(SYS_setitimer,v,&itv,0));
   V(INTS,S(SYS_setitimer,v,0,0));
@@ -224,7 +224,6 @@ static void all(void) {
   V(BITS,S(SYS_seccomp,1,v,0));
   V(INTS,S(SYS_seccomp,2,0,v==0?0:"\1"));
   V(INTS,S(SYS_arch_prctl,v,0));
-  V(INTS,v==1||v==2?0:S(SYS_perf_event_open,0,0,0,0,0)>=0?0:0);
   V(INTS,v<0?-1:S(SYS_io_setup,v,memset(buf,0,8))==0?(S(SYS_io_destroy,*(long*)buf),0):-1);
   V(INTS,S(SYS_io_setup,1,(*(long*)buf=v,buf))==0?(S(SYS_io_destroy,*(long*)buf),0):-1);
   V(PTRS,S(SYS_io_destroy,v));
@@ -234,19 +233,6 @@ static void all(void) {
 }
 
 int main(void) {
-  enter_tmp();
-  chown(".", 65534, 65534);
-  pid_t pid = fork();
-  if (pid == 0) {
-    setgroups(0, 0);
-    setgid(65534);
-    setuid(65534);
-    all();
-    _exit(0);
-  }
-  int status;
-  waitpid(pid, &status, 0);
-  say("end %#x\n", status);
-  leave_tmp();
+  as_ordinary_user(all);
   return 0;
 }
