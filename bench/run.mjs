@@ -36,7 +36,7 @@ const compute = {
   loop: 4, branches: 20, fib: 12, indirect: 20, strings: 50, copy: 50, sha256: 80, sort: 40, sieve: 15, matrix: 60, divide: 10, bignum: 60,
   floats: 20, doubles: 20, mandelbrot: 60, ssefloat: 60, sseint: 40,
 };
-const system = { getppid: 20, clock: 50, fork: 3, exec: 2 };
+const system = { getppid: 20, getpgrp: 20, clock: 50, fork: 3, exec: 2 };
 for (const arch of Object.keys(bits)) {
   for (const [group, scales] of Object.entries({ compute, system })) {
     for (const [kernel, scale] of Object.entries(scales)) {

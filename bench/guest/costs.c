@@ -21,7 +21,7 @@ static void local(int count) {
 }
 
 static void mailbox(int count) {
-  for (int i = 0; i < count; i++) syscall(SYS_getppid);
+  for (int i = 0; i < count; i++) syscall(SYS_getpgrp);
 }
 
 /** A byte to the other process and back. */

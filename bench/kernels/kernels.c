@@ -14,6 +14,13 @@ static uint32_t getpids(int scale) {
   return sum;
 }
 
+/** Not answered in the worker. */
+static uint32_t groups(int scale) {
+  uint32_t sum = 0;
+  for (int i = 0; i < scale * 10000; i++) sum += syscall(SYS_getpgrp) > 0;
+  return sum;
+}
+
 static uint32_t clocks(int scale) {
   struct timespec t;
   uint32_t sum = 0;
@@ -48,7 +55,7 @@ static uint32_t execs(int scale) {
   return sum;
 }
 
-static const struct kernel system_kernels[] = {{"getppid", getpids}, {"clock", clocks}, {"fork", forks}, {"exec", execs}, {0}};
+static const struct kernel system_kernels[] = {{"getppid", getpids}, {"getpgrp", groups}, {"clock", clocks}, {"fork", forks}, {"exec", execs}, {0}};
 
 static uint32_t (*find(const struct kernel *list, const char *name))(int) {
   for (; list->name != 0; list++)

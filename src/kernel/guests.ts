@@ -3,13 +3,13 @@ import type { GuestRun } from '../host/workers.ts';
 import { CHANNEL_KEY } from '../machine/channels.ts';
 import { CodePages } from '../machine/codePages.ts';
 import { Cpu } from '../machine/cpuState.ts';
-import { LocalField, LocalFlag } from '../machine/localState.ts';
 import { Reply } from '../machine/mailbox.ts';
 import { MAILBOX_SLOTS } from '../machine/mailboxLayout.ts';
 import type { Registers } from './arch/registers.ts';
 import type { Kernel } from './kernel.ts';
 import type { AddressSpace } from './mm/addressSpace.ts';
 import { exitGroup } from './task/exit.ts';
+import { tellFacts } from './task/localFacts.ts';
 import type { Task } from './task/task.ts';
 
 /** Looks at the mailbox's bell between two looks at the clock. */
@@ -57,13 +57,7 @@ export class Guests {
     }
     t.regs.setU32(Cpu.mailboxSlot, t.slot);
     this.placeOnCpu(t);
-    t.regs.setU32(LocalField.tid, t.ownTid);
-    t.regs.setU32(LocalField.tgid, t.pidNs.out(t.tgid));
-    t.regs.setU32(LocalField.sysenterReturn, t.mm.layout.sysenterReturn);
-    t.regs.setU32(LocalField.memoryId, t.mm.memoryId);
-    t.regs.setU32(LocalField.fdMap, t.fds.map);
-    const watched = this.kernel.hooks.syscallEnter !== null || t.trace !== null || t.seccomp !== null;
-    t.regs.setU32(LocalField.flags, (watched ? LocalFlag.off : 0) | (this.kernel.realtimeOffsetNs !== 0 ? LocalFlag.wallClockSet : 0) | (t.ns.time.shifted ? LocalFlag.timeShifted : 0) | (t.timeStampFaults ? LocalFlag.timeStampFaults : 0));
+    tellFacts(t);
     return true;
   }
 
@@ -129,7 +123,7 @@ export class Guests {
   start(t: Task): void {
     this.kernel.parts.mailbox.prepare(t.slot);
     t.worker = this.kernel.parts.workers.start(jobOf(t), (reason) => this.workerDied(t, reason));
-    this.enter(t);
+    this.begin(t);
   }
 
   /** The task's worker leaves its present guest, whose slot and registers are free afterwards (see attachCpu). */
@@ -147,19 +141,22 @@ export class Guests {
   restart(t: Task): void {
     this.kernel.parts.mailbox.prepare(t.slot);
     t.worker = t.worker!.run(jobOf(t));
-    this.enter(t);
+    this.begin(t);
+  }
+
+  /** Its worker will ask for leave to run it. */
+  private begin(t: Task): void {
+    t.state = 'running';
+    this.notServed++;
+    this.kernel.cpuClock.starts(t);
   }
 
   /** The guest goes on where it stopped. */
   resume(t: Task): void {
-    this.enter(t);
-    this.kernel.parts.mailbox.reply(t.slot, Reply.resume);
-  }
-
-  private enter(t: Task): void {
     t.state = 'running';
     this.notServed++;
     this.kernel.cpuClock.entered(t);
+    this.kernel.parts.mailbox.reply(t.slot, Reply.resume);
   }
 
   /** The thread's guest will not come back: its process is killed, the others go on. */

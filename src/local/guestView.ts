@@ -13,6 +13,7 @@ export class GuestView {
   memory: WebAssembly.Memory | null = null;
   words: Int32Array = new Int32Array(0);
   bytes: Uint8Array = new Uint8Array(0);
+  private doubles: Float64Array = new Float64Array(0);
   cpu = 0;
   /** Exit's, and whether the call is one of the 64-bit ABI. */
   reason = 0;
@@ -34,11 +35,17 @@ export class GuestView {
     this.memory = memory;
     this.words = new Int32Array(buffer);
     this.bytes = new Uint8Array(buffer);
+    this.doubles = new Float64Array(buffer);
   }
 
   /** A word of the CPU state. */
   word(field: number): number {
     return this.words[(this.cpu + field) >>> 2]!;
+  }
+
+  /** A number of 64 bits of the CPU state. */
+  double(field: number): number {
+    return this.doubles[(this.cpu + field) >>> 3]!;
   }
 
   /** Argument k as a pointer or an unsigned number; one beyond 32 bits gives -1. */

@@ -11,10 +11,15 @@ import { PASS, WAITS } from './outcome.ts';
 
 const TWO32 = 4294967296;
 const CLOCK_REALTIME = 0;
+const CLOCK_PROCESS_CPUTIME_ID = 2;
+const CLOCK_THREAD_CPUTIME_ID = 3;
 const CLOCK_REALTIME_COARSE = 5;
 const CLOCK_TAI = 11;
 /** monotonic, raw, coarse, boottime: one clock here. */
 const MONOTONIC_CLOCKS = new Set([1, 4, 7]);
+
+/** What calls with ids of 16 bits say of longer ones. */
+const SHORT_ID_MAX = 0xffff, OVERFLOW_ID = 65534;
 
 type Local = (calls: LocalCalls) => number;
 
@@ -25,6 +30,11 @@ byNumber64[201] = (c) => c.time(8);
 byNumber64[309] = (c) => c.getcpu();
 byNumber64[39] = (c) => c.view.word(LocalField.tgid);
 byNumber64[186] = (c) => c.view.word(LocalField.tid);
+byNumber64[110] = (c) => c.view.word(LocalField.ppid);
+byNumber64[102] = (c) => c.id(LocalField.uid);
+byNumber64[107] = (c) => c.id(LocalField.euid);
+byNumber64[104] = (c) => c.id(LocalField.gid);
+byNumber64[108] = (c) => c.id(LocalField.egid);
 byNumber64[202] = (c) => c.futex(8);
 byNumber64[0] = (c) => c.pipes.read();
 byNumber64[1] = (c) => c.pipes.write();
@@ -39,6 +49,15 @@ byNumber32[13] = (c) => c.time(4);
 byNumber32[318] = (c) => c.getcpu();
 byNumber32[20] = (c) => c.view.word(LocalField.tgid);
 byNumber32[224] = (c) => c.view.word(LocalField.tid);
+byNumber32[64] = (c) => c.view.word(LocalField.ppid);
+byNumber32[199] = (c) => c.id(LocalField.uid);
+byNumber32[201] = (c) => c.id(LocalField.euid);
+byNumber32[200] = (c) => c.id(LocalField.gid);
+byNumber32[202] = (c) => c.id(LocalField.egid);
+byNumber32[24] = (c) => c.shortId(LocalField.uid);
+byNumber32[49] = (c) => c.shortId(LocalField.euid);
+byNumber32[47] = (c) => c.shortId(LocalField.gid);
+byNumber32[50] = (c) => c.shortId(LocalField.egid);
 byNumber32[240] = (c) => c.futex(4);
 byNumber32[422] = (c) => c.futex(8);
 byNumber32[3] = (c) => c.pipes.read();
@@ -48,8 +67,8 @@ byNumber32[371] = (c) => c.pipes.receive();
 
 /**
  * The system calls that are answered in the guest's own worker, without the kernel thread: those that need nothing but a clock and
- * facts about the caller that never change, and waiting for other threads and processes. Anything unusual (a bad pointer, a CPU-time
- * clock) goes to the kernel.
+ * facts about the caller that the kernel tells (kernel/task/localFacts), and waiting for other threads and processes. Anything unusual
+ * (a bad pointer, the CPU time of a process with several threads) goes to the kernel.
  */
 export class LocalCalls {
   private readonly clock: Clock;
@@ -159,20 +178,39 @@ export class LocalCalls {
   }
 
   clockGettime(width: 4 | 8): number {
-    const id = this.view.arg(0) | 0;
+    const id = this.view.int(0);
     const addr = this.view.arg(1);
     if (!this.view.writable(addr, 2 * width)) return PASS;
-    if (MONOTONIC_CLOCKS.has(id)) {
-      if (!this.ownMonotonicClock) return PASS;
-      const now = this.clock.monotonicNs();
-      const sec = Math.floor(now / 1e9);
-      this.putPair(addr, width, sec, Math.floor(now - sec * 1e9));
-      return 0;
-    }
+    if (MONOTONIC_CLOCKS.has(id)) return this.ownMonotonicClock ? this.putNs(addr, width, this.clock.monotonicNs()) : PASS;
+    if (id === CLOCK_PROCESS_CPUTIME_ID) return this.cpuTime(LocalField.processCpuBase, addr, width);
+    if (id === CLOCK_THREAD_CPUTIME_ID) return this.cpuTime(LocalField.threadCpuBase, addr, width);
     if ((id !== CLOCK_REALTIME && id !== CLOCK_REALTIME_COARSE && id !== CLOCK_TAI) || !this.ownWallClock) return PASS;
     const { sec, nsec } = this.clock.realtime();
     this.putPair(addr, width, sec, nsec);
     return 0;
+  }
+
+  private putNs(addr: number, width: 4 | 8, ns: number): number {
+    const sec = Math.floor(ns / 1e9);
+    this.putPair(addr, width, sec, Math.floor(ns - sec * 1e9));
+    return 0;
+  }
+
+  /** As the kernel's CpuClock has it: what runs on since the thread was last let go on, less what it has slept here. */
+  private cpuTime(base: number, addr: number, width: 4 | 8): number {
+    const { view } = this, before = view.double(base);
+    if (Number.isNaN(before)) return PASS;
+    return this.putNs(addr, width, before + this.clock.monotonicNs() - this.mailbox.waits.ownSleptNs(view.word(Cpu.mailboxSlot)));
+  }
+
+  /** getuid and its like; an id may be any unsigned number. */
+  id(field: number): number {
+    const id = this.view.word(field);
+    return id === -1 ? PASS : id >>> 0;
+  }
+  shortId(field: number): number {
+    const id = this.id(field);
+    return id <= SHORT_ID_MAX ? id : OVERFLOW_ID;
   }
 
   gettimeofday(width: 4 | 8): number {

@@ -12,6 +12,15 @@ export const LocalField = {
   memoryId: Cpu.kernel + 16,
   /** FdTable.map */
   fdMap: Cpu.kernel + 20,
+  /** What getppid, getuid, geteuid, getgid and getegid answer; an id of -1: the kernel is asked. */
+  ppid: Cpu.kernel + 24,
+  uid: Cpu.kernel + 28,
+  euid: Cpu.kernel + 32,
+  gid: Cpu.kernel + 36,
+  egid: Cpu.kernel + 40,
+  /** f64 each: the CPU time of the thread and of its process, in ns, less CLOCK_MONOTONIC while it runs; NaN: the kernel is asked. */
+  threadCpuBase: Cpu.kernel + 48,
+  processCpuBase: Cpu.kernel + 56,
 } as const;
 
 export const LocalFlag = {

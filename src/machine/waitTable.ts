@@ -332,6 +332,11 @@ export class WaitTable {
     Atomics.store(this.words, waiterAt(slot) + WAITER.held, held ? 1 : 0);
   }
 
+  /** The same for the slot's own thread, which does not wait now. */
+  ownSleptNs(slot: number): number {
+    return this.doubles[(waiterAt(slot) + WAITER.slept) >>> 1]!;
+  }
+
   /** Time the slot's thread has slept here since takeUse(), a wait under way included. */
   sleptNs(slot: number, nowNs: number): number {
     const { doubles } = this, at = waiterAt(slot) >>> 1, bucket = this.lockOf(slot, KERNEL);

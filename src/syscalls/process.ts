@@ -9,6 +9,7 @@ import { PARKED } from '../kernel/task/block.ts';
 import { cloneTask, emptyCloneArgs } from '../kernel/task/clone.ts';
 import { becomeProgram, prepareProgram } from '../kernel/task/exec.ts';
 import { exitGroup, exitTask } from '../kernel/task/exit.ts';
+import { seenParent } from '../kernel/task/localFacts.ts';
 import { waitForChild, type WaitTarget } from '../kernel/task/wait.ts';
 import type { Process, Usage } from '../kernel/task/process.ts';
 import type { Task } from '../kernel/task/task.ts';
@@ -236,10 +237,6 @@ function waitById(t: Task, which: number, id: number, infoPtr: number, options: 
 const processOf = (t: Task, pid: number): Process | undefined =>
   (pid === 0 ? t.process : t.kernel.pids.processes.get(pid) ?? t.kernel.pids.tasks.get(pid)?.process);
 
-function sysGetppid(t: Task): number {
-  return t.pidNs.out(t.process.ppid);
-}
-
 function sysSetpgid(t: Task, pidArg: number, pgidArg: number): number {
   const pid = pidArg === 0 ? t.process.pid : pidArg;
   const pgid = pgidArg === 0 ? pid : pgidArg;
@@ -299,7 +296,7 @@ export const processRows: readonly SyscallRow[] = [
   { name: 'waitid', x86_64: 247, i386: 284, args: ['int', 'int', 'ptr', 'waitFlags', 'ptr'], ret: 'int', handler: sysWaitid },
   { name: 'getpid', x86_64: 39, i386: 20, args: [], ret: 'pid', handler: (t) => t.pidNs.out(t.tgid) },
   { name: 'gettid', x86_64: 186, i386: 224, args: [], ret: 'pid', handler: (t) => t.ownTid },
-  { name: 'getppid', x86_64: 110, i386: 64, args: [], ret: 'pid', handler: sysGetppid },
+  { name: 'getppid', x86_64: 110, i386: 64, args: [], ret: 'pid', handler: (t) => seenParent(t.process) },
   { name: 'setpgid', x86_64: 109, i386: 57, args: ['pid', 'pid'], ret: 'int', handler: sysSetpgid },
   { name: 'getpgid', x86_64: 121, i386: 132, args: ['pid'], ret: 'pid', handler: sysGetpgid },
   { name: 'getpgrp', x86_64: 111, i386: 65, args: [], ret: 'pid', handler: (t) => t.pidNs.out(t.process.pgid) },

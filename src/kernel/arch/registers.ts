@@ -32,6 +32,9 @@ export class Registers {
     this.words[offset >>> 2] = value >>> 0;
     this.words[(offset >>> 2) + 1] = Math.floor(value / TWO32);
   }
+  setF64(offset: number, value: number): void {
+    this.view.setFloat64(offset, value, true);
+  }
   setHalves(offset: number, lo: number, hi: number): void {
     this.words[offset >>> 2] = lo;
     this.words[(offset >>> 2) + 1] = hi;

@@ -13,6 +13,7 @@ import { signalWakeUp, unpark } from './park.ts';
 import type { PidNamespace } from './pidNamespace.ts';
 import type { Process, Usage } from './process.ts';
 import type { ProcessGroup } from './session.ts';
+import { tellParent } from './localFacts.ts';
 import type { Task } from './task.ts';
 
 const NSIG = 64;
@@ -116,6 +117,7 @@ function exitProcess(process: Process): void {
   for (const other of process.leader.kernel.pids.processes.values()) if (other !== process && other.pidNs.isWithin(pidNs)) sendToProcess(other, siginfo(SIGKILL, SI_KERNEL));
   for (const child of [...process.children]) {
     child.parent = null;
+    tellParent(child);
     process.children.delete(child);
     if (child.state === 'zombie') notifyParent(child);
   }
@@ -160,6 +162,7 @@ function reparentChildren(process: Process): void {
   const reaper = reaperOf(process);
   for (const child of process.children) {
     child.parent = reaper;
+    tellParent(child);
     reaper?.children.add(child);
     for (const t of child.tasks) {
       if (t.parentDeathSignal !== 0) sendToProcess(child, siginfo(t.parentDeathSignal, 0, { pid: process.pid, uid: process.leader.cred.uid }));

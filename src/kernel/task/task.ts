@@ -25,6 +25,7 @@ import type { DebugRegisters } from '../trace/debugRegisters.ts';
 import type { UserDispatch } from '../trace/userDispatch.ts';
 import type { Trace } from '../trace/trace.ts';
 import type { WaitQueue } from '../../vfs/waitQueue.ts';
+import { tellIds } from './localFacts.ts';
 import type { Namespaces } from './namespaces.ts';
 import type { PidNamespace } from './pidNamespace.ts';
 import type { Process } from './process.ts';
@@ -80,7 +81,7 @@ export class Task implements FileCaller {
   fds: FdTable;
   /** Root, working directory, umask. */
   fs: FsContext;
-  cred: Cred;
+  private ownCred: Cred;
   ns: Namespaces;
 
   /** Slot in the mailbox, CPU state in the memory, and the worker that runs it. */
@@ -178,13 +179,20 @@ export class Task implements FileCaller {
     this.memory = parts.mm.memory;
     this.fds = parts.fds;
     this.fs = parts.fs;
-    this.cred = parts.cred;
+    this.ownCred = parts.cred;
     this.handlers = parts.handlers;
     this.arch = parts.arch;
     this.abi = parts.abi;
     this.ns = parts.ns;
   }
 
+  get cred(): Cred {
+    return this.ownCred;
+  }
+  set cred(cred: Cred) {
+    this.ownCred = cred;
+    if (this.slot >= 0) tellIds(this);
+  }
   /** Short name of `memory`. */
   get mem(): GuestMemory {
     return this.memory;

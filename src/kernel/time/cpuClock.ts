@@ -1,3 +1,4 @@
+import { LocalField } from '../../machine/localState.ts';
 import type { Kernel } from '../kernel.ts';
 import type { Process } from '../task/process.ts';
 import type { Task } from '../task/task.ts';
@@ -14,8 +15,17 @@ export class CpuClock {
     this.kernel = kernel;
   }
 
+  /** What its worker needs to get ready is not the guest's. */
+  starts(t: Task): void {
+    t.resumedNs = Infinity;
+  }
+
   entered(t: Task): void {
-    t.resumedNs = this.kernel.nowNs();
+    const now = this.kernel.nowNs(), { ownUsage, tasks } = t.process, base = t.usage.userNs + t.usage.systemNs - now;
+    t.resumedNs = now;
+    t.regs.setF64(LocalField.threadCpuBase, base);
+    // Who has other threads beside asks the kernel.
+    t.regs.setF64(LocalField.processCpuBase, tasks.size === 1 ? base + ownUsage.userNs + ownUsage.systemNs : Number.NaN);
   }
 
   left(t: Task): void {
