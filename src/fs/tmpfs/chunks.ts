@@ -16,6 +16,8 @@ interface Chunk {
   data: Uint8Array;
   /** Bit n: page n of the chunk exists. */
   pages: number;
+  /** Bit n: and has been written. Those that have only been allocated are holes to SEEK_HOLE, and not in memory to mincore. */
+  written: number;
 }
 
 /** Where the pages of a file that was not yet copied are read from. */
@@ -133,9 +135,11 @@ export class Chunks {
     const missing = chunk === undefined ? wanted : wanted & ~chunk.pages;
     if (missing !== 0 && !this.account(popcount(missing))) return null;
     if (chunk === undefined) {
-      chunk = { data: NO_BYTES, pages: 0 };
+      chunk = { data: NO_BYTES, pages: 0, written: 0 };
       this.chunks.set(index, chunk);
     }
+    // Those that are allocated once more are filled with zeros (shmem_get_folio_gfp).
+    chunk.written |= lazily ? wanted & ~missing : wanted;
     if (!lazily || this.backing !== null) this.grow(chunk, index, this.backing === null ? to : (last + 1) * PAGE);
     if (missing === 0) return chunk;
     chunk.pages |= missing;
@@ -143,7 +147,9 @@ export class Chunks {
     if (this.backing !== null) {
       for (let page = first; page <= last; page++) {
         const at = index * CHUNK + page * PAGE;
-        if ((missing & (1 << page)) !== 0 && at < this.backingSize) this.readBacking(chunk.data.subarray(page * PAGE, (page + 1) * PAGE), at);
+        if ((missing & (1 << page)) === 0 || at >= this.backingSize) continue;
+        this.readBacking(chunk.data.subarray(page * PAGE, (page + 1) * PAGE), at);
+        chunk.written |= 1 << page;
       }
     }
     return chunk;
@@ -202,6 +208,7 @@ export class Chunks {
   private dropPages(index: number, chunk: Chunk, pages: number): void {
     const dropped = pages & chunk.pages;
     chunk.pages &= ~dropped;
+    chunk.written &= ~dropped;
     const n = popcount(dropped);
     this.pageCount -= n;
     this.account(-n);
@@ -226,28 +233,28 @@ export class Chunks {
     if (this.backing !== null) this.fill(0, this.backingSize);
     this.backing = null;
     this.backingSize = 0;
-    const moved: [page: number, data: Uint8Array][] = [];
+    const moved: [page: number, data: Uint8Array, written: boolean][] = [];
     for (const [index, chunk] of this.chunks) {
       for (let page = 0; page < PAGES_PER_CHUNK; page++) {
         const number = index * PAGES_PER_CHUNK + page;
         if ((chunk.pages & (1 << page)) === 0 || number * PAGE < from) continue;
-        moved.push([number + (to - from) / PAGE, chunk.data.slice(page * PAGE, (page + 1) * PAGE)]);
+        moved.push([number + (to - from) / PAGE, chunk.data.slice(page * PAGE, (page + 1) * PAGE), (chunk.written & (1 << page)) !== 0]);
       }
     }
     this.truncate(Math.min(from, to));
-    for (const [page, data] of moved) {
+    for (const [page, data, written] of moved) {
       const index = Math.floor(page / PAGES_PER_CHUNK);
       const at = (page % PAGES_PER_CHUNK) * PAGE;
-      const chunk = this.prepare(index, at, at + PAGE);
-      chunk?.data.set(data, at);
+      const chunk = this.prepare(index, at, at + PAGE, !written);
+      if (written) chunk?.data.set(data, at);
     }
   }
 
-  /** Whether a page exists: fully below the backing's end, or in its chunk. */
-  private exists(page: number): boolean {
+  /** Whether a page has data: fully below the backing's end, or in its chunk. */
+  private isData(page: number): boolean {
     if (page * PAGE < this.backingSize) return true;
     const chunk = this.chunks.get(Math.floor(page / PAGES_PER_CHUNK));
-    return chunk !== undefined && (chunk.pages & (1 << (page % PAGES_PER_CHUNK))) !== 0;
+    return chunk !== undefined && (chunk.written & (1 << (page % PAGES_PER_CHUNK))) !== 0;
   }
 
   /** Number of the first chunk from `index` on; Infinity when there is none. */
@@ -260,7 +267,7 @@ export class Chunks {
   /** The first byte at or after `offset`, below `size`, that is data (or a hole); `size` when there is none. */
   seek(offset: number, size: number, hole: boolean): number {
     for (let page = Math.floor(offset / PAGE); page * PAGE < size; page++) {
-      if (this.exists(page) !== hole) return Math.max(offset, page * PAGE);
+      if (this.isData(page) !== hole) return Math.max(offset, page * PAGE);
       const index = Math.floor(page / PAGES_PER_CHUNK);
       if (!hole && !this.chunks.has(index)) {
         // Nothing up to the next chunk.
