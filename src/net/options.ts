@@ -11,6 +11,7 @@ import type { Abi } from '../abi/abi.ts';
 import { getI32, getU32, putU32 } from '../abi/layout.ts';
 import { latin1 } from '../machine/guestMemory.ts';
 import { Cap, type Cred } from '../vfs/cred.ts';
+import type { PacketFilter } from './packetFilter.ts';
 import type { Socket } from './socket.ts';
 
 /** net.core.{w,r}mem_default and _max, and the least that a buffer can be set to. */
@@ -46,6 +47,8 @@ export class SocketOptions {
   sndTimeoutNs = Infinity;
   linger = { on: false, seconds: 0 };
   device = '';
+  /** SO_ATTACH_FILTER */
+  filter: PacketFilter | null = null;
   /** The options that are only an int, by number. */
   readonly ints = new Map<number, number>();
 
@@ -105,8 +108,12 @@ export function setSocketOption(s: Socket, name: number, value: Uint8Array, abi:
     s.optionChanged(name);
     return 0;
   }
-  // No filter is ever attached.
-  if (name === SO_DETACH_FILTER) return -ENOENT;
+  if (name === SO_DETACH_FILTER) {
+    if (o.flag(SO_LOCK_FILTER)) return -EPERM;
+    const attached = o.filter !== null;
+    o.filter = null;
+    return attached ? 0 : -ENOENT;
+  }
   if (NUMBERS.has(name)) return setNumber(s, name, n, cred);
   const rare = setRare(s, name, value, n, cred);
   if (rare !== null) return rare;
@@ -194,11 +201,9 @@ function getRare(s: Socket, name: number): Uint8Array | number | undefined {
     case SO_INCOMING_NAPI_ID: case SO_RESERVE_MEM: return intValue(0);
     case SO_TXREHASH: return s.type === SOCK_STREAM && isInet(s) ? intValue(options.ints.get(name) ?? 1) : -EOPNOTSUPP;
     case SO_PEERGROUPS: return -ENODATA;
-    case SO_GET_FILTER: return new Uint8Array(0);
     default: return name in RANGES || name === SO_PREFER_BUSY_POLL ? intValue(options.int(name)) : undefined;
   }
 }
-const SO_GET_FILTER = 26;
 
 const isInet = (s: Socket): boolean => s.family === AF_INET || s.family === AF_INET6;
 /** Only Unix and netlink sockets carry who sent something. */

@@ -10,6 +10,7 @@ import { totalLength } from './buffers.ts';
 import { interfaceRequest } from './interfaceRequests.ts';
 import { Incoming, type Outgoing } from './message.ts';
 import type { NetStack } from './netStack.ts';
+import { FilteredPacket } from './packetFilter.ts';
 import { getSocketOption, setSocketOption, SocketOptions } from './options.ts';
 import { socketPath } from './sockFs.ts';
 import type { LaneSide, StreamLanes } from './streamLanes.ts';
@@ -47,6 +48,18 @@ export abstract class Socket extends FileDescription {
     this.family = family;
     this.type = type;
     this.protocol = protocol;
+  }
+
+  /** Whether SO_ATTACH_FILTER's programs are asked about what it receives. */
+  get filtersPackets(): boolean {
+    return false;
+  }
+  /** What SO_ATTACH_FILTER leaves of a message; null: nothing, it is dropped without a word. */
+  filtered(message: Uint8Array): Uint8Array | null {
+    const { filter } = this.options;
+    if (filter === null) return message;
+    const length = filter.run(new FilteredPacket(message));
+    return length === 0 ? null : message.subarray(0, length);
   }
 
   override get canSignal(): boolean {

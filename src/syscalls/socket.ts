@@ -3,7 +3,7 @@ import {
 } from '../abi/linux/errno.ts';
 import { O_NONBLOCK, O_PATH } from '../abi/linux/openFlags.ts';
 import {
-  AF_UNIX, MSG_CMSG_CLOEXEC, MSG_DONTWAIT, MSG_WAITFORONE, SOCK_CLOEXEC, SOCK_NONBLOCK, SOL_SOCKET, SO_COOKIE, SO_NETNS_COOKIE, SO_PEERCRED, SO_PEERGROUPS, SO_PEERNAME,
+  AF_UNIX, MSG_CMSG_CLOEXEC, MSG_DONTWAIT, MSG_WAITFORONE, SOCK_CLOEXEC, SOCK_NONBLOCK, SOL_SOCKET, SO_ATTACH_FILTER, SO_COOKIE, SO_GET_FILTER, SO_NETNS_COOKIE, SO_PEERCRED, SO_PEERGROUPS, SO_PEERNAME,
 } from '../abi/linux/socket.ts';
 import { getI32, getU32, type Layout, putU32 } from '../abi/layout.ts';
 import { Rlimit } from '../kernel/fd/rlimits.ts';
@@ -18,6 +18,7 @@ import { installFile } from './install.ts';
 import { timespecDeadline } from './poll.ts';
 import { type IoVec, readVector } from './ioVector.ts';
 import type { SyscallRow } from './row.ts';
+import { attachFilter, getFilter } from './socketFilter.ts';
 import { ControlWriter, parseControl } from './socketControl.ts';
 import { type Operation, ReceiveOperation, runOperation, SendOperation } from './socketTransfer.ts';
 
@@ -210,6 +211,7 @@ export function sysSetsockopt(t: Task, fd: number, level: number, name: number, 
   const s = socketOf(t, fd);
   if (typeof s === 'number') return s;
   if (length < 0) return -EINVAL;
+  if (level === SOL_SOCKET && name === SO_ATTACH_FILTER) return attachFilter(t, s, ptr, length);
   const wanted = Math.min(length, MAX_OPTION);
   // Of a value that is longer than the option only what the option needs has to be there.
   const value = wanted === 0 ? new Uint8Array(0) : (t.memory.readablePrefix(ptr, wanted)?.slice() ?? new Uint8Array(0));
@@ -247,6 +249,7 @@ export function sysGetsockopt(t: Task, fd: number, level: number, name: number, 
   if (room === null) return -EFAULT;
   if (room < 0) return -EINVAL;
   if (level === SOL_SOCKET && ((name === SO_COOKIE && room < 8) || (name === SO_NETNS_COOKIE && room !== 8))) return -EINVAL;
+  if (level === SOL_SOCKET && name === SO_GET_FILTER) return getFilter(t, s, ptr, room, lengthPtr);
   const value = level === SOL_SOCKET && name === SO_PEERPIDFD ? peerPidfd(t, s) : s.getOption(level, name, t.abi);
   if (typeof value === 'number') return value;
   if (level === SOL_SOCKET && name === SO_PEERNAME && value.length < room) return -EINVAL;

@@ -16,6 +16,8 @@ export const INSTRUCTION_BYTES = 8;
 
 const { BPF_LD, BPF_LDX, BPF_ST, BPF_STX, BPF_ALU, BPF_JMP, BPF_RET, BPF_MISC, BPF_ABS, BPF_IMM, BPF_LEN, BPF_MEM, BPF_A, BPF_K, BPF_X, BPF_TAX, BPF_TXA } = B;
 const OPERATIONS = [B.BPF_ADD, B.BPF_SUB, B.BPF_MUL, B.BPF_DIV, B.BPF_AND, B.BPF_OR, B.BPF_XOR, B.BPF_LSH, B.BPF_RSH];
+/** Bits of a load that say from where. */
+const MODE = 0xe0;
 const CONDITIONS = [B.BPF_JEQ, B.BPF_JGE, B.BPF_JGT, B.BPF_JSET];
 
 /** What seccomp_check_filter lets through. */
@@ -25,8 +27,29 @@ const ALLOWED = new Set<number>([
   ...OPERATIONS.flatMap((op) => [BPF_ALU | op | BPF_K, BPF_ALU | op | BPF_X]), ...CONDITIONS.flatMap((op) => [BPF_JMP | op | BPF_K, BPF_JMP | op | BPF_X]),
 ]);
 
+/** What programs of one kind may consist of. */
+export interface BpfDialect {
+  readonly allowed: ReadonlySet<number>;
+  /** Whether `k` is a place to load from. */
+  readonly isPlace: (k: number) => boolean;
+}
+
+const SECCOMP: BpfDialect = { allowed: ALLOWED, isPlace: (k) => k % 4 === 0 && k < SECCOMP_DATA_BYTES };
+const SIZES = [B.BPF_W, B.BPF_H, B.BPF_B];
+/** What is beyond these is no place in a packet but a fact about it; up to SKF_AD_MAX. */
+export const SKF_AD_OFF = 0xfffff000;
+const SKF_AD_MAX = 64;
+/** Filters of packets (chk_code_allowed, bpf_anc_helper). */
+export const PACKETS: BpfDialect = {
+  allowed: new Set<number>([
+    ...ALLOWED, BPF_ALU | B.BPF_MOD | BPF_K, BPF_ALU | B.BPF_MOD | BPF_X, BPF_LDX | B.BPF_B | B.BPF_MSH,
+    ...SIZES.flatMap((size) => [BPF_LD | size | BPF_ABS, BPF_LD | size | B.BPF_IND]),
+  ]),
+  isPlace: (k) => k < SKF_AD_OFF || (k < SKF_AD_OFF + SKF_AD_MAX && k % 4 === 0),
+};
+
 /** The filter in `bytes` (struct sock_filter each), or null when the kernel would refuse it (bpf_check_classic, seccomp_check_filter). */
-export function checkFilter(bytes: Uint8Array): BpfProgram | null {
+export function checkFilter(bytes: Uint8Array, dialect: BpfDialect = SECCOMP): BpfProgram | null {
   const n = bytes.length / INSTRUCTION_BYTES;
   const program = { code: new Uint16Array(n), jt: new Uint8Array(n), jf: new Uint8Array(n), k: new Uint32Array(n) };
   for (let i = 0; i < n; i++) {
@@ -35,15 +58,18 @@ export function checkFilter(bytes: Uint8Array): BpfProgram | null {
     program.jf[i] = bytes[i * INSTRUCTION_BYTES + 3]!;
     program.k[i] = getU32(bytes, i * INSTRUCTION_BYTES + 4);
   }
-  for (let i = 0; i < n; i++) if (!instructionIsGood(program, i, n)) return null;
+  for (let i = 0; i < n; i++) if (!instructionIsGood(program, i, n, dialect)) return null;
   return (program.code[n - 1]! & 7) === BPF_RET && loadsFollowStores(program, n) ? program : null;
 }
 
-function instructionIsGood(p: BpfProgram, i: number, n: number): boolean {
+function instructionIsGood(p: BpfProgram, i: number, n: number, { allowed, isPlace }: BpfDialect): boolean {
   const code = p.code[i]!, k = p.k[i]!;
-  if (!ALLOWED.has(code)) return false;
+  if (!allowed.has(code)) return false;
   switch (code) {
-    case BPF_LD | BPF_ABS: return k % 4 === 0 && k < SECCOMP_DATA_BYTES;
+    case BPF_LD | BPF_ABS:
+    case BPF_LD | B.BPF_H | BPF_ABS:
+    case BPF_LD | B.BPF_B | BPF_ABS: return isPlace(k);
+    case BPF_ALU | B.BPF_MOD | BPF_K:
     case BPF_ALU | B.BPF_DIV | BPF_K: return k !== 0;
     case BPF_ALU | B.BPF_LSH | BPF_K:
     case BPF_ALU | B.BPF_RSH | BPF_K: return k < 32;
@@ -84,6 +110,7 @@ function compute(op: number, a: number, b: number): number {
     case B.BPF_SUB: return (a - b) >>> 0;
     case B.BPF_MUL: return Math.imul(a, b) >>> 0;
     case B.BPF_DIV: return Math.floor(a / b);
+    case B.BPF_MOD: return a % b;
     case B.BPF_AND: return (a & b) >>> 0;
     case B.BPF_OR: return (a | b) >>> 0;
     case B.BPF_XOR: return (a ^ b) >>> 0;
@@ -101,8 +128,16 @@ function holds(op: number, a: number, b: number): boolean {
   }
 }
 
-/** The filter's verdict on one call. */
-export function runFilter(p: BpfProgram, data: Uint32Array): number {
+/** What a program looks at. */
+export interface BpfInput {
+  /** In bytes. */
+  readonly length: number;
+  /** `size` bytes from a place on, as the accumulator gets them; -1: there is no such place, which ends the program with 0. `a` and `x`: its registers. */
+  load(place: number, size: number, a: number, x: number): number;
+}
+
+/** The program's verdict. */
+export function runProgram(p: BpfProgram, input: BpfInput): number {
   const scratch = new Uint32Array(B.BPF_MEMWORDS);
   let a = 0, x = 0;
   for (let i = 0; ; i++) {
@@ -110,10 +145,23 @@ export function runFilter(p: BpfProgram, data: Uint32Array): number {
     const operand = (code & BPF_X) !== 0 ? x : k;
     switch (code & 7) {
       case BPF_RET: return code === (BPF_RET | BPF_A) ? a : k;
-      case BPF_LD:
-        a = code === (BPF_LD | BPF_ABS) ? data[k >>> 2]! : code === (BPF_LD | BPF_LEN) ? SECCOMP_DATA_BYTES : code === (BPF_LD | BPF_MEM) ? scratch[k]! : k;
+      case BPF_LD: {
+        const mode = code & MODE;
+        if (mode === BPF_ABS || mode === B.BPF_IND) {
+          const n = input.load(mode === BPF_ABS ? k : (k + x) >>> 0, (code & B.BPF_H) !== 0 ? 2 : (code & B.BPF_B) !== 0 ? 1 : 4, a, x);
+          if (n < 0) return 0;
+          a = n;
+        } else a = mode === BPF_LEN ? input.length : mode === BPF_MEM ? scratch[k]! : k;
         break;
-      case BPF_LDX: x = code === (BPF_LDX | BPF_LEN) ? SECCOMP_DATA_BYTES : code === (BPF_LDX | BPF_MEM) ? scratch[k]! : k; break;
+      }
+      case BPF_LDX:
+        if (code === (BPF_LDX | B.BPF_B | B.BPF_MSH)) {
+          // The length of an IP header.
+          const first = input.load(k, 1, a, x);
+          if (first < 0) return 0;
+          x = (first & 0xf) * 4;
+        } else x = code === (BPF_LDX | BPF_LEN) ? input.length : code === (BPF_LDX | BPF_MEM) ? scratch[k]! : k;
+        break;
       case BPF_ST: scratch[k] = a; break;
       case BPF_STX: scratch[k] = x; break;
       case BPF_MISC:
@@ -123,7 +171,7 @@ export function runFilter(p: BpfProgram, data: Uint32Array): number {
       case BPF_ALU:
         if (code === (BPF_ALU | B.BPF_NEG)) a = -a >>> 0;
         // Division by a register that is 0 ends the filter with 0.
-        else if ((code & 0xf0) === B.BPF_DIV && operand === 0) return 0;
+        else if (((code & 0xf0) === B.BPF_DIV || (code & 0xf0) === B.BPF_MOD) && operand === 0) return 0;
         else a = compute(code & 0xf0, a, operand);
         break;
       default:
@@ -131,4 +179,12 @@ export function runFilter(p: BpfProgram, data: Uint32Array): number {
         else i += holds(code & 0xf0, a, operand) ? p.jt[i]! : p.jf[i]!;
     }
   }
+}
+
+const call: BpfInput & { words: Uint32Array } = { words: new Uint32Array(0), length: SECCOMP_DATA_BYTES, load: (place: number): number => call.words[place >>> 2]! };
+
+/** The filter's verdict on one call. */
+export function runFilter(p: BpfProgram, data: Uint32Array): number {
+  call.words = data;
+  return runProgram(p, call);
 }

@@ -21,14 +21,14 @@ import type { NetStack } from '../netStack.ts';
 import { PENDING } from '../socket.ts';
 import { DatagramQueue } from './datagramQueue.ts';
 import type { Endpoint } from './endpoint.ts';
-import { headingOf, PLAIN_HEADING } from './heading.ts';
+import { type Heading, headingOf, PLAIN_HEADING } from './heading.ts';
 import { InetSocket } from './inetSocket.ts';
 import { inetInt, isV6Only } from './inetOptions.ts';
 import { isAny, isMulticast } from './ip.ts';
 import { Memberships } from './memberships.ts';
 import type { PortTable } from './portTable.ts';
+import { UDP_HEADER, udpPacket } from './udpPacket.ts';
 
-const UDP_HEADER = 8;
 const MAX_PAYLOAD = 65507;
 const MAX_PAYLOAD_V6 = 65527;
 const READABLE = EPOLLIN | EPOLLRDNORM;
@@ -271,7 +271,16 @@ export class UdpSocket extends InetSocket implements DatagramEvents {
 
   arrived(data: Uint8Array, from: Endpoint, to: string, heading = PLAIN_HEADING): void {
     if (this.gone || (this.remote !== null && (this.remote.port !== from.port || this.remote.ip !== from.ip))) return;
-    if (this.queue.add(data, from, to, heading)) this.waitQueue.wake(READABLE);
+    const left = this.options.filter === null ? data : this.filteredDatagram(data, from, to, heading);
+    if (left !== null && this.queue.add(left, from, to, heading)) this.waitQueue.wake(READABLE);
+  }
+  override get filtersPackets(): boolean {
+    return true;
+  }
+  /** The header stays in any case. */
+  private filteredDatagram(data: Uint8Array, from: Endpoint, to: string, heading: Heading): Uint8Array | null {
+    const lo = this.net.interfaces()[0]?.index ?? 1, length = this.options.filter!.run(udpPacket(data, from, to, this.heldPort, this.protocol, heading, lo));
+    return length === 0 ? null : data.subarray(0, Math.max(0, length - UDP_HEADER));
   }
 
   onMessage(data: Uint8Array, from: HostAddress): void {

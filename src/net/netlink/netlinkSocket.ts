@@ -87,8 +87,7 @@ export class NetlinkSocket extends Socket {
     this.autobind(t);
     // Only the kernel listens.
     if (pid !== 0) return -ECONNREFUSED;
-    for (const answer of answerRequests(this.net, this.protocol, copyOf(msg.bufs, 0, msg.length), this.portId, t.cred)) this.queue.push(answer);
-    this.waitQueue.wake(EPOLLIN | EPOLLRDNORM);
+    for (const answer of answerRequests(this.net, this.protocol, copyOf(msg.bufs, 0, msg.length), this.portId, t.cred)) this.deliver(answer);
     return msg.length;
   }
 
@@ -103,10 +102,15 @@ export class NetlinkSocket extends Socket {
     return (msg.flags & MSG_TRUNC) !== 0 ? first.length : n;
   }
 
-  /** A message from the kernel that nobody asked for. */
+  /** A message from the kernel. */
   deliver(message: Uint8Array): void {
-    this.queue.push(message);
+    const left = this.filtered(message);
+    if (left === null) return;
+    this.queue.push(left);
     this.waitQueue.wake(EPOLLIN | EPOLLRDNORM);
+  }
+  override get filtersPackets(): boolean {
+    return true;
   }
 
   override shutdown(): number {

@@ -26,13 +26,15 @@ const ALL = READABLE | WRITABLE | EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 
 /** Puts a message into `to`'s queue: bytes taken or -errno. */
 function deliver(from: UnixSocket, to: UnixSocket, msg: Outgoing, t: FileCaller): number {
+  const data = to.filtered(copyOf(msg.bufs, 0, msg.length));
+  if (data === null) return msg.length;
   const cred = msg.control?.cred ?? (from.passesCred || to.passesCred ? from.credOf(t) : null);
   const files = msg.control?.files ?? [];
   msg.control = null;
   from.departing(files);
   const size = datagramPacketSize(msg.length);
   from.outstanding += size;
-  to.packets.push(new Packet(copyOf(msg.bufs, 0, msg.length), from, from.name, files, cred, size));
+  to.packets.push(new Packet(data, from, from.name, files, cred, size));
   to.waitQueue.wake(READABLE);
   return msg.length;
 }

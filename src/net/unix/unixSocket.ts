@@ -69,6 +69,10 @@ export abstract class UnixSocket extends Socket implements PacketSender {
   override get listening(): boolean {
     return this.state === UnixState.listening;
   }
+  /** Those of streams are asked nothing. */
+  override get filtersPackets(): boolean {
+    return true;
+  }
   get passesCred(): boolean {
     return this.options.flag(SO_PASSCRED);
   }
