@@ -14,6 +14,8 @@ const operations = [
   ['mailbox', 50_000, 3_000, 'system call through the mailbox'],
   ['pipe', 20_000, 20_000, 'pipe round trip between processes'],
   ['futex', 20_000, 20_000, 'futex round trip between threads'],
+  ['eventfd', 20_000, 20_000, 'eventfd round trip between processes'],
+  ['polled eventfd', 20_000, 30_000, 'eventfd round trip by epoll'],
   ['unix', 20_000, 20_000, 'Unix socket round trip between processes'],
   ['tcp', 20_000, 30_000, 'TCP loopback round trip between processes'],
   ['request', 20_000, 20_000, 'request to an epoll server'],

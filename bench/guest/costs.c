@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <stdint.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -109,6 +111,33 @@ static void round_trips(int here, int there, int count) {
   close(there);
 }
 
+/** One to the other process and back. */
+static void eventfds(int count) {
+  int there = eventfd(0, 0), back = eventfd(0, 0);
+  uint64_t n = 1;
+  if (fork() == 0) {
+    for (int i = 0; i < count; i++) if (read(there, &n, 8) != 8 || write(back, &n, 8) != 8) _exit(1);
+    _exit(0);
+  }
+  for (int i = 0; i < count; i++) if (write(there, &n, 8) != 8 || read(back, &n, 8) != 8) exit(1);
+  wait(0);
+}
+
+/** The same, with who waits in epoll. */
+static void polled_eventfds(int count) {
+  int there = eventfd(0, EFD_NONBLOCK), back = eventfd(0, EFD_NONBLOCK), child = fork() == 0, e = epoll_create1(0), mine = child ? there : back, other = child ? back : there;
+  struct epoll_event event = { .events = EPOLLIN };
+  uint64_t n = 1;
+  epoll_ctl(e, EPOLL_CTL_ADD, mine, &event);
+  for (int i = 0; i < count; i++) {
+    if (!child && write(other, &n, 8) != 8) exit(1);
+    if (epoll_wait(e, &event, 1, -1) != 1 || read(mine, &n, 8) != 8) exit(1);
+    if (child && write(other, &n, 8) != 8) exit(1);
+  }
+  if (child) _exit(0);
+  wait(0);
+}
+
 static void unix_sockets(int count) {
   int pair[2];
   if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair)) exit(1);
@@ -191,7 +220,7 @@ static void idle(int count) {
 
 static const struct { const char *name; void (*run)(int); } operations[] = {
   {"local", local}, {"mailbox", mailbox}, {"pipe", pipes}, {"fork", forks}, {"exec", execs}, {"thread", threads},
-  {"futex", futexes}, {"unix", unix_sockets}, {"tcp", tcp}, {"request", requests},
+  {"futex", futexes}, {"eventfd", eventfds}, {"polled eventfd", polled_eventfds}, {"unix", unix_sockets}, {"tcp", tcp}, {"request", requests},
 };
 
 int main(int argc, char **argv) {

@@ -71,7 +71,7 @@ export class Kernel implements AddressSpaceHost {
     this.parts = parts;
     this.namespaces = initialNamespaces(parts.hostname);
     this.futexes = new FutexTable(parts.mailbox.waits, () => this.nowNs());
-    this.channels = new LocalChannels(parts.mailbox.channels, this.guests);
+    this.channels = new LocalChannels(parts.mailbox.channels, parts.mailbox.counters, this.guests);
     this.cpuClock = new CpuClock(this);
     this.loop = new KernelLoop(this, this.serveSlot);
   }

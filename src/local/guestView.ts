@@ -85,6 +85,12 @@ export class GuestView {
     return addr >= 0 && this.allows(first, addr + size - first, write ? Perm.W : Perm.R);
   }
 
+  /** The 32 bits at a guest address that may be read, whatever it is. */
+  unaligned(addr: number): number {
+    const { bytes } = this, at = addr + BIAS;
+    return bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
+  }
+
   /** The word of `words` that is at guest address `addr`. */
   index(addr: number): number {
     return (addr + BIAS) >>> 2;

@@ -5,6 +5,7 @@ import { LocalAnswer, type LocalAnswerCode, LocalField, LocalFlag } from '../mac
 import { type MailboxGuest, Reply, type ReplyCode } from '../machine/mailbox.ts';
 import { EAGAIN, ETIMEDOUT } from '../abi/linux/errno.ts';
 import { GuestView } from './guestView.ts';
+import { LocalEvents } from './localEvents.ts';
 import { LocalFutexes } from './localFutexes.ts';
 import { LocalPipes } from './localPipes.ts';
 import { PASS, WAITS } from './outcome.ts';
@@ -36,8 +37,8 @@ byNumber64[107] = (c) => c.id(LocalField.euid);
 byNumber64[104] = (c) => c.id(LocalField.gid);
 byNumber64[108] = (c) => c.id(LocalField.egid);
 byNumber64[202] = (c) => c.futex(8);
-byNumber64[0] = (c) => c.pipes.read();
-byNumber64[1] = (c) => c.pipes.write();
+byNumber64[0] = (c) => c.read();
+byNumber64[1] = (c) => c.write();
 byNumber64[44] = (c) => c.pipes.send();
 byNumber64[45] = (c) => c.pipes.receive();
 
@@ -60,8 +61,8 @@ byNumber32[47] = (c) => c.shortId(LocalField.gid);
 byNumber32[50] = (c) => c.shortId(LocalField.egid);
 byNumber32[240] = (c) => c.futex(4);
 byNumber32[422] = (c) => c.futex(8);
-byNumber32[3] = (c) => c.pipes.read();
-byNumber32[4] = (c) => c.pipes.write();
+byNumber32[3] = (c) => c.read();
+byNumber32[4] = (c) => c.write();
 byNumber32[369] = (c) => c.pipes.send();
 byNumber32[371] = (c) => c.pipes.receive();
 
@@ -77,8 +78,9 @@ export class LocalCalls {
   private readonly now: () => number;
   private readonly futexes: LocalFutexes;
   readonly pipes: LocalPipes;
-  /** The call that waits is a read. */
-  private reads = false;
+  private readonly events: LocalEvents;
+  /** What the call that waits reads; null: it waits for a futex. */
+  private source: LocalPipes | LocalEvents | null = null;
 
   constructor(clock: Clock, mailbox: MailboxGuest) {
     this.clock = clock;
@@ -86,6 +88,7 @@ export class LocalCalls {
     this.now = () => clock.monotonicNs();
     this.futexes = new LocalFutexes(this.view, mailbox, clock);
     this.pipes = new LocalPipes(this.view, mailbox, clock);
+    this.events = new LocalEvents(this.view, mailbox, clock);
   }
 
   /** The engine's hook. */
@@ -97,7 +100,7 @@ export class LocalCalls {
     if (call === undefined) return LocalAnswer.pass;
     if ((view.word(LocalField.flags) & LocalFlag.off) !== 0) return LocalAnswer.pass;
     if (reason === Exit.sysenter && !view.prepareSysenter()) return LocalAnswer.pass;
-    this.reads = true;
+    this.source = this.pipes;
     const result = call(this);
     if (result === PASS) return LocalAnswer.pass;
     if (result === WAITS) return LocalAnswer.waits;
@@ -109,7 +112,7 @@ export class LocalCalls {
    * The call that answer() said `waits` of; as MailboxGuest.call. The flags are settled, so the kernel may take the thread over at any
    * time from when it has begun to wait.
    */
-  readonly wait = (slot: number): ReplyCode => (this.reads ? this.awaitBytes(slot) : this.awaitWake(slot));
+  readonly wait = (slot: number): ReplyCode => (this.source === null ? this.awaitWake(slot) : this.awaitBytes(slot, this.source));
 
   private awaitWake(slot: number): ReplyCode {
     const { mailbox, futexes } = this;
@@ -122,14 +125,14 @@ export class LocalCalls {
     }
   }
 
-  private awaitBytes(slot: number): ReplyCode {
-    const { mailbox, pipes } = this;
+  private awaitBytes(slot: number, source: LocalPipes | LocalEvents): ReplyCode {
+    const { mailbox } = this;
     for (;;) {
-      if (pipes.enter(slot)) {
+      if (source.enter(slot)) {
         if (this.isInterrupted(slot)) return mailbox.call(slot);
         if (mailbox.awaitWake(slot, Infinity, this.now) === 'taken') return mailbox.taken(slot);
       }
-      const result = pipes.again(slot);
+      const result = source.again(slot);
       if (result === PASS) return mailbox.call(slot);
       if (result !== WAITS) return this.finish(slot, result);
     }
@@ -172,8 +175,19 @@ export class LocalCalls {
     return (this.view.word(LocalField.flags) & LocalFlag.wallClockSet) === 0;
   }
 
+  read(): number {
+    const { number } = this.events;
+    if (number < 0) return this.pipes.read();
+    this.source = this.events;
+    return this.events.read(number);
+  }
+  write(): number {
+    const { number } = this.events;
+    return number < 0 ? this.pipes.write() : this.events.write(number);
+  }
+
   futex(width: 4 | 8): number {
-    this.reads = false;
+    this.source = null;
     return this.futexes.call(width, this.ownMonotonicClock, this.ownWallClock);
   }
 

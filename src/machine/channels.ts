@@ -13,14 +13,17 @@ import { KERNEL, WAIT_TABLE_WORDS, type WaitTable } from './waitTable.ts';
 export const CHANNELS = 256;
 /** Of two channels, there and back, beginning with an even one. */
 export const PAIRS = 128;
+/** eventCounters.ts: numbers from FIRST_COUNTER on, without pages. */
+export const COUNTERS = 256;
+export const FIRST_COUNTER = CHANNELS + 2 * PAIRS;
 export const CHANNEL_PAGE = 4096;
 const CHANNEL = { lent: 0, offset: 1, length: 2, words: 16 } as const;
 export const FD_MAPS = 1024;
 export const MAPPED_FDS = 64;
 const FIRST_MAP = WAIT_WORDS + WAIT_TABLE_WORDS;
 const FIRST_CHANNEL = FIRST_MAP + FD_MAPS * MAPPED_FDS;
-const FIRST_PAGE = (FIRST_CHANNEL + (CHANNELS + 2 * PAIRS) * CHANNEL.words) * 4;
-export const CHANNELS_END = FIRST_PAGE + (CHANNELS + 2 * PAIRS) * CHANNEL_PAGE;
+const FIRST_PAGE = (FIRST_CHANNEL + (FIRST_COUNTER + COUNTERS) * CHANNEL.words) * 4;
+export const CHANNELS_END = FIRST_PAGE + FIRST_COUNTER * CHANNEL_PAGE;
 
 /** The table of waits knows channels by this for a memory, and by their number times 4. */
 export const CHANNEL_KEY = -2;
@@ -112,7 +115,7 @@ export class Channels {
     const entry = this.entry(map, fd), channel = readChannel(entry), bucket = (entry & End.read) === 0 ? 0 : this.begin(slot, map, fd, entry, channel, End.read);
     if (bucket === 0) return false;
     const empty = this.words[channelAt(channel) + CHANNEL.length] === 0;
-    if (empty) this.waits.admit(slot, bucket, CHANNEL_KEY, channel * 4, UNLIMITED, nowNs);
+    if (empty) this.waits.admitReader(slot, bucket, CHANNEL_KEY, channel * 4, nowNs);
     this.waits.unlock(bucket);
     return empty;
   }
@@ -169,11 +172,10 @@ export class Channels {
 }
 
 const mapAt = (map: number): number => FIRST_MAP + (map - 1) * MAPPED_FDS;
-const channelAt = (channel: number): number => FIRST_CHANNEL + channel * CHANNEL.words;
+export const channelAt = (channel: number): number => FIRST_CHANNEL + channel * CHANNEL.words;
 const pageAt = (at: number): number => FIRST_PAGE + ((at - FIRST_CHANNEL) / CHANNEL.words) * CHANNEL_PAGE;
 const readChannel = (entry: number): number => (entry >> 2) - 1;
 const writeChannel = (entry: number): number => ((entry & 3) === End.both ? readChannel(entry) ^ 1 : readChannel(entry));
-const UNLIMITED = { bitset: -1, expected: 0, deadlineNs: Infinity };
 
 /** Short pieces byte by byte: a view costs more. */
 const SHORT = 32;

@@ -1,4 +1,5 @@
 import { Channels, CHANNELS_END } from './channels.ts';
+import { EventCounters } from './eventCounters.ts';
 import { BELL, BITMAP, KERNEL_SLEEPS, SlotState, STATES } from './mailboxLayout.ts';
 import { WaitTable } from './waitTable.ts';
 
@@ -63,6 +64,7 @@ export class MailboxGuest {
   /** Waits and pipes that need no kernel. */
   readonly waits: WaitTable;
   readonly channels: Channels;
+  readonly counters: EventCounters;
   /** With the kernel, and with other threads. */
   private readonly kernelPatience = new Patience();
   private readonly othersPatience = new Patience();
@@ -70,6 +72,7 @@ export class MailboxGuest {
     this.words = new Int32Array(buffer);
     this.waits = new WaitTable(this.words, true);
     this.channels = new Channels(this.words, this.waits);
+    this.counters = new EventCounters(this.words, this.waits, this.channels);
   }
 
   /**
@@ -141,11 +144,13 @@ export class MailboxKernel {
   private bitmapWords = 0;
   readonly waits: WaitTable;
   readonly channels: Channels;
+  readonly counters: EventCounters;
   /** `standsStill`: its thread may. */
   constructor(readonly buffer: SharedArrayBuffer, standsStill = true) {
     this.words = new Int32Array(buffer);
     this.waits = new WaitTable(this.words, standsStill);
     this.channels = new Channels(this.words, this.waits);
+    this.counters = new EventCounters(this.words, this.waits, this.channels);
   }
 
   /** Calls `serve` for every slot posted since the last call; returns how many. */

@@ -181,6 +181,11 @@ export class WaitTable {
     Atomics.store(words, STATES + slot, SlotState.waiting);
   }
 
+  /** The same for whoever waits for something to read, however long that takes. */
+  admitReader(slot: number, bucket: number, memory: number, addr: number, nowNs: number): void {
+    this.admit(slot, bucket, memory, addr, UNLIMITED, nowNs);
+  }
+
   /** Lets the first waiter of a key go on, once it is notified; its slot, or -1. Precondition: the key's bucket is locked. */
   endFirst(bucket: number, memory: number, addr: number, nowNs: number): number {
     const slot = this.find(bucket, memory, addr, -1);
@@ -361,4 +366,5 @@ export class WaitTable {
   }
 }
 
+const UNLIMITED: WaitCondition = { bitset: -1, expected: 0, deadlineNs: Infinity };
 const waiterAt = (slot: number): number => FIRST_WAITER + slot * WAITER.words;

@@ -8,7 +8,7 @@ import type { SyscallRow } from './row.ts';
 
 function sysEventfd2(t: Task, initial: number, flags: number): number {
   if ((flags & ~(EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE)) !== 0) return -EINVAL;
-  return installFile(t, new EventFile(t, initial, flags, O_RDWR | (flags & O_NONBLOCK)), (flags & EFD_CLOEXEC) !== 0);
+  return installFile(t, new EventFile(t, initial, flags, O_RDWR | (flags & O_NONBLOCK), t.kernel.channels.openCounter()), (flags & EFD_CLOEXEC) !== 0);
 }
 
 export const eventfdRows: readonly SyscallRow[] = [

@@ -1,4 +1,5 @@
-import { CHANNELS, type Channels, End, FD_MAPS, mapEntry, PAIRS } from '../../machine/channels.ts';
+import { CHANNELS, type Channels, COUNTERS, End, FD_MAPS, FIRST_COUNTER, mapEntry, PAIRS } from '../../machine/channels.ts';
+import type { EventCounters } from '../../machine/eventCounters.ts';
 import type { Guests } from '../guests.ts';
 
 /** A channel (machine/channels.ts) that a pipe has. */
@@ -59,19 +60,51 @@ export class LocalPair {
   }
 }
 
+/** What an eventfd has. */
+export class LocalCounter {
+  private readonly owner: LocalChannels;
+  private readonly number: number;
+
+  constructor(owner: LocalChannels, number: number) {
+    this.owner = owner;
+    this.number = number;
+  }
+
+  get entry(): number {
+    return mapEntry(this.number, End.read);
+  }
+  /** Workers may use it as far as `lent` says (Lent). */
+  give(lent: number, lo: number, hi: number, semaphore: boolean): void {
+    this.owner.counters.give(this.number, lent, lo, hi, semaphore);
+  }
+  takeBack(): { readonly lo: number; readonly hi: number } {
+    return this.owner.counters.takeBack(this.number);
+  }
+  takeReaders(): void {
+    this.owner.takeReaders(this.number);
+  }
+  close(): void {
+    this.owner.closeCounter(this.number);
+  }
+}
+
 /** Which channels there are, and which maps of descriptors. */
 export class LocalChannels {
   readonly channels: Channels;
+  readonly counters: EventCounters;
   private readonly guests: Guests;
   private readonly closed: number[] = [];
   private opened = 0;
   private readonly closedPairs: number[] = [];
   private openedPairs = 0;
+  private readonly closedCounters: number[] = [];
+  private openedCounters = 0;
   private readonly freeMaps: number[] = [];
   private maps = 0;
 
-  constructor(channels: Channels, guests: Guests) {
+  constructor(channels: Channels, counters: EventCounters, guests: Guests) {
     this.channels = channels;
+    this.counters = counters;
     this.guests = guests;
   }
 
@@ -89,6 +122,13 @@ export class LocalChannels {
   }
   closePair(number: number): void {
     this.closedPairs.push(number);
+  }
+  openCounter(): LocalCounter | null {
+    const number = this.closedCounters.pop() ?? (this.openedCounters < COUNTERS ? FIRST_COUNTER + this.openedCounters++ : -1);
+    return number < 0 ? null : new LocalCounter(this, number);
+  }
+  closeCounter(number: number): void {
+    this.closedCounters.push(number);
   }
   takeReaders(number: number): void {
     for (let slot = this.channels.firstReader(number); slot >= 0; slot = this.channels.firstReader(number)) this.guests.takeOverSlot(slot);
