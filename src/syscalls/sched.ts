@@ -116,9 +116,12 @@ function sysSetattr(t: Task, pid: number, ptr: number, flags: number): number {
   if (typeof other === 'number') return other;
   const keepsPolicy = (a.sched_flags & SCHED_FLAG_KEEP_POLICY) !== 0, keepsParams = (a.sched_flags & SCHED_FLAG_KEEP_PARAMS) !== 0;
   const policy = keepsPolicy ? other.schedPolicy : a.sched_policy;
+  // Of the others the niceness is not looked at.
+  const nice = (policy === SCHED_NORMAL || policy === SCHED_BATCH) && !keepsParams ? Math.max(-20, Math.min(19, a.sched_nice)) : other.nice;
+  if (!mayBeNice(t, other, nice)) return -EPERM;
   const result = setPolicy(t, pid, policy | reset, keepsParams ? other.schedPriority : a.sched_priority);
-  if (result < 0 || isRealtime(policy) || keepsParams) return result;
-  return setNice(t, other, Math.max(-20, Math.min(19, a.sched_nice)));
+  if (result === 0) other.nice = nice;
+  return result;
 }
 
 function sysGetattr(t: Task, pid: number, ptr: number, size: number, flags: number): number {
@@ -158,9 +161,12 @@ const rrInterval = (layoutOf: (t: Task) => Layout<'tv_sec' | 'tv_nsec'>) => (t: 
 
 // ---- nice values ----
 
+/** can_nice */
+const mayBeNice = (t: Task, other: Task, nice: number): boolean => nice >= other.nice || t.cred.has(Cap.SYS_NICE) || 20 - nice <= other.rlimits.cur[Rlimit.NICE]!;
+
 function setNice(t: Task, other: Task, nice: number): number {
   if (t.cred.uid !== other.cred.euid && t.cred.euid !== other.cred.euid && !t.cred.hasIn(Cap.SYS_NICE, other.cred.userNs)) return -EPERM;
-  if (nice < other.nice && !t.cred.has(Cap.SYS_NICE) && 20 - nice > other.rlimits.cur[Rlimit.NICE]!) return -EACCES;
+  if (!mayBeNice(t, other, nice)) return -EACCES;
   other.nice = nice;
   return 0;
 }
