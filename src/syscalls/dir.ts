@@ -4,7 +4,7 @@ import type { Task } from '../kernel/task/task.ts';
 import { Cap } from '../vfs/cred.ts';
 import type { DirSink, FileDescription } from '../vfs/fileDescription.ts';
 import { makeDirectory, makeNode, removeDirectory, removeFile, renamePath, RENAME_EXCHANGE } from '../vfs/namespace.ts';
-import { type Path, pathName } from '../vfs/path.ts';
+import { type Path, pathName, UNREACHABLE } from '../vfs/path.ts';
 import { maySearch, PATH_MAX, Walk, walkPath } from '../vfs/walk.ts';
 import { fileOf, pathArg, startOf } from './fileArgs.ts';
 import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK } from '../abi/linux/fileMode.ts';
@@ -98,7 +98,7 @@ function sysOldReaddir(t: Task, fd: number, ptr: number): number {
 function sysGetcwd(t: Task, ptr: number, size: number): number {
   const { cwd, root } = t.fs;
   if (cwd.dentry.unhashed && !cwd.dentry.isRoot) return -ENOENT;
-  const name = pathName(cwd, root);
+  const name = pathName(cwd, root, UNREACHABLE);
   if (name.length >= PATH_MAX) return -ENAMETOOLONG;
   if (name.length + 1 > size) return -ERANGE;
   return t.memory.putString(ptr, `${name}\0`) ? name.length + 1 : -EFAULT;

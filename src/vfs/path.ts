@@ -44,11 +44,14 @@ export interface PathContext {
   readonly cred: Cred;
 }
 
+/** What getcwd(2) puts before a directory outside of the root. */
+export const UNREACHABLE = '(unreachable)';
+
 /**
- * The name of a place as seen from `root` (d_path): '/a/b'. Places that were removed end in ' (deleted)'; places outside the root
- * start with '(unreachable)', as getcwd(2) tells.
+ * The name of a place as seen from `root` (d_path): '/a/b'. Places that were removed end in ' (deleted)'; those outside of the root
+ * start with `outside`, from the top of what they are mounted in.
  */
-export function pathName(path: Path, root: Path): string {
+export function pathName(path: Path, root: Path, outside = ''): string {
   let { mount, dentry } = path;
   const deleted = dentry.unhashed;
   let text = '';
@@ -57,8 +60,7 @@ export function pathName(path: Path, root: Path): string {
     if (dentry === mount.root) {
       if (mount.parent === null || mount.mountPoint === null) {
         // Above the caller's root, or in a place that is not mounted anywhere (pipes, memfd): those file systems name themselves.
-        if (text === '') text = dentry.name;
-        else text = `(unreachable)${text}`;
+        text = text === '' && dentry.name !== '' ? dentry.name : `${outside}${text === '' ? '/' : text}`;
         break;
       }
       dentry = mount.mountPoint;
@@ -66,7 +68,7 @@ export function pathName(path: Path, root: Path): string {
       continue;
     }
     if (dentry.isRoot) {
-      text = text === '' ? dentry.name : `(unreachable)${text}`;
+      text = text === '' ? dentry.name : `${outside}${text}`;
       break;
     }
     text = `/${dentry.name}${text}`;

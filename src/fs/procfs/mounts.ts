@@ -1,7 +1,7 @@
 import type { Task } from '../../kernel/task/task.ts';
 import { MS_NOATIME, MS_NODEV, MS_NODIRATIME, MS_NOEXEC, MS_NOSUID, MS_NOSYMFOLLOW, MS_RDONLY } from '../../abi/linux/fs.ts';
 import type { Mount } from '../../vfs/mount.ts';
-import { Path, pathName } from '../../vfs/path.ts';
+import { Path, pathName, UNREACHABLE } from '../../vfs/path.ts';
 import type { PeerGroup } from '../../vfs/propagation.ts';
 import { majorOf, minorOf } from '../../vfs/stat.ts';
 import { escapePath } from './format.ts';
@@ -12,8 +12,8 @@ function visible(t: Task): { mount: Mount; place: string }[] {
   while (top.parent !== null) top = top.parent;
   const out: { mount: Mount; place: string }[] = [];
   const visit = (mount: Mount): void => {
-    const place = pathName(new Path(mount, mount.root), t.fs.root);
-    if (!place.startsWith('(')) out.push({ mount, place });
+    const place = pathName(new Path(mount, mount.root), t.fs.root, UNREACHABLE);
+    if (!place.startsWith(UNREACHABLE)) out.push({ mount, place });
     mount.children.forEach(visit);
   };
   visit(top);
