@@ -1,5 +1,7 @@
+import { EOPNOTSUPP } from '../abi/linux/errno.ts';
 import { SOCKFS_MAGIC } from '../abi/linux/fs.ts';
 import { S_IFSOCK } from '../abi/linux/fileMode.ts';
+import { fromLatin1 } from '../machine/guestMemory.ts';
 import { Dentry } from '../vfs/dentry.ts';
 import { FileSystem } from '../vfs/fileSystem.ts';
 import type { FsEnv } from '../vfs/fsEnv.ts';
@@ -17,7 +19,7 @@ class SockFs extends FileSystem {
 
   constructor(env: FsEnv) {
     super(env);
-    this.root = new Dentry('socket:', null, new SockInode(this, 1, 0, 0));
+    this.root = new Dentry('socket:', null, new SockInode(this, 1, 0, 0, ''));
     this.mount = new Mount(this, this.root, 'sockfs', 0);
   }
 
@@ -26,10 +28,15 @@ class SockFs extends FileSystem {
   }
 }
 
+const PROTOCOL_NAME = 'system.sockprotoname';
+
 class SockInode extends Inode {
   private readonly attr: Stat;
-  constructor(fs: SockFs, ino: number, uid: number, gid: number) {
+  /** As /proc/net/protocols has it; lsfd asks for it. */
+  private readonly protocolName: string;
+  constructor(fs: SockFs, ino: number, uid: number, gid: number, protocolName: string) {
     super(fs);
+    this.protocolName = protocolName;
     this.attr = {
       dev: fs.dev, ino, mode: S_IFSOCK | 0o777, nlink: 1, uid, gid, rdev: 0, size: 0, blksize: 4096, blocks: 0,
       atimeSec: 0, atimeNsec: 0, mtimeSec: 0, mtimeNsec: 0, ctimeSec: 0, ctimeNsec: 0, btimeSec: 0, btimeNsec: 0,
@@ -44,15 +51,21 @@ class SockInode extends Inode {
     if (mode !== undefined) this.attr.mode = S_IFSOCK | mode;
     return 0;
   }
+  override systemXattr(name: string): Uint8Array | number {
+    return name === PROTOCOL_NAME ? fromLatin1(`${this.protocolName}\0`) : -EOPNOTSUPP;
+  }
+  override listxattr(): string[] {
+    return [PROTOCOL_NAME];
+  }
 }
 
 const instances = new WeakMap<FsEnv, SockFs>();
 
 /** The path of a new socket: shown as socket:[ino]. */
-export function socketPath(t: PathContext): Path {
+export function socketPath(t: PathContext, protocolName: string): Path {
   const { env } = t.fs.root.mount.fs;
   let fs = instances.get(env);
   if (fs === undefined) instances.set(env, (fs = new SockFs(env)));
   const ino = fs.nextIno++;
-  return new Path(fs.mount, new Dentry(`socket:[${ino}]`, null, new SockInode(fs, ino, t.cred.fsuid, t.cred.fsgid)));
+  return new Path(fs.mount, new Dentry(`socket:[${ino}]`, null, new SockInode(fs, ino, t.cred.fsuid, t.cred.fsgid, protocolName)));
 }

@@ -12,6 +12,7 @@ import { Incoming, type Outgoing } from './message.ts';
 import type { NetStack } from './netStack.ts';
 import { FilteredPacket } from './packetFilter.ts';
 import { getSocketOption, setSocketOption, SocketOptions } from './options.ts';
+import { protocolName } from './protocolName.ts';
 import { socketPath } from './sockFs.ts';
 import type { LaneSide, StreamLanes } from './streamLanes.ts';
 
@@ -43,7 +44,7 @@ export abstract class Socket extends FileDescription {
   blockedOn: WaitQueue | null = null;
 
   constructor(t: PathContext, net: NetStack, family: number, type: number, protocol: number, flags: number) {
-    super(socketPath(t), O_RDWR | flags, t.cred);
+    super(socketPath(t, protocolName(family, type, protocol)), O_RDWR | flags, t.cred);
     this.net = net;
     this.family = family;
     this.type = type;

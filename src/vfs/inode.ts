@@ -181,6 +181,10 @@ export abstract class Inode {
   setattr(_change: AttrChange): number {
     return -EPERM;
   }
+  /** Names in `system.` that belong to a file system (not access control lists): they can only be read. */
+  systemXattr(_name: string): Uint8Array | number {
+    return -EOPNOTSUPP;
+  }
   getxattr(_name: string): Uint8Array | number {
     return -EOPNOTSUPP;
   }

@@ -39,6 +39,7 @@ export function getXattr(t: PathContext, path: Path, name: string): Uint8Array |
   if (name.length === 0 || name.length > 255) return -ERANGE;
   // Access control lists can be asked for; nothing has one.
   if (isAcl(name)) return path.inode.type === S_IFLNK ? -EOPNOTSUPP : -ENODATA;
+  if (name.startsWith('system.')) return path.inode.systemXattr(name);
   const allowed = mayUse(t, path, name, MAY_READ);
   if (allowed < 0) return allowed;
   const space = checkSpace(name);

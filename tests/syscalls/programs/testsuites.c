@@ -1,0 +1,50 @@
+/* What test suites of programs (util-linux's, perl's, git's, ...) ask and the other programs do not. */
+#include "test.h"
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/xattr.h>
+
+/* lsfd tells a socket's protocol by it. */
+static void protocolNames(void) {
+  say("-- system.sockprotoname\n");
+  static const int kinds[][3] = {
+    { AF_UNIX, SOCK_STREAM, 0 }, { AF_UNIX, SOCK_DGRAM, 0 }, { AF_UNIX, SOCK_SEQPACKET, 0 }, { AF_INET, SOCK_STREAM, 0 }, { AF_INET, SOCK_DGRAM, 0 },
+    { AF_INET, SOCK_DGRAM, IPPROTO_UDPLITE }, { AF_INET6, SOCK_STREAM, 0 }, { AF_INET6, SOCK_DGRAM, 0 }, { AF_INET6, SOCK_DGRAM, IPPROTO_UDPLITE },
+    { AF_NETLINK, SOCK_RAW, 0 },
+  };
+  for (unsigned i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+    int s = socket(kinds[i][0], kinds[i][1], kinds[i][2]);
+    char value[64] = "", path[40];
+    sprintf(path, "/proc/self/fd/%d", s);
+    show("fgetxattr", fgetxattr(s, "system.sockprotoname", value, sizeof value));
+    say("%d %d %d: %s\n", kinds[i][0], kinds[i][1], kinds[i][2], value);
+    show("its length", fgetxattr(s, "system.sockprotoname", value, 0));
+    show("by path", getxattr(path, "system.sockprotoname", value, sizeof value));
+    show("little room", fgetxattr(s, "system.sockprotoname", value, 3));
+    show("flistxattr", flistxattr(s, value, sizeof value));
+    say("%s\n", value);
+    show("fsetxattr", fsetxattr(s, "system.sockprotoname", "x", 1, 0));
+    show("fremovexattr", fremovexattr(s, "system.sockprotoname"));
+    show("another", fgetxattr(s, "system.sockproto", value, sizeof value));
+    close(s);
+  }
+  struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+  socklen_t length = sizeof at;
+  int listening = socket(AF_INET, SOCK_STREAM, 0), client = socket(AF_INET, SOCK_STREAM, 0);
+  bind(listening, (void *)&at, length);
+  listen(listening, 1);
+  getsockname(listening, (void *)&at, &length);
+  connect(client, (void *)&at, length);
+  int server = accept(listening, NULL, NULL);
+  char value[64] = "";
+  show("of an accepted one", fgetxattr(server, "system.sockprotoname", value, sizeof value));
+  say("%s\n", value);
+  close(server);
+  close(client);
+  close(listening);
+}
+
+int main(void) {
+  protocolNames();
+  return 0;
+}
