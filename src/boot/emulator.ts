@@ -58,6 +58,7 @@ export type Ports = {
   readonly workers: Workers;
   readonly cpus: number;
   readonly memory: SystemFacts['memory'];
+  readonly loadAverages: () => readonly number[];
   readonly mailbox: SharedArrayBuffer;
   readonly yieldTurn: () => Promise<void>;
   readonly descriptorInfo: DescriptorInfo;
@@ -100,6 +101,7 @@ export class Emulator {
       hwcap: HWCAP,
       cpus: ports.cpus,
       memory: shownMemory(ports.memory),
+      loadAverages: ports.loadAverages,
       yieldTurn: ports.yieldTurn,
       spinNs: SPIN_NS,
       blockMs: BLOCK_MS,

@@ -1,6 +1,6 @@
 /** Runs one program on Node: makes the ports, joins signals and the terminal to the emulator. */
 import { readFileSync, writeSync } from 'node:fs';
-import { availableParallelism, freemem, totalmem } from 'node:os';
+import { availableParallelism, freemem, loadavg, totalmem } from 'node:os';
 import { Emulator } from '../boot/emulator.ts';
 import type { RunOptions, RunResult } from '../boot/options.ts';
 import { MAILBOX_BYTES } from '../machine/mailbox.ts';
@@ -69,6 +69,7 @@ export async function runOnNode(workers: NodeWorkers, options: RunOptions, useKe
         workers,
         cpus: availableParallelism(),
         memory: () => ({ total: totalmem(), free: freemem() }),
+        loadAverages: loadavg,
         mailbox,
         yieldTurn,
         descriptorInfo,

@@ -26,6 +26,8 @@ export interface KernelParts {
   readonly cpus: number;
   /** Memory in bytes, for sysinfo. */
   readonly memory: () => { readonly total: number; readonly free: number };
+  /** The host's, of 1, 5 and 15 minutes: guests share its processors. */
+  readonly loadAverages: () => readonly number[];
   /** Lets the host's event loop run once (setImmediate and the like). */
   readonly yieldTurn: () => Promise<void>;
   /** How long the kernel thread spins for the next call before it sleeps, while there are processors to spare. */

@@ -69,16 +69,20 @@ function sysPersonality(t: Task, value: number): number {
 
 // ---- machine ----
 
+/** 1 << SI_LOAD_SHIFT. */
+const LOAD_ONE = 65536;
+
 function sysSysinfo(t: Task, ptr: number): number {
   const layout = t.abi.sysinfo;
   const buf = t.memory.writable(ptr, layout.size);
   if (buf === null) return -EFAULT;
   const { totalBytes, freeBytes } = t.kernel.memoryInfo();
+  const [load1 = 0, load5 = 0, load15 = 0] = t.kernel.parts.loadAverages().map((load) => Math.round(load * LOAD_ONE));
   // A 32-bit long counts in pages when bytes would not fit.
   const unit = t.arch.wordSize === 4 && totalBytes > 0xffffffff ? 4096 : 1;
   layout.write(buf, {
     uptime: Math.floor((t.kernel.nowNs() + t.ns.time.bootNs) / 1e9), totalram: Math.floor(totalBytes / unit), freeram: Math.floor(freeBytes / unit),
-    procs: t.kernel.pids.tasks.size, mem_unit: unit,
+    load1, load5, load15, procs: t.kernel.pids.tasks.size, mem_unit: unit,
   });
   return 0;
 }
