@@ -14,6 +14,10 @@ import { broadcastBytes, maskBytes, type NetInterface } from './netInterface.ts'
 import type { NetStack } from './netStack.ts';
 
 const VALUE = 16;
+/** Requests of sockets, SIOC*: the high bits. */
+const SOCK_IOC_TYPE = 0x8900;
+
+const isKnown = ({ socketRequests }: Abi, cmd: number): boolean => socketRequests === null || socketRequests.some(([first, last]) => cmd >= first && cmd <= last);
 
 /** Puts a sockaddr_in into the union of an ifreq. */
 function putAddress(buf: Uint8Array, bytes: Uint8Array): number {
@@ -80,6 +84,8 @@ export function interfaceRequest(net: NetStack, t: FileCaller, cmd: number, arg:
   // The caller is a task: its ABI says how large the structures are.
   const { abi } = t as unknown as { abi: Abi };
   if (cmd === SIOCGIFCONF) return listInterfaces(net, t, abi, arg);
+  // Before anybody asks whether the request is known (sock_do_ioctl).
+  if ((cmd & ~0xff) === SOCK_IOC_TYPE && isKnown(abi, cmd) && t.memory.readable(arg, abi.ifreq.size) === null) return -EFAULT;
   if (changes.has(cmd) && !t.cred.hasIn(Cap.NET_ADMIN, net.userNs)) return -EPERM;
   if (changes.has(cmd) && cmd !== SIOCSIFFLAGS) return -EOPNOTSUPP;
   const answer = answers[cmd];

@@ -13,7 +13,11 @@ import { Cap } from '../vfs/cred.ts';
 import { applySet, permFields } from './sysvPerm.ts';
 
 const PAGE = 4096;
-const SHMMAX = 2 ** 53;
+/** Beyond kernel.shmmax. */
+const TOO_MUCH = 2 ** 64 - 2 ** 24;
+/** Sizes of huge pages that there could be, as SHM_HUGE_SHIFT has them; 0: the usual ones. */
+const HUGE_SIZES = [0, 21, 30];
+const HUGE_SHIFT = 26;
 
 function segmentsOf(t: Task): SysvIpc['segments'] {
   const { segments } = t.ns.ipc.sysv;
@@ -22,8 +26,13 @@ function segmentsOf(t: Task): SysvIpc['segments'] {
 }
 
 function makeSegment(t: Task, key: number, size: number, flags: number): Segment | number {
-  if (size < 1 || size > SHMMAX) return -EINVAL;
-  if ((flags & SHM_HUGETLB) !== 0 || size > 0xffffffff) return -ENOMEM;
+  if (size < 1 || size >= TOO_MUCH) return -EINVAL;
+  if ((flags & SHM_HUGETLB) !== 0) {
+    if (!HUGE_SIZES.includes((flags >>> HUGE_SHIFT) & 0x3f)) return -EINVAL;
+    // vm.hugetlb_shm_group is 0. There are no huge pages.
+    return t.cred.has(Cap.IPC_LOCK) || t.cred.inGroup(0) ? -ENOMEM : -EPERM;
+  }
+  if (size > 0xffffffff) return -ENOMEM;
   const file = memfd(t, '', false);
   const resized = file.truncate(size);
   if (resized < 0) {
