@@ -4,6 +4,7 @@ import type { Task } from '../kernel/task/task.ts';
 /** Linux moves at most this many bytes in one call. */
 export const MAX_RW_COUNT = 0x7ffff000;
 const IOV_MAX = 1024;
+const NOTHING = new Uint8Array(0);
 
 export interface IoVec {
   readonly base: number;
@@ -14,16 +15,18 @@ export interface IoVec {
 export function readVector(t: Task, ptr: number, count: number): IoVec[] | number {
   const { iovec } = t.abi;
   if (count > IOV_MAX) return -EINVAL;
-  const buf = t.memory.readable(ptr, count * iovec.size);
-  if (buf === null) return -EFAULT;
+  // One after the other (copy_iovec_from_user): lengths are looked at before the next is read, places when all are.
+  const buf = t.memory.readable(ptr, count * iovec.size) ?? t.memory.readablePrefix(ptr, count * iovec.size) ?? NOTHING;
+  for (let i = 0; i < count; i++) {
+    const at = i * iovec.size;
+    if (at + iovec.size > buf.length) return -EFAULT;
+    const top = t.abi.longBytes === 8 ? iovec.hi(buf, 'iov_len', at) : iovec.lo(buf, 'iov_len', at);
+    if (top > 0x7fffffff) return -EINVAL;
+  }
   const out: IoVec[] = [];
   let total = 0;
   for (let i = 0; i < count; i++) {
-    const at = i * iovec.size;
-    const base = iovec.get(buf, 'iov_base', at);
-    const length = iovec.get(buf, 'iov_len', at);
-    const top = t.abi.longBytes === 8 ? iovec.hi(buf, 'iov_len', at) : iovec.lo(buf, 'iov_len', at);
-    if (top > 0x7fffffff) return -EINVAL;
+    const at = i * iovec.size, base = iovec.get(buf, 'iov_base', at), length = iovec.get(buf, 'iov_len', at);
     const clipped = Math.min(length, MAX_RW_COUNT - total);
     if (clipped > 0 && !t.memory.inRange(base, clipped)) return -EFAULT;
     total += clipped;

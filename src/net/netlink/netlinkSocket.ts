@@ -1,5 +1,5 @@
 import {
-  EAGAIN, ECONNREFUSED, EFAULT, EINVAL, EMSGSIZE, ENOPROTOOPT, EOPNOTSUPP, EPERM,
+  EAGAIN, ECONNREFUSED, EFAULT, EINVAL, EMSGSIZE, ENODATA, ENOPROTOOPT, EOPNOTSUPP, EPERM,
 } from '../../abi/linux/errno.ts';
 import { SIOCINQ } from '../../abi/linux/ioctl.ts';
 import { EPOLLIN, EPOLLOUT, EPOLLRDNORM, EPOLLWRBAND, EPOLLWRNORM } from '../../abi/linux/poll.ts';
@@ -78,6 +78,7 @@ export class NetlinkSocket extends Socket {
 
   override send(msg: Outgoing, t: FileCaller): number {
     if ((msg.flags & MSG_OOB) !== 0) return -EOPNOTSUPP;
+    if (msg.length === 0) return -ENODATA;
     let { pid } = this.destination;
     if (msg.name !== null) {
       if (msg.name.length < 12 || getU16(msg.name, 0) !== AF_NETLINK) return -EINVAL;
