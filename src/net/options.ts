@@ -285,7 +285,8 @@ function nobody(): Uint8Array {
 }
 
 /** SK_MEMINFO_*: of the nine numbers the limits are known. */
-function memoryInfo(o: SocketOptions): Uint8Array {
+/** SO_MEMINFO */
+export function memoryInfo(o: SocketOptions): Uint8Array {
   const out = new Uint8Array(36);
   putU32(out, 4, o.rcvBuf);
   putU32(out, 12, o.sndBuf);

@@ -53,6 +53,11 @@ export abstract class UnixSocket extends Socket implements PacketSender {
     net.unixSockets.add(this);
   }
 
+  /** The node of a file system that it is bound to; null: there is none. */
+  get boundTo(): { readonly ino: number; readonly dev: number } | null {
+    return this.bound?.inode.stat() ?? null;
+  }
+
   get packets(): Fifo<Packet> {
     this.claimIncoming();
     return this.inbox;

@@ -5,6 +5,7 @@
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
 #include <linux/unix_diag.h>
+#include <sys/sysmacros.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sched.h>
@@ -40,6 +41,9 @@ static void unix_(struct nlmsghdr *h) {
     if (a->nla_type == UNIX_DIAG_NAME) say(" name %d %.10s", a->nla_len - 4, (char *)v + !*(char *)v);
     if (a->nla_type == UNIX_DIAG_PEER) say(" peer %d", which(*v));
     if (a->nla_type == UNIX_DIAG_RQLEN) say(" queues %d %d", v[0], v[1]);
+    if (a->nla_type == UNIX_DIAG_VFS) { struct stat st; stat("name", &st); say(" place %d %d", v[0] == st.st_ino, v[1] == (major(st.st_dev) << 20 | minor(st.st_dev))); }
+    if (a->nla_type == UNIX_DIAG_MEMINFO) { say(" memory"); for (int i = 0; i < (a->nla_len - 4) / 4; i++) say(" %u", v[i]); }
+    if (a->nla_type == UNIX_DIAG_UID) say(" uid %u", v[0]);
     if (a->nla_type == UNIX_DIAG_SHUTDOWN) say(" shutdown %d", *(char *)v);
   }
   say("\n");
@@ -139,5 +143,19 @@ int main(void) {
   ask("Unix, shut down", &x, sizeof x, 0, AF_UNIX);
   x.udiag_ino = 0;
   ask("Unix, none", &x, sizeof x, 0, AF_UNIX);
+  x = (struct unix_diag_req){ AF_UNIX, 0, 0, 0, ino(s), 1 | 2 | 16 | 64, { -1, -1 } };
+  ask("Unix, in no state", &x, sizeof x, 0, AF_UNIX);
+  x.udiag_cookie[0] = 5;
+  ask("Unix, another cookie", &x, sizeof x, 0, AF_UNIX);
+  uint64_t cookie;
+  socklen_t cookie_length = sizeof cookie;
+  getsockopt(s, SOL_SOCKET, SO_COOKIE, &cookie, &cookie_length);
+  x.udiag_cookie[0] = cookie;
+  x.udiag_cookie[1] = cookie >> 32;
+  ask("Unix, its cookie", &x, sizeof x, 0, AF_UNIX);
+  x = (struct unix_diag_req){ AF_UNIX, 0, 0, 0, ino(sv[1]), 2 | 32 | 64, { -1, -1 } };
+  ask("Unix, memory", &x, sizeof x, 0, AF_UNIX);
+  x.udiag_ino = 0x7fffffff;
+  ask("Unix, no such", &x, sizeof x, 0, AF_UNIX);
   return 0;
 }
