@@ -98,8 +98,6 @@ export const x86_64 = {
   in6Pktinfo: layoutOf(x86_64_socket.in6Pktinfo),
   tcpInfo: layoutOf(x86_64_socket.tcpInfo),
   ifreq: layoutOf(x86_64_socket.ifreq),
-  /** The requests of sockets (SIOC*) with such a structure, from and to; null: all are taken for such. */
-  socketRequests: null as readonly (readonly [number, number])[] | null,
   ifconf: layoutOf(x86_64_socket.ifconf),
   nlmsghdr: layoutOf(x86_64_socket.nlmsghdr),
   flock: layoutOf(x86_64_fcntl.flock),
@@ -219,10 +217,6 @@ export const i386: Abi = {
   in6Pktinfo: layoutOf(i386_socket.in6Pktinfo),
   tcpInfo: layoutOf(i386_socket.tcpInfo),
   ifreq: layoutOf(i386_socket.ifreq),
-  // Those that a 64-bit kernel translates (compat_sock_ioctl_trans).
-  socketRequests: [
-    [0x8910, 0x8910], [0x8913, 0x8924], [0x8927, 0x8927], [0x8931, 0x8937], [0x8942, 0x8943], [0x8946, 0x8949], [0x8970, 0x8971], [0x8990, 0x8994], [0x89a2, 0x89a3], [0x89b0, 0x89b1], [0x89f0, 0x89ff],
-  ],
   ifconf: layoutOf(i386_socket.ifconf),
   nlmsghdr: layoutOf(i386_socket.nlmsghdr),
   flock: layoutOf(i386_fcntl.flock),

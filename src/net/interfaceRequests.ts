@@ -6,6 +6,8 @@ import {
 } from '../abi/linux/socket.ts';
 import { getU16, getU32, putU16, putU32 } from '../abi/layout.ts';
 import type { Abi } from '../abi/abi.ts';
+import type { Arch } from '../kernel/arch/arch.ts';
+import type { Task } from '../kernel/task/task.ts';
 import { latin1 } from '../machine/guestMemory.ts';
 import { Cap } from '../vfs/cred.ts';
 import type { FileCaller } from '../vfs/fileDescription.ts';
@@ -17,7 +19,7 @@ const VALUE = 16;
 /** Requests of sockets, SIOC*: the high bits. */
 const SOCK_IOC_TYPE = 0x8900;
 
-const isKnown = ({ socketRequests }: Abi, cmd: number): boolean => socketRequests === null || socketRequests.some(([first, last]) => cmd >= first && cmd <= last);
+const isKnown = ({ socketRequests }: Arch, cmd: number): boolean => socketRequests === null || socketRequests.some(([first, last]) => cmd >= first && cmd <= last);
 
 /** Puts a sockaddr_in into the union of an ifreq. */
 function putAddress(buf: Uint8Array, bytes: Uint8Array): number {
@@ -81,11 +83,11 @@ const changes = new Set([
 
 /** An ioctl about interfaces, of a socket of any family; null: not one. */
 export function interfaceRequest(net: NetStack, t: FileCaller, cmd: number, arg: number): number | null {
-  // The caller is a task: its ABI says how large the structures are.
-  const { abi } = t as unknown as { abi: Abi };
+  // Its ABI says how large the structures are.
+  const { abi, arch } = t as Task;
   if (cmd === SIOCGIFCONF) return listInterfaces(net, t, abi, arg);
   // Before anybody asks whether the request is known (sock_do_ioctl).
-  if ((cmd & ~0xff) === SOCK_IOC_TYPE && isKnown(abi, cmd) && t.memory.readable(arg, abi.ifreq.size) === null) return -EFAULT;
+  if ((cmd & ~0xff) === SOCK_IOC_TYPE && isKnown(arch, cmd) && t.memory.readable(arg, abi.ifreq.size) === null) return -EFAULT;
   if (changes.has(cmd) && !t.cred.hasIn(Cap.NET_ADMIN, net.userNs)) return -EPERM;
   if (changes.has(cmd) && cmd !== SIOCSIFFLAGS) return -EOPNOTSUPP;
   const answer = answers[cmd];

@@ -24,6 +24,8 @@ export interface Arch {
   /** Makes the registers execute the call again: ip back by 2, number back in rax. */
   restart(regs: Registers, number: number): void;
   readonly restartSyscallNumber: number;
+  /** The requests of sockets (SIOC*) that are taken to have a struct ifreq, from and to; null: all. */
+  readonly socketRequests: readonly (readonly [number, number])[] | null;
   /** Exit.sysenter: takes the sixth argument from the stack and sets the return address. False: SIGSEGV was forced. */
   enterBySysenter(t: Task): boolean;
   /** Registers at the start of a program. */

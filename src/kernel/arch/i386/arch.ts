@@ -15,6 +15,10 @@ const TWO32 = 4294967296;
 export const archI386: Arch = {
   name: 'i386',
   abi: i386,
+  // Those that a 64-bit kernel translates (compat_sock_ioctl_trans).
+  socketRequests: [
+    [0x8910, 0x8910], [0x8913, 0x8924], [0x8927, 0x8927], [0x8931, 0x8937], [0x8942, 0x8943], [0x8946, 0x8949], [0x8970, 0x8971], [0x8990, 0x8994], [0x89a2, 0x89a3], [0x89b0, 0x89b1], [0x89f0, 0x89ff],
+  ],
   wordSize: 4,
   elfClass: 1,
   elfMachine: 3,

@@ -17,6 +17,7 @@ const TASK_SIZE_MAX = 0x7ffffffff000;
 export const archX86_64: Arch = {
   name: 'x86_64',
   abi: x86_64,
+  socketRequests: null,
   wordSize: 8,
   elfClass: 2,
   elfMachine: 62,
