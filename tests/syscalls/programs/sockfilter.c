@@ -13,7 +13,7 @@ static int attach(int fd, struct sock_filter *f, int n) { struct sock_fprog p = 
 static void errors(void) {
   int fd = socket(AF_UNIX, SOCK_DGRAM, 0), v = 1; struct sock_filter many[5000], back[10]; socklen_t l; struct sock_fprog p = { 1, 0 };
   for (int i = 0; i < 5000; i++) many[i] = (struct sock_filter)RET(1);
-  R(attach(fd, many, 0)); R(attach(fd, many, 4096)); R(attach(fd, many, 4097)); R(attach(fd, (void *)8, 1)); R(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &p, sizeof p));
+  R(attach(fd, many, 0)); R(attach(fd, many, 500)); R(attach(fd, many, 4097)); R(attach(fd, (void *)8, 1)); R(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &p, sizeof p));
   R(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &p, sizeof p - 1)); R(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &p, sizeof p + 1)); R(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &p, 3)); R(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, 0, sizeof p));
   static const struct { const char *what; struct sock_filter f; } single[] = {
     { "ld w abs", BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0) }, { "ld h ind", BPF_STMT(BPF_LD | BPF_H | BPF_IND, 5) }, { "ld b abs far", BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 0xefffffff) }, { "ad", BPF_STMT(BPF_LD | BPF_W | BPF_ABS, SKF_AD_OFF) },
