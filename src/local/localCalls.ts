@@ -1,7 +1,7 @@
 import type { Clock } from '../host/clock.ts';
 import { Cpu } from '../machine/cpuState.ts';
 import { Exit } from '../machine/exit.ts';
-import { LocalAnswer, type LocalAnswerCode, LocalField, LocalFlag } from '../machine/localState.ts';
+import { COARSE_NS, LocalAnswer, type LocalAnswerCode, LocalField, LocalFlag } from '../machine/localState.ts';
 import { type MailboxGuest, Reply, type ReplyCode } from '../machine/mailbox.ts';
 import { EAGAIN, ETIMEDOUT } from '../abi/linux/errno.ts';
 import { GuestView } from './guestView.ts';
@@ -15,9 +15,10 @@ const CLOCK_REALTIME = 0;
 const CLOCK_PROCESS_CPUTIME_ID = 2;
 const CLOCK_THREAD_CPUTIME_ID = 3;
 const CLOCK_REALTIME_COARSE = 5;
+const CLOCK_MONOTONIC_COARSE = 6;
 const CLOCK_TAI = 11;
-/** monotonic, raw, coarse, boottime: one clock here. */
-const MONOTONIC_CLOCKS = new Set([1, 4, 7]);
+/** monotonic, raw, boottime: one clock here, and the coarse one. */
+const MONOTONIC_CLOCKS = new Set([1, 4, 7, CLOCK_MONOTONIC_COARSE]);
 
 /** What calls with ids of 16 bits say of longer ones. */
 const SHORT_ID_MAX = 0xffff, OVERFLOW_ID = 65534;
@@ -195,12 +196,16 @@ export class LocalCalls {
     const id = this.view.int(0);
     const addr = this.view.arg(1);
     if (!this.view.writable(addr, 2 * width)) return PASS;
-    if (MONOTONIC_CLOCKS.has(id)) return this.ownMonotonicClock ? this.putNs(addr, width, this.clock.monotonicNs()) : PASS;
+    if (MONOTONIC_CLOCKS.has(id)) {
+      if (!this.ownMonotonicClock) return PASS;
+      const now = this.clock.monotonicNs();
+      return this.putNs(addr, width, id === CLOCK_MONOTONIC_COARSE ? now - (now % COARSE_NS) : now);
+    }
     if (id === CLOCK_PROCESS_CPUTIME_ID) return this.cpuTime(LocalField.processCpuBase, addr, width);
     if (id === CLOCK_THREAD_CPUTIME_ID) return this.cpuTime(LocalField.threadCpuBase, addr, width);
     if ((id !== CLOCK_REALTIME && id !== CLOCK_REALTIME_COARSE && id !== CLOCK_TAI) || !this.ownWallClock) return PASS;
     const { sec, nsec } = this.clock.realtime();
-    this.putPair(addr, width, sec, nsec);
+    this.putPair(addr, width, sec, id === CLOCK_REALTIME_COARSE ? nsec - (nsec % COARSE_NS) : nsec);
     return 0;
   }
 

@@ -23,6 +23,9 @@ export const LocalField = {
   processCpuBase: Cpu.kernel + 56,
 } as const;
 
+/** Coarse clocks go forward by as much at a time, wherever they are asked. */
+export const COARSE_NS = 4e6;
+
 export const LocalFlag = {
   /** All calls go to the kernel: somebody traces. */
   off: 1,

@@ -1,3 +1,4 @@
+import { COARSE_NS } from '../../machine/localState.ts';
 import { EINVAL } from '../../abi/linux/errno.ts';
 import * as T from '../../abi/linux/time.ts';
 import type { Timespec } from '../../vfs/stat.ts';
@@ -5,7 +6,6 @@ import type { Process } from '../task/process.ts';
 import type { Task } from '../task/task.ts';
 
 /** Coarse clocks tick with the timer: CONFIG_HZ 250. */
-const COARSE_NS = 4e6;
 const fromNs = (ns: number): Timespec => ({ sec: Math.floor(ns / 1e9), nsec: Math.floor(ns % 1e9) });
 
 /** ktime_t holds so many seconds. */

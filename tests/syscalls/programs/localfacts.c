@@ -65,8 +65,14 @@ static void clocks(void) {
   CHILD("child", p = cpu(CLOCK_PROCESS_CPUTIME_ID); say("begins anew %d\n", p < 150000000));
   R(syscall(SYS_clock_gettime, CLOCK_PROCESS_CPUTIME_ID, 8)); R(syscall(SYS_clock_gettime, CLOCK_THREAD_CPUTIME_ID, 0));
 }
+/* Coarse clocks are behind the others, by less than their resolution and a little. */
+static void coarse(void) {
+  static const clockid_t pairs[][2] = { { CLOCK_REALTIME, CLOCK_REALTIME_COARSE }, { CLOCK_MONOTONIC, CLOCK_MONOTONIC_COARSE } }; int steps[2] = { 0, 0 }, wrong = 0;
+  for (int k = 0; k < 2; k++) { int64_t last = cpu(pairs[k][1]); for (int i = 0; i < 20000; i++) { int64_t c = cpu(pairs[k][1]), fine = cpu(pairs[k][0]), again = cpu(pairs[k][1]); wrong += c > fine || again < c; if (c != last) steps[k]++; last = c; } }
+  say("coarse: wrong %d, not each time another %d %d\n", wrong, steps[0] < 10000, steps[1] < 10000);
+}
 int main(void) {
   CHILD("parents", parents()); while (wait(0) > 0);
-  sibling(); clocks(); users(); identities();
+  sibling(); clocks(); coarse(); users(); identities();
   return 0;
 }
