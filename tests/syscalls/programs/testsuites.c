@@ -66,7 +66,38 @@ static void loads(void) {
   say("sysinfo and /proc/loadavg agree %d, any load %d\n", same, of[2] > 0);
 }
 
+/* Tcl's socket.test: 720,000 bytes that nobody has read leave a loopback connection writable. */
+static void loopbackRoom(void) {
+  say("-- room of a loopback connection\n");
+  struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+  socklen_t length = sizeof at;
+  int listening = socket(AF_INET, SOCK_STREAM, 0), client = socket(AF_INET, SOCK_STREAM, 0);
+  bind(listening, (void *)&at, length);
+  listen(listening, 1);
+  getsockname(listening, (void *)&at, &length);
+  connect(client, (void *)&at, length);
+  int server = accept4(listening, NULL, NULL, SOCK_NONBLOCK);
+  static char data[65536];
+  struct pollfd writable = { .fd = server, .events = POLLOUT };
+  long sent = 0, refused = 0;
+  for (;;) {
+    if (refused == 0 && poll(&writable, 1, 0) == 0) refused = sent;
+    long n = write(server, data, sizeof data);
+    if (n < 0) break;
+    sent += n;
+  }
+  say("not writable after 2 to 3 MB %d, full after 3 to 5 MB %d\n", refused > 2000000 && refused < 3000000, sent > 3000000 && sent < 5000000);
+  say("then writable %d\n", poll(&writable, 1, 0));
+  long read = 0;
+  while (poll(&writable, 1, 20) == 0) read += recv(client, data, sizeof data, 0);
+  say("writable again after 0.5 to 3 MB %d\n", read > 500000 && read < 3000000);
+  close(server);
+  close(client);
+  close(listening);
+}
+
 int main(void) {
+  loopbackRoom();
   loads();
   protocolNames();
   return 0;
