@@ -1,5 +1,5 @@
 import { Cpu } from '../machine/cpuState.ts';
-import { Case, Globals, PAGE_HEADER_FORWARDERS, RECORD_SIZE, Run } from '../machine/codeLayout.ts';
+import { Case, Globals, PAGE_HEADER_FORWARDERS, PAGE_HEADER_SIZE, RECORD_SIZE, Run } from '../machine/codeLayout.ts';
 import { CodePages } from '../machine/codePages.ts';
 import { wholeBuffer } from '../machine/wholeBuffer.ts';
 import { Field } from '../ir/ops.ts';
@@ -19,6 +19,13 @@ export const INTERRUPT_ENGINE = 0x4000_0000;
 /** Bytes of the longest run. */
 const LONGEST_RUN = MAX_RUN * 15;
 
+/** A place in a page's list, which may be its first. */
+const WATCH_BYTES = RECORD_SIZE + PAGE_HEADER_SIZE;
+/** Of a run of so many records, which may reach into a second page. */
+const roomForRun = (records: number): number => (records + 3) * RECORD_SIZE + 2 * WATCH_BYTES;
+/** Records of one instruction: its address, itself, the end. */
+const MOST_OF_ONE = 3;
+
 /** Finds and makes the records of guest code in one process's memory. */
 export class CodeCache {
   readonly memory: WebAssembly.Memory;
@@ -27,16 +34,18 @@ export class CodeCache {
   /** Pages that the views cover. */
   private memoryPages: number;
   private jumps: JumpCache;
+  private readonly cases: CaseTable;
   private readonly decoder: RunDecoder;
   /** Where a fetch failed when lookup() returned 0. */
   get faultAddress(): number { return this.decoder.faultAddress; }
 
   constructor(memory: WebAssembly.Memory, cases: CaseTable, shared: DecodedRuns | null) {
     this.memory = memory;
+    this.cases = cases;
     this.decoder = new RunDecoder(cases, shared);
     const buffer = wholeBuffer(memory);
     this.pages = new CodePages(buffer);
-    this.runs = new CodeRuns(this.pages);
+    this.runs = new CodeRuns(this.pages, this.cases);
     this.memoryPages = buffer.byteLength / 65536;
     this.jumps = new JumpCache(buffer);
     Atomics.compareExchange(this.pages.words, Globals.arenaTop >> 2, 0, RECORD_ARENA);
@@ -49,7 +58,7 @@ export class CodeCache {
       const buffer = wholeBuffer(this.memory);
       this.memoryPages = buffer.byteLength / 65536;
       this.pages = new CodePages(buffer);
-      this.runs = new CodeRuns(this.pages);
+      this.runs = new CodeRuns(this.pages, this.cases);
       this.jumps = new JumpCache(buffer);
     }
     return this.pages;
@@ -106,7 +115,7 @@ export class CodeCache {
    */
   installRegion(addr: number, cpu: number, firstPlace: number, most: number, ranges: readonly CodeRange[]): number {
     this.lock(cpu);
-    this.makeRoom((2 * MAX_RUN + 8 + 2 * ranges.length) * RECORD_SIZE, cpu);
+    this.makeRoom(roomForRun(MOST_OF_ONE) + 2 * RECORD_SIZE + ranges.length * WATCH_BYTES, cpu);
     const { words, halves } = this.pages, number = words[Globals.regions >> 2]!;
     // One instruction, whose bytes are in `ranges`: it must not be dropped without the region, which it would be made to lead back into.
     const own = number < most && this.holds(ranges, cpu) ? this.make(addr, cpu, 1) : 0;
@@ -132,7 +141,7 @@ export class CodeCache {
   /** The region in place `slot` is dropped when one of `ranges` changes, too. False: they have changed, or the region is not there. */
   watchRegion(addr: number, cpu: number, slot: number, ranges: readonly CodeRange[]): boolean {
     this.lock(cpu);
-    this.makeRoom(2 * ranges.length * RECORD_SIZE, cpu);
+    this.makeRoom(ranges.length * WATCH_BYTES, cpu);
     const record = this.runs.regionRecord(addr), valid = record !== 0 && this.pages.words[(record + Field.link) >> 2] === slot && this.holds(ranges, cpu);
     if (valid) for (const range of ranges) this.runs.link(this.runs.allocate(RECORD_SIZE), range.first >>> 12, range.first, range.first + range.bytes.length, record, 1);
     if (valid) this.dropUnlessSame(ranges);
@@ -188,7 +197,7 @@ export class CodeCache {
     const crosses = end > pageEnd, { count } = this.decoder;
     if (count === 0) return 0;
     const size = (count + 3) * RECORD_SIZE;
-    if (this.makeRoom(size + 2 * RECORD_SIZE, cpu)) this.watch(page, cpu);
+    if (this.makeRoom(roomForRun(count), cpu)) this.watch(page, cpu);
     const at = this.runs.allocate(size);
     const records = at + RECORD_SIZE;
     this.decoder.copyTo(this.pages.words, records >> 2);

@@ -1,7 +1,8 @@
 /** The lists of decoded runs by page and the arena their records lie in (machine/codeLayout.ts). Whoever changes them has the pages' lock. */
 import { Field } from '../ir/ops.ts';
-import { Case, Globals, PAGE_HEADER_BITMAP, RECORD_SIZE, Run } from '../machine/codeLayout.ts';
+import { Case, Globals, PAGE_HEADER_BITMAP, PAGE_HEADER_SIZE, RECORD_SIZE, Run } from '../machine/codeLayout.ts';
 import type { CodePages } from '../machine/codePages.ts';
+import type { CaseTable } from './record.ts';
 import { CODE_PAGE_TABLE, RECORD_ARENA_END } from '../machine/memoryLayout.ts';
 
 /** Redirections one after the other, after which an instruction is decoded again instead. */
@@ -9,9 +10,11 @@ const MAX_HOPS = 16;
 
 export class CodeRuns {
   private readonly pages: CodePages;
+  private readonly cases: CaseTable;
 
-  constructor(pages: CodePages) {
+  constructor(pages: CodePages, cases: CaseTable) {
     this.pages = pages;
+    this.cases = cases;
   }
 
   /** The record of the translated region that jumps to `addr` lead into; 0 = there is none. */
@@ -40,6 +43,8 @@ export class CodeRuns {
         if (old === record || words[(old + Field.rip) >> 2]! >>> 0 !== addr) continue;
         const kind = halves[old >> 1];
         if (kind === Case.stale || kind === Case.goto) continue;
+        // One before that does this instruction, too, now leads here. (Who is past it finds a link to here in place of the jump's own.)
+        if (k > 0) halves[(old - RECORD_SIZE) >> 1] = this.cases.firstOf(halves[(old - RECORD_SIZE) >> 1]!);
         Atomics.store(words, (old + Field.link) >> 2, record);
         halves[old >> 1] = Case.goto;
         break;
@@ -90,9 +95,9 @@ export class CodeRuns {
     const slot = (CODE_PAGE_TABLE >> 2) + page;
     let header = words[slot]!;
     if (header === 0) {
-      header = this.allocate(RECORD_SIZE);
+      header = this.allocate(PAGE_HEADER_SIZE);
       if (header === 0) return;
-      words.fill(0, header >> 2, (header + RECORD_SIZE) >> 2);
+      words.fill(0, header >> 2, (header + PAGE_HEADER_SIZE) >> 2);
       Atomics.store(words, slot, header);
     }
     words[(run + Run.first) >> 2] = first;

@@ -115,10 +115,8 @@ export class GuestThread {
 
   constructor(options: GuestThreadOptions) {
     this.options = options;
-    const section = WebAssembly.Module.customSections(options.interpreterModule, 'cases')[0];
-    if (!section) throw new Error('the interpreter module has no case table');
     const runs = options.decodedRuns === undefined ? null : new DecodedRuns(options.decodedRuns);
-    this.shared = { cases: new CaseTable(section), runs, heats: new Heats() };
+    this.shared = { cases: new CaseTable(options.interpreterModule), runs, heats: new Heats() };
   }
 
   /** Regions of the present process that this worker has instances of. */

@@ -1,21 +1,28 @@
 import { BASE_RIP, Kind, type Instruction } from '../isa/instruction.ts';
 import { mnemonics } from '../isa/mnemonics.ts';
-import { Field } from '../ir/ops.ts';
+import { Field, SCALE_SHIFT } from '../ir/ops.ts';
 import { Cpu, Gpr, Seg } from '../machine/cpuState.ts';
 import { EngineField, RECORD_SIZE } from '../machine/codeLayout.ts';
 import { FIRST_KNOWN_KEY, knownFlagsKey, readsFlags } from './interpreter/knownFlags.ts';
 import { AddressCase, caseKey, FIRST_ADDRESS_CASE, Form, formOf, isFar, memoryOperand } from './interpreter/cases.ts';
 
-/** The case numbers of the interpreter module by key, from its `cases` section. */
+/** The case numbers of the interpreter module by key, from its `cases` and `fused` sections. */
 export class CaseTable {
   private section: ArrayBuffer | null;
+  /** Number of the first fused case, then for each its two cases. */
+  private readonly pairs: Uint16Array;
+  /** Fused cases by first case * 2^16 + second case. */
+  private readonly fusedOf = new Map<number, number>();
   /** Made when it is asked for: a program all of whose code was decoded before does not need it. */
   private byKey: Uint16Array = new Uint16Array(0);
   /** Cases that expect certain flags. */
   private readonly afterFlags = new Map<number, number>();
 
-  constructor(section: ArrayBuffer) {
+  constructor(module: WebAssembly.Module) {
+    const [section] = WebAssembly.Module.customSections(module, 'cases'), [fused] = WebAssembly.Module.customSections(module, 'fused');
+    if (!section || !fused) throw new Error('the interpreter module has no case tables');
     this.section = section;
+    this.pairs = new Uint16Array(fused);
   }
 
   private fill(section: ArrayBuffer): void {
@@ -28,6 +35,19 @@ export class CaseTable {
     }
     this.byKey = byKey;
     this.section = null;
+    const { pairs } = this, first = pairs[0]!;
+    for (let k = 1; k < pairs.length; k += 2) this.fusedOf.set(pairs[k]! * 0x10000 + pairs[k + 1]!, first + (k >> 1));
+  }
+
+  /** The case that does what both do, one after the other; 0 = there is none. */
+  fused(first: number, second: number): number {
+    return this.fusedOf.get(first * 0x10000 + second) ?? 0;
+  }
+
+  /** The first of the two that a fused case does; any other case itself. */
+  firstOf(caseId: number): number {
+    const k = (caseId - this.pairs[0]!) * 2 + 1;
+    return k > 0 && k < this.pairs.length ? this.pairs[k]! : caseId;
   }
 
   /** 0 when the interpreter has no such case. */
@@ -66,6 +86,15 @@ export class RecordWriter {
     this.count = 0;
   }
 
+  /** Records of two instructions that have one case together get it. */
+  fuse(): void {
+    const { halves, cases } = this, step = RECORD_SIZE >> 1;
+    for (let k = this.count - 2; k >= 0; k--) {
+      const at = k * step, pair = cases.fused(halves[at]!, halves[at + step]!);
+      if (pair !== 0) halves[at] = pair;
+    }
+  }
+
   /** A record with nothing but its case, address, target. */
   plain(caseId: number, rip: number, imm: number, link: number): void {
     const at = this.next(caseId, rip);
@@ -90,7 +119,7 @@ export class RecordWriter {
       if (caseId === 0) return false;
       const at = this.next(caseId, rip);
       this.operands(at, i, rip);
-      this.halves[(at + Field.base) >> 1] = segmentPlace(i, segmentBases);
+      this.bytes[at + Field.base] = segmentPlace(i, segmentBases) >> 3;
       return true;
     }
     const addressOnly = i.op[memory]!.size === 0;
@@ -116,7 +145,8 @@ export class RecordWriter {
     if (caseId === 0) return false;
     const at = this.next(caseId, rip);
     this.operands(at, i, rip);
-    this.halves[(at + Field.base) >> 1] = EngineField.ea;
+    this.bytes[at + Field.base] = EngineField.ea >> 3;
+    this.words[(at + Field.disp) >> 2] = 0;
     return true;
   }
 
@@ -128,7 +158,7 @@ export class RecordWriter {
     else kind = i.addressSize === 4 ? AddressCase.narrow32 : AddressCase.word32;
     const at = this.next(FIRST_ADDRESS_CASE + kind, rip);
     this.address(at, i, rip);
-    if (kind === AddressCase.far) this.words[(at + Field.link) >> 2] = i.dispHigh;
+    if (kind === AddressCase.far) this.words[(at + Field.imm) >> 2] = i.dispHigh;
     // pop addresses its operand by what rsp is afterwards
     if (i.base === Gpr.rsp && mnemonics[i.mnemonic] === 'pop') this.words[(at + Field.disp) >> 2] = i.disp + i.operandSize;
     this.halves[(at + Field.r0) >> 1] = segmented ? Cpu.segBase + 8 * i.memSegment : Cpu.zero;
@@ -136,9 +166,8 @@ export class RecordWriter {
 
   private address(at: number, i: Instruction, rip: number): void {
     const ripBase = i.base === BASE_RIP;
-    this.halves[(at + Field.base) >> 1] = i.base >= 0 && !ripBase ? Cpu.gpr + 8 * i.base : Cpu.zero;
-    this.halves[(at + Field.index) >> 1] = i.index >= 0 ? Cpu.gpr + 8 * i.index : Cpu.zero;
-    this.bytes[at + Field.scale] = i.scale;
+    this.bytes[at + Field.base] = (i.base >= 0 && !ripBase ? Cpu.gpr + 8 * i.base : Cpu.zero) >> 3;
+    this.bytes[at + Field.index] = ((i.index >= 0 ? Cpu.gpr + 8 * i.index : Cpu.zero) >> 3) | (i.scale << SCALE_SHIFT);
     this.words[(at + Field.disp) >> 2] = ripBase ? ripDisplacement(i, rip + i.length + i.disp) : i.disp;
   }
 

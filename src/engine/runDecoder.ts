@@ -92,6 +92,7 @@ export class RunDecoder {
     }
     this.cut = false;
     writer.plain(Case.goto, rip, rip, 0);
+    writer.fuse();
     return rip;
   }
 }

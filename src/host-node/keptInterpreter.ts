@@ -29,8 +29,8 @@ export class KeptInterpreter {
   keep(cases: Iterable<number>): void {
     const code = compiledCodeAgain();
     if (code === null) return;
-    const { run, enter, statusFlags, table } = idleInstance(this.module).exports as unknown as { run: unknown; enter: unknown; statusFlags: unknown; table: WebAssembly.Table };
-    const functions = new Set<unknown>([run, enter, statusFlags]);
+    const { run, loop, enter, statusFlags, table } = idleInstance(this.module).exports as unknown as Record<'run' | 'loop' | 'enter' | 'statusFlags', unknown> & { table: WebAssembly.Table };
+    const functions = new Set<unknown>([run, loop, enter, statusFlags]);
     for (const one of cases) if (one < table.length) functions.add(table.get(one));
     for (const f of functions) if (f !== null && !code.isOptimised(f)) code.optimise(f);
     writeKept(keptInterpreterName(this.kind), new Uint8Array(code.serialize(this.module)));

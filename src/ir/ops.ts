@@ -153,6 +153,8 @@ const machine: readonly (readonly [name: string, signature: string, effect: Effe
   ['ret', 'a:', 'exit'],
   // interpreter only: rip = this record's, imm = EngineExit; along the record's link
   ['leaveHere', ':', 'exit'], ['follow', ':', 'exit'], ['region', ':', 'exit'],
+  // interpreter only: this record's instruction is over, what follows is the next one's
+  ['nextRecord', ':', 'put'],
   // runtime functions only: leaves the function with an i32
   ['return', 'i:', 'exit'],
   // parameter imm of a runtime function
@@ -219,10 +221,14 @@ export const MemFlag = {
 /** imm2 of rmw. */
 export const Rmw = { add: 0, sub: 1, and: 2, or: 3, xor: 4, xchg: 5 } as const;
 
-/** Byte offsets in the interpreter's pre-decoded record, see engine/record.ts. */
-export const Field = {
-  caseId: 0, seg: 2, scale: 3, rip: 4, link: 8, r0: 12, r1: 14, r2: 16, r3: 18, base: 20, index: 22, disp: 24, imm: 28,
-} as const;
+/**
+ * Byte offsets in the interpreter's pre-decoded record, see engine/record.ts. Programs run through megabytes of records: they are as small
+ * as may be. `base` and `index` are bytes that count 8 bytes of the CPU state; the two highest bits of `index` are `scale`, which is no
+ * offset. Jumps and 64-bit immediates have no memory operand, and what has a third register has no immediate.
+ */
+export const Field = { caseId: 0, base: 2, index: 3, r0: 4, r1: 6, disp: 8, link: 8, imm: 12, r2: 12, r3: 14, rip: 16, scale: 32 } as const;
+/** Bits of Field.index above the place. */
+export const SCALE_SHIFT = 6;
 
 /**
  * A place in the CPU state. Constant: its byte offset (>= 0). Symbolic: the record's u16 field holds the offset, to which

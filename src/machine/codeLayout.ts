@@ -1,14 +1,14 @@
 /**
  * How decoded code lies in a process's memory. Shared by its threads; made by the engine, dropped by either side.
  *
- * CODE_PAGE_TABLE[page] -> page header (32 bytes): u32 first run; u32 first forwarder; at 16: 128 bits, one per 32 guest bytes that hold decoded code.
- * A run is a straight line of instructions of one page: a header of 32 bytes, then one record of 32 bytes each, then an end record.
+ * CODE_PAGE_TABLE[page] -> page header: u32 first run; u32 first forwarder; at 16: 128 bits, one per 32 guest bytes that hold decoded code.
+ * A run is a straight line of instructions of one page: a header as large as a record, then a record each, then an end record.
  * An instruction that reaches into the next page is a run of its own (in the page where it begins) and a watch in the next page's list.
  * Dropping a run sets the case of its records to 0 (stale) and takes it out of the list; a stale record that a direct jump still leads
  * to is made a `goto` to the new one and noted as forwarder (u32 next, u32 record), so that the next drop in the page makes it stale again; the memory is used again only after all code has been dropped.
  */
-export const RECORD_SIZE = 32;
-export const RECORD_SHIFT = 5;
+export const RECORD_SIZE = 20;
+export const PAGE_HEADER_SIZE = 32;
 
 /** Fields of a run header. */
 export const Run = {

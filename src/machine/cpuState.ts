@@ -51,6 +51,8 @@ export const Cpu = {
   x87Fop: 0x168,
   x87Fcs: 0x16c,
   x87Fds: 0x170,
+  /** u64, always 0: the register an address without base or index reads. (Index registers must lie in the first 512 bytes.) */
+  zero: 0x178,
   /** 8 x 16 bytes by PHYSICAL register: u64 significand, u16 sign and exponent, 6 bytes 0. MMX register n = significand of physical n. */
   x87Reg: 0x180,
   /** 16 x 16 bytes. */
@@ -64,8 +66,6 @@ export const Cpu = {
    * (mxcsr.ts); whoever writes that writes this. See docs/floating-point.md.
    */
   sseExact: 0x404,
-  /** u64, always 0: the register an address without base or index reads. */
-  zero: 0x408,
   /** scratch for helpers and lifts, 0x410..0x4ff; 16-byte aligned slots from 0x420. */
   scratch: 0x420,
   /** engine-private fields, 0x500..0x5ff. */

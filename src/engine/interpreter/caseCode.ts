@@ -1,4 +1,4 @@
-import { Field } from '../../ir/ops.ts';
+import { Field, SCALE_SHIFT } from '../../ir/ops.ts';
 import { RECORD_SIZE } from '../../machine/codeLayout.ts';
 import type { Code } from '../../wasm/code.ts';
 
@@ -64,8 +64,28 @@ export class CaseCode {
 
   field(code: Code, field: number): void {
     code.get(RECORD);
-    const op = field === Field.seg || field === Field.scale ? 'i32.load8_u' : field === Field.caseId || (field >= Field.r0 && field <= Field.index) ? 'i32.load16_u' : 'i32.load';
-    code.mem(op, field);
+    if (field === Field.scale) {
+      code.mem('i32.load8_u', Field.index);
+      code.i32(SCALE_SHIFT);
+      code.op('i32.shr_u');
+    } else code.mem(field === Field.caseId || field === Field.r0 || field === Field.r1 ? 'i32.load16_u' : 'i32.load', field);
+  }
+
+  /** Where in the memory the register is that one of the record's fields names. */
+  place(code: Code, field: number): void {
+    code.get(CPU);
+    code.get(RECORD);
+    if (field !== Field.base && field !== Field.index) code.mem('i32.load16_u', field, 1);
+    else {
+      code.mem('i32.load8_u', field);
+      if (field === Field.index) {
+        code.i32((1 << SCALE_SHIFT) - 1);
+        code.op('i32.and');
+      }
+      code.i32(3);
+      code.op('i32.shl');
+    }
+    code.op('i32.add');
   }
 
   /** Of an instruction that has changed nothing yet (or, `after`, is over). */

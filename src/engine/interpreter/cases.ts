@@ -31,7 +31,7 @@ export const AddressCase = {
   narrow32: 3,
   /** 16-bit arithmetic + segment base in 32 bits. */
   word32: 4,
-  /** An address of 64 bits (disp, link) + 64-bit segment base. */
+  /** An address of 64 bits (disp, imm) + 64-bit segment base. */
   far: 5,
 } as const;
 export const ADDRESS_CASES = 6;

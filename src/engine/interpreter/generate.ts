@@ -14,6 +14,8 @@ import { ByteSink } from '../../wasm/byteSink.ts';
 import { WasmType } from '../../wasm/opcodes.ts';
 import { ADDRESS_CASES, FIRST_ADDRESS_CASE } from './cases.ts';
 import { shapesOf, type Shape } from './enumerate.ts';
+import { type Fusible, fused, fusedName } from './fusedCases.ts';
+import { followers } from './fusedPairs.ts';
 import { isHot } from './hot.ts';
 import { expectedFlags, knownFlagsKey } from './knownFlags.ts';
 import { KnownFlagsLift } from './knownFlagsLift.ts';
@@ -35,12 +37,18 @@ interface OneCase {
   body: Uint8Array;
   hot: boolean;
   name: string;
+  /** The two cases that it stands for. */
+  fused?: { readonly first: number; readonly second: number };
+  /** Of a hot case: what it may be made from, by what fusedPairs.ts calls that. (mov and movsxd of 4 bytes are one case.) */
+  fusible?: Map<string, Fusible>;
 }
 
 export interface Generated {
   module: Uint8Array;
   /** Mnemonics that no lifter serves. */
   missing: string[];
+  /** Fused cases, as fusedPairs.ts calls the two. */
+  pairs: string[];
   cases: number;
   hot: number;
   keys: number;
@@ -75,10 +83,17 @@ export function generate(tall = false): Generated {
   const { cases, keys, missing } = collectCases(runtime);
   const inLoop = cases.slice(0, cases.findLastIndex((c) => c.hot) + 1).map((c) => (c.hot ? c.ir : null));
   const caseType = module.type([I, I], [I]);
-  for (const one of cases) module.tableEntry(module.function(caseType, one.body));
-  const loop = runLoop(runtime, inLoop);
-  const runs = module.function(module.type([I, I], []), run(runtime, module.function(caseType, loop), caseType));
+  const functions: number[] = [];
+  for (const one of cases) {
+    const number = one.fused === undefined ? module.function(caseType, one.body) : functions[one.fused.first]!;
+    functions.push(number);
+    module.tableEntry(number);
+  }
+  const loop = runLoop(runtime, inLoop), loops = module.function(caseType, loop);
+  const runs = module.function(module.type([I, I], []), run(runtime, loops, caseType));
   module.exportFunction('run', runs);
+  // For who has it compiled beforehand.
+  module.exportFunction('loop', loops);
   module.exportFunction('step', module.function(caseType, stepBody(caseType)));
   module.exportFunction('statusFlags', runtime.statusFlags);
   module.exportFunction('enter', addEnter(module, runtime, { run: runs, miss, goOn }));
@@ -87,7 +102,9 @@ export function generate(tall = false): Generated {
   module.exportFunction('noRegion', module.function(runtime.regionType, noRegion()));
   module.exportTable('table');
   module.custom('cases', keyTable(keys));
-  return { module: module.finish(), missing, cases: cases.length, hot: inLoop.length, keys: keys.size, runBytes: loop.length };
+  module.custom('fused', fusedTable(cases));
+  const pairs = cases.flatMap((one) => (one.fused === undefined ? [] : [one.name]));
+  return { module: module.finish(), missing, pairs, cases: cases.length, hot: inLoop.length, keys: keys.size, runBytes: loop.length };
 }
 
 function learnBody(learn: number): Uint8Array {
@@ -108,13 +125,16 @@ function caseBody(runtime: RuntimeFunctions, ir: IrBuilder): Uint8Array {
 class Collection {
   private readonly byText = new Map<string, { one: OneCase; keys: number[] }>();
 
-  add(key: number, text: string, make: () => OneCase, hot: boolean): void {
-    const known = this.byText.get(text);
-    if (known === undefined) this.byText.set(text, { one: make(), keys: [key] });
-    else {
-      known.keys.push(key);
-      known.one.hot ||= hot;
-    }
+  /** `fusible`: of a hot case. */
+  add(key: number, text: string, make: () => OneCase, fusible: Fusible | null): void {
+    let known = this.byText.get(text);
+    if (known === undefined) this.byText.set(text, (known = { one: make(), keys: [] }));
+    known.keys.push(key);
+    if (fusible === null) return;
+    known.one.hot = true;
+    known.one.fusible ??= new Map();
+    const name = fusedName(fusible);
+    if (!known.one.fusible.has(name)) known.one.fusible.set(name, fusible);
   }
 
   /** Hot cases first. */
@@ -133,17 +153,36 @@ function collectCases(runtime: RuntimeFunctions): { cases: OneCase[]; keys: Map<
     for (const shape of shapesOf(row)) {
       const ir = liftShape(shape, lifter), body = caseBody(runtime, ir), text = binaryText(body), name = `${row.mnemonic} ${row.encoding}`;
       const wanted = isHot(row, shape), hot = wanted && isFreeOfCalls(ir);
-      found.add(shape.key, text, () => ({ ir, body, hot, name }), hot);
+      found.add(shape.key, text, () => ({ ir, body, hot, name }), hot ? { shape, lifter, ccOp: -1 } : null);
       if (!wanted) continue;
       for (const ccOp of expectedFlags(row)) {
         const known = (): OneCase => ({ ir: liftShape(shape, lifter, ccOp), body, hot: true, name: `${name} after ${ccOp}` });
-        found.add(knownFlagsKey(shape.instruction, shape.form, ccOp), `${ccOp} ${text}`, known, true);
+        found.add(knownFlagsKey(shape.instruction, shape.form, ccOp), `${ccOp} ${text}`, known, { shape, lifter, ccOp });
       }
     }
   }
-  const all = found.sorted(), keys = new Map<number, number>();
-  all.forEach((entry, k) => { for (const key of entry.keys) keys.set(key, fixed.length + k); });
-  return { cases: [...fixed, ...all.map((entry) => entry.one)], keys, missing: [...missing] };
+  const all = found.sorted(), hot = all.filter(({ one }) => one.hot), cold = all.slice(hot.length), keys = new Map<number, number>();
+  const cases = [...fixed, ...hot.map(({ one }) => one)], pairs = fusedCases(cases);
+  const number = (list: typeof all, from: number): void => list.forEach((entry, k) => { for (const key of entry.keys) keys.set(key, from + k); });
+  number(hot, fixed.length);
+  number(cold, cases.length + pairs.length);
+  return { cases: [...cases, ...pairs, ...cold.map(({ one }) => one)], keys, missing: [...missing] };
+}
+
+/** A case for each pair that fusedPairs.ts names. */
+function fusedCases(cases: readonly OneCase[]): OneCase[] {
+  const pairs: OneCase[] = [];
+  const add = (first: number, second: number): void => {
+    for (const [name, one] of cases[first]!.fusible!) for (const [then, other] of cases[second]!.fusible!) {
+      const ir = followers.get(name)?.has(then) === true ? fused(one, other) : null;
+      if (ir === null || !isFreeOfCalls(ir)) continue;
+      pairs.push({ ir, body: cases[first]!.body, hot: true, name: `${name}, ${then}`, fused: { first, second } });
+      return;
+    }
+  };
+  const hot = cases.flatMap((one, k) => (one.fusible === undefined ? [] : [k]));
+  for (const first of hot) if ([...cases[first]!.fusible!.keys()].some((name) => followers.has(name))) for (const second of hot) add(first, second);
+  return pairs;
 }
 
 /** `ccOp`: the flags before, if they are known. */
@@ -193,6 +232,21 @@ function stepBody(caseType: number): Uint8Array {
   code.mem('i32.load16_u', Field.caseId, 1);
   code.callIndirect(caseType);
   return code.finish();
+}
+
+/** The number of the first fused case, then for each its two cases; all u16. */
+function fusedTable(cases: readonly OneCase[]): Uint8Array {
+  const pairs = cases.filter((one) => one.fused !== undefined), out = new ByteSink(2 + pairs.length * 4);
+  const half = (n: number): void => {
+    out.u8(n & 0xff);
+    out.u8(n >> 8);
+  };
+  half(cases.findIndex((one) => one.fused !== undefined));
+  for (const { fused: pair } of pairs) {
+    half(pair!.first);
+    half(pair!.second);
+  }
+  return out.view();
 }
 
 /** All keys as u32 in ascending order, then their cases as u16. */

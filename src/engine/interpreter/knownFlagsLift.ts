@@ -24,17 +24,33 @@ export class KnownFlagsLift extends Lift {
   }
 
   private decide(condition: number): Value {
-    return decide(this.b, condition, this.ccOp >> 2, 1 << (this.ccOp & 3));
+    const size = 1 << (this.ccOp & 3);
+    return decide(this.b, condition, this.ccOp >> 2, size, (place) => this.b.get(size === 8 ? 8 : 4, place));
   }
 }
 
-/** An even condition by comparison of what setFlags left. */
-function decide(b: IrBuilder, condition: number, kind: number, size: number): Value {
-  const type = size === 8 ? 'i64' : 'i32', width = size === 8 ? 8 : 4;
+/** A conditional jump behind the instruction that has set the flags, in the same case: row `setter` of the IR. */
+export class BehindSetterLift extends Lift {
+  private readonly setter: number;
+  constructor(b: IrBuilder, i: Instruction, row: Row, source: OperandSource, setter: number) {
+    super(b, i, row, source);
+    this.setter = setter;
+  }
+
+  override cond(cc: number): Value {
+    const { code } = this.b, { setter } = this;
+    const operands = new Map<number, Value>([[Cpu.ccDst, code.a[setter]!], [Cpu.ccSrc, code.b[setter]!], [Cpu.ccSrc2, code.c[setter]!]]);
+    const value = decide(this.b, cc >> 1, code.imm[setter]!, code.imm2[setter]!, (place) => operands.get(place)!);
+    return (cc & 1) !== 0 ? this.b.op('i32.eqz', value) : value;
+  }
+}
+
+/** An even condition by comparison of the operands of setFlags: `raw` gives the one that is kept at a place. */
+function decide(b: IrBuilder, condition: number, kind: number, size: number, raw: (place: number) => Value): Value {
+  const type = size === 8 ? 'i64' : 'i32';
   const shift = size < 4 ? 32 - 8 * size : 0;
   /** At the top of an i32, so that all comparisons work. */
   const up = (v: Value): Value => (shift === 0 ? v : b.op('i32.shl', v, b.i32(shift)));
-  const raw = (at: number): Value => b.get(width, at);
   const dst = (): Value => up(raw(Cpu.ccDst)), src = (): Value => up(raw(Cpu.ccSrc)), carry = (): Value => up(raw(Cpu.ccSrc2));
   const zero = (): Value => (size === 8 ? b.i64(0) : b.i32(0));
   const sum = (): Value => b.op(`${type}.add`, dst(), src());
@@ -50,6 +66,6 @@ function decide(b: IrBuilder, condition: number, kind: number, size: number): Va
       const first = (): Value => b.op(`${type}.add`, sum(), carry());
       return b.select(b.op(`${type}.eqz`, raw(Cpu.ccSrc2)), compare('lt_u', first(), src()), compare('le_u', first(), src()));
     }
-    default: return b.op('i32.and', b.get(4, Cpu.ccSrc), b.i32(1));
+    default: return b.op('i32.and', size === 8 ? b.op('i32.wrap_i64', raw(Cpu.ccSrc)) : raw(Cpu.ccSrc), b.i32(1));
   }
 }

@@ -111,6 +111,12 @@ export const machineOps: Record<string, (t: CaseCode, e: BodyEmitter, row: numbe
     if (e.ir.type[e.ir.a[row]!] === Type.i32) e.code.op('i64.extend_i32_u');
   }, () => t.field(e.code, Field.rip)),
   next: (t, e) => goNext(t, e.code),
+  nextRecord: (_t, e) => {
+    e.code.get(RECORD);
+    e.code.i32(RECORD_SIZE);
+    e.code.op('i32.add');
+    e.code.set(RECORD);
+  },
   again: (t, e) => { poll(t, e.code, () => t.field(e.code, Field.rip)); e.code.get(RECORD); t.end.goOn(e.code); },
   leaveNext: (t, e) => t.leaveAt(e.code, EngineExit.lookup, () => t.field(e.code, Field.rip + RECORD_SIZE)),
   region: (t, e) => enterRegion(t, e),

@@ -16,10 +16,15 @@ export class RecordSource implements OperandSource {
   constructor(i: Instruction, form: number) {
     this.i = i;
     this.form = form;
+    const third = i.operandCount > 2 && i.op[2]!.kind !== Kind.imm && i.op[2]!.kind !== Kind.mem;
+    if (third && i.op.some((o, k) => k < i.operandCount && o.kind === Kind.imm)) throw new Error('a record has no room for three registers and an immediate');
   }
 
   reg(k: number): RegRef { return symbolicRef(registerFields[k]!); }
-  number(b: IrBuilder, k: number): Value { return b.opImm('field.i32', registerFields[k]!); }
+  number(b: IrBuilder, k: number): Value {
+    if (k > 1) throw new Error('numbers are in the first two places');
+    return b.opImm('field.i32', registerFields[k]!);
+  }
 
   imm(b: IrBuilder, k: number): Value {
     return b.opImm('field.i32', isSecondImmediate(this.i, k) ? Field.link : Field.imm);
@@ -74,7 +79,7 @@ export function addressRecord(b: IrBuilder, kind: number): Value {
     case AddressCase.wide: return b.op('i64.add', wideIndex(b), base64());
     case AddressCase.absolute: return b.op('i64.add', b.op('i64.extend_i32_u', b.opImm('field.i32', Field.disp)), base64());
     case AddressCase.far: {
-      const high = b.op('i64.shl', b.op('i64.extend_i32_u', b.opImm('field.i32', Field.link)), b.i64(32));
+      const high = b.op('i64.shl', b.op('i64.extend_i32_u', b.opImm('field.i32', Field.imm)), b.i64(32));
       return b.op('i64.add', b.op('i64.or', high, b.op('i64.extend_i32_u', b.opImm('field.i32', Field.disp))), base64());
     }
     case AddressCase.narrow64: return b.op('i64.add', b.op('i64.extend_i32_u', narrowIndex(b)), base64());

@@ -1,7 +1,7 @@
 import type { BodyEmitter, Target } from '../../emit/body.ts';
 import { refAdd, refField } from '../../ir/ops.ts';
 import type { Code } from '../../wasm/code.ts';
-import { CaseCode, CPU, RECORD } from './caseCode.ts';
+import { CaseCode, CPU } from './caseCode.ts';
 import { machineOps } from './machineOps.ts';
 import { load, store, widthOps } from './memoryCode.ts';
 
@@ -13,12 +13,12 @@ export class InterpreterTarget extends CaseCode implements Target {
     if (name.startsWith('getAt')) return this.at(e, row, widthOps[name.slice(5)]![0], false);
     if (name.startsWith('putAt')) return this.at(e, row, widthOps[name.slice(5)]![1], true);
     if (name.startsWith('get')) {
-      this.place(code, imm);
+      this.register(code, imm);
       code.mem(widthOps[name.slice(3)]![0], imm >= 0 ? imm : refAdd(imm));
       return;
     }
     if (name.startsWith('put') && name !== 'putStatusFlags') {
-      this.place(code, imm);
+      this.register(code, imm);
       e.value(ir.a[row]!);
       code.mem(widthOps[name.slice(3)]![1], imm >= 0 ? imm : refAdd(imm));
       return;
@@ -30,12 +30,9 @@ export class InterpreterTarget extends CaseCode implements Target {
     method(this, e, row);
   }
 
-  private place(code: Code, ref: number): void {
-    code.get(CPU);
-    if (ref >= 0) return;
-    code.get(RECORD);
-    code.mem('i32.load16_u', refField(ref), 1);
-    code.op('i32.add');
+  private register(code: Code, ref: number): void {
+    if (ref >= 0) code.get(CPU);
+    else this.place(code, refField(ref));
   }
 
   private at(e: BodyEmitter, row: number, op: string, store: boolean): void {
