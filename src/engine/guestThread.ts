@@ -110,6 +110,8 @@ export class GuestThread {
   private memoryId = 0;
   private readonly recent = new RecentMemories<Machine>();
   private slot = 0;
+  /** The call that the thread has left for waits in the worker (GuestThreadOptions.local). */
+  private waits = false;
   /** State of nextFuel(). */
   private random = 1;
 
@@ -190,10 +192,9 @@ export class GuestThread {
   private activation(machine: Machine, cpu: number, ran: boolean): void {
     for (;; ran = false) {
       if (this.interpret(machine, cpu, ran)) return;
-      const { local, mailbox } = this.options, answer = local === undefined ? LocalAnswer.pass : local.answer(machine.memory, cpu);
-      if (answer === LocalAnswer.done) continue;
+      const { local, mailbox } = this.options;
       this.settleFlags(machine, cpu);
-      if ((answer === LocalAnswer.waits ? local!.wait(this.slot) : mailbox.call(this.slot)) === Reply.leave) throw LEAVE;
+      if ((this.waits ? local!.wait(this.slot) : mailbox.call(this.slot)) === Reply.leave) throw LEAVE;
       if (isOutgrown(machine)) throw TALLER;
     }
   }
@@ -257,6 +258,7 @@ export class GuestThread {
   /** Runs the interpreter from Cpu.rip on. */
   private runFrom(machine: Machine, cpu: number, way: Way): Did {
     const { code } = machine, { words } = code.current();
+    this.waits = false;
     enter(words, cpu);
     if (machine.segmented.isNeeded(cpu)) {
       machine.segmented.run(cpu);
@@ -270,10 +272,7 @@ export class GuestThread {
     if (words[(cpu + Cpu.rip + 4) >> 2] !== 0) return leaveFetchFault(words, cpu, rip);
     // Under TF nothing goes back into a region: it would not stop after each instruction.
     const stepping = (words[(cpu + Cpu.eflagsSystem) >> 2]! & Eflags.TF) !== 0;
-    if (isAtStop(words, cpu) && !stepping) {
-      leave(words, cpu);
-      return 'ended';
-    }
+    if (isAtStop(words, cpu) && !stepping) return 'ended';
     const record = code.lookup(rip, cpu);
     if (record === 0) return leaveFetchFault(words, cpu, code.faultAddress);
     const { generation } = code;
@@ -291,9 +290,11 @@ export class GuestThread {
 
   /** What the interpreter has left for; false: something is the kernel's. */
   private dealWithExit(machine: Machine, cpu: number, way: Way): boolean {
-    const { code } = machine, { words } = code.current();
+    const { code } = machine, { words } = code.current(), kind = words[(cpu + EngineField.exitKind) >> 2];
+    // Stepping out and in again takes as long as such a call.
+    if (kind === EngineExit.stop || (kind === EngineExit.kernel && this.isAnswered(machine, cpu))) return true;
     leave(words, cpu);
-    switch (words[(cpu + EngineField.exitKind) >> 2]) {
+    switch (kind) {
       case EngineExit.kernel:
         if (this.isOwnInterrupt(words, cpu)) return true;
         refineRefusal(code.current(), cpu);
@@ -309,6 +310,13 @@ export class GuestThread {
         return true;
       default: return true;
     }
+  }
+
+  /** Whether it was a system call that needs no kernel; it may be one that waits. */
+  private isAnswered(machine: Machine, cpu: number): boolean {
+    const { local } = this.options, answer = local === undefined ? LocalAnswer.pass : local.answer(machine.memory, cpu);
+    this.waits = answer === LocalAnswer.waits;
+    return answer === LocalAnswer.done;
   }
 
   /** Another thread wanted everybody out; the kernel may have wanted something too. */
@@ -405,6 +413,7 @@ function setRip(words: Int32Array, cpu: number, rip: number): void {
 }
 
 function enter(words: Int32Array, cpu: number): void {
+  if (words[(cpu + EngineField.inside) >> 2] !== 0) return;
   for (;;) {
     Atomics.store(words, (cpu + EngineField.inside) >> 2, 1);
     if (Atomics.load(words, Globals.flushing >> 2) === 0) return;
