@@ -1,6 +1,6 @@
-import { CcOp, Cpu, Eflags, SP } from '../machine/cpuState.ts';
+import { CcOp, Cpu, Eflags } from '../machine/cpuState.ts';
 import { Case, EngineExit, EngineField, Globals, SAMPLE_FUEL } from '../machine/codeLayout.ts';
-import { Access, Exit, Vector } from '../machine/exit.ts';
+import { Exit, Vector } from '../machine/exit.ts';
 import { LocalAnswer, type LocalAnswerCode } from '../machine/localState.ts';
 import { Reply, type ReplyCode } from '../machine/mailbox.ts';
 import { RecentMemories } from '../machine/recentMemories.ts';
@@ -13,6 +13,7 @@ import { CaseTable } from './record.ts';
 import { refineRefusal } from './refusals.ts';
 import { type RegionHost, Regions } from './regions.ts';
 import { SegmentedProcessor } from './segmented/segmentedProcessor.ts';
+import { enter, isAtStop, leave, leaveFetchFault, setRip } from './threadState.ts';
 import type { Translator } from './translate/translation.ts';
 
 export interface GuestThreadOptions {
@@ -395,43 +396,9 @@ function isOutgrown({ code, tall }: Machine): boolean {
   return (code.current().words[Globals.tall >> 2] !== 0) !== tall;
 }
 
-/** Whether the activation ends where the guest is. */
-function isAtStop(words: Int32Array, cpu: number): boolean {
-  return words[(cpu + Cpu.rip) >> 2] === words[(cpu + EngineField.stop) >> 2] && words[(cpu + SP) >> 2]! >>> 0 > words[(cpu + EngineField.stopSp) >> 2]! >>> 0;
-}
-
 /** The record that left, if it was a dropped one (which may then forward to the new one). */
 function staleRecord(code: CodeCache, words: Int32Array, cpu: number): number {
   const record = words[(cpu + EngineField.exitRecord) >> 2]!;
   if (code.current().halves[record >> 1] !== 0) return 0;
   return words[(record + Field.rip) >> 2] === words[(cpu + Cpu.rip) >> 2] ? record : 0;
 }
-
-function setRip(words: Int32Array, cpu: number, rip: number): void {
-  words[(cpu + Cpu.rip) >> 2] = rip;
-  words[(cpu + Cpu.rip + 4) >> 2] = 0;
-}
-
-function enter(words: Int32Array, cpu: number): void {
-  if (words[(cpu + EngineField.inside) >> 2] !== 0) return;
-  for (;;) {
-    Atomics.store(words, (cpu + EngineField.inside) >> 2, 1);
-    if (Atomics.load(words, Globals.flushing >> 2) === 0) return;
-    Atomics.store(words, (cpu + EngineField.inside) >> 2, 0);
-  }
-}
-
-function leave(words: Int32Array, cpu: number): void {
-  Atomics.store(words, (cpu + EngineField.inside) >> 2, 0);
-}
-
-function leaveFetchFault(words: Int32Array, cpu: number, addr: number): 'left' {
-  leave(words, cpu);
-  words[(cpu + Cpu.exitReason) >> 2] = Exit.fault;
-  words[(cpu + Cpu.exitCode) >> 2] = Access.execute;
-  words[(cpu + Cpu.exitAddr) >> 2] = addr;
-  words[(cpu + Cpu.exitAddr + 4) >> 2] = words[(cpu + Cpu.rip + 4) >> 2]!;
-  words[(cpu + EngineField.exitKind) >> 2] = EngineExit.kernel;
-  return 'left';
-}
-
