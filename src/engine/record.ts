@@ -181,8 +181,8 @@ export class RecordWriter {
         case Kind.mmx: this.register(at, k, Cpu.x87Reg + 16 * (o.reg & 7)); break;
         case Kind.st: case Kind.seg: case Kind.control: case Kind.debug: this.register(at, k, o.reg); break;
         case Kind.imm:
-          this.words[(at + (immediates === 0 ? Field.imm : Field.link)) >> 2] = o.imm;
-          if (immediates === 0 && o.size === 8) this.words[(at + Field.link) >> 2] = o.immHigh;
+          this.words[(at + (immediates === 0 ? Field.imm : Field.high)) >> 2] = o.imm;
+          if (immediates === 0 && o.size === 8) this.words[(at + Field.high) >> 2] = o.immHigh;
           immediates++;
           break;
         case Kind.rel: {
@@ -192,7 +192,7 @@ export class RecordWriter {
         }
         case Kind.far:
           this.words[(at + Field.imm) >> 2] = o.imm;
-          this.words[(at + Field.link) >> 2] = o.immHigh;
+          this.words[(at + Field.high) >> 2] = o.immHigh;
           break;
       }
     }

@@ -224,9 +224,10 @@ export const Rmw = { add: 0, sub: 1, and: 2, or: 3, xor: 4, xchg: 5 } as const;
 /**
  * Byte offsets in the interpreter's pre-decoded record, see engine/record.ts. Programs run through megabytes of records: they are as small
  * as may be. `base` and `index` are bytes that count 8 bytes of the CPU state; the two highest bits of `index` are `scale`, which is no
- * offset. Jumps and 64-bit immediates have no memory operand, and what has a third register has no immediate.
+ * offset. What has two immediates or one of 64 bits (`high`) has no memory operand, and what has a third register has no immediate. `link` has a place of its
+ * own: when a region begins at an instruction it is written while other threads may be about to do the instruction by this record.
  */
-export const Field = { caseId: 0, base: 2, index: 3, r0: 4, r1: 6, disp: 8, link: 8, imm: 12, r2: 12, r3: 14, rip: 16, scale: 32 } as const;
+export const Field = { caseId: 0, base: 2, index: 3, r0: 4, r1: 6, disp: 8, high: 8, imm: 12, r2: 12, r3: 14, rip: 16, link: 20, scale: 32 } as const;
 /** Bits of Field.index above the place. */
 export const SCALE_SHIFT = 6;
 

@@ -7,7 +7,7 @@
  * Dropping a run sets the case of its records to 0 (stale) and takes it out of the list; a stale record that a direct jump still leads
  * to is made a `goto` to the new one and noted as forwarder (u32 next, u32 record), so that the next drop in the page makes it stale again; the memory is used again only after all code has been dropped.
  */
-export const RECORD_SIZE = 20;
+export const RECORD_SIZE = 24;
 export const PAGE_HEADER_SIZE = 32;
 
 /** Fields of a run header. */

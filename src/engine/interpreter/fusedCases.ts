@@ -21,7 +21,7 @@ export interface Fusible {
   readonly ccOp: number;
 }
 
-const SET_FLAGS = opId('setFlags'), WIDE_IMMEDIATE = opId('field.imm64');
+const SET_FLAGS = opId('setFlags');
 const letters: Record<number, string> = { [Kind.gpr]: 'r', [Kind.imm]: 'i' };
 const formLetters: Record<number, string> = { [Form.base64]: 'm', [Form.base32]: 'm', [Form.index64]: 'x', [Form.index32]: 'x', [Form.absolute64]: 'a' };
 const conditions = ['o', 'no', 'b', 'nb', 'z', 'nz', 'be', 'a', 's', 'ns', 'p', 'np', 'l', 'nl', 'le', 'nle'];
@@ -57,8 +57,6 @@ export function fused(first: Fusible, second: Fusible): IrBuilder | null {
     second.lifter(new BehindSetterLift(b, i, row, source, setter));
     return b;
   }
-  const from = code.length;
   second.lifter(new Lift(b, i, row, source));
-  // What a record holds for jumps changes when a region begins there, which may be while this pair is done.
-  return code.op.subarray(from, code.length).includes(WIDE_IMMEDIATE) ? null : b;
+  return b;
 }

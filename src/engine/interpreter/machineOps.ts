@@ -35,7 +35,7 @@ export const machineOps: Record<string, (t: CaseCode, e: BodyEmitter, row: numbe
   'field.i64': (t, e, row) => { e.code.get(RECORD); e.code.mem('i64.load32_s', e.ir.imm[row]!); },
   'field.imm64': (t, e) => {
     t.field(e.code, Field.imm); e.code.op('i64.extend_i32_u');
-    t.field(e.code, Field.link); e.code.op('i64.extend_i32_u');
+    t.field(e.code, Field.high); e.code.op('i64.extend_i32_u');
     e.code.i64(32, 0); e.code.op('i64.shl'); e.code.op('i64.or');
   },
   'bound.f32': (_t, e, row) => boundConstant(e.code, e.ir.imm[row]!),

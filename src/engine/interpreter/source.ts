@@ -27,15 +27,15 @@ export class RecordSource implements OperandSource {
   }
 
   imm(b: IrBuilder, k: number): Value {
-    return b.opImm('field.i32', isSecondImmediate(this.i, k) ? Field.link : Field.imm);
+    return b.opImm('field.i32', isSecondImmediate(this.i, k) ? Field.high : Field.imm);
   }
 
   imm64(b: IrBuilder, k: number, full: boolean): Value {
     if (full) return b.op('field.imm64');
-    return b.opImm('field.i64', isSecondImmediate(this.i, k) ? Field.link : Field.imm);
+    return b.opImm('field.i64', isSecondImmediate(this.i, k) ? Field.high : Field.imm);
   }
 
-  immHigh(b: IrBuilder, _k: number): Value { return b.opImm('field.i32', Field.link); }
+  immHigh(b: IrBuilder, _k: number): Value { return b.opImm('field.i32', Field.high); }
 
   /** The address of these forms has no segment base in it, or all of it. */
   address(b: IrBuilder): Value { return this.ea(b); }
