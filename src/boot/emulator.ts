@@ -29,6 +29,7 @@ import type { Process } from '../kernel/task/process.ts';
 import { Timer } from '../kernel/time/timerHeap.ts';
 import type { Task } from '../kernel/task/task.ts';
 import { dropPageCode } from './dropPageCode.ts';
+import { COARSE_NS } from '../machine/localState.ts';
 import { MailboxKernel } from '../machine/mailbox.ts';
 import { installNetStack, NetStack, netStackOf } from '../net/netStack.ts';
 import { netTables } from '../net/procNet.ts';
@@ -255,9 +256,9 @@ export class Emulator {
   }
 }
 
-/** Times of files are those of the timer's last tick (ktime_get_coarse_real_ts64, 250 Hz): what is made in one has equal times. */
+/** Times of files are those of the timer's last tick (ktime_get_coarse_real_ts64): what is made in one has equal times. */
 function lastTick({ sec, nsec }: Timespec): Timespec {
-  return { sec, nsec: nsec - (nsec % 4_000_000) };
+  return { sec, nsec: nsec - (nsec % COARSE_NS) };
 }
 
 /** What execve says, as a shell's exit status: 127 not there, 126 there but not executable. */

@@ -3,7 +3,11 @@ import { Cpu } from '../machine/cpuState.ts';
 import { Exit } from '../machine/exit.ts';
 import { COARSE_NS, LocalAnswer, type LocalAnswerCode, LocalField, LocalFlag } from '../machine/localState.ts';
 import { type MailboxGuest, Reply, type ReplyCode } from '../machine/mailbox.ts';
+import { shortId } from '../machine/shortId.ts';
 import { EAGAIN, ETIMEDOUT } from '../abi/linux/errno.ts';
+import {
+  CLOCK_BOOTTIME, CLOCK_MONOTONIC, CLOCK_MONOTONIC_COARSE, CLOCK_MONOTONIC_RAW, CLOCK_PROCESS_CPUTIME_ID, CLOCK_REALTIME, CLOCK_REALTIME_COARSE, CLOCK_TAI, CLOCK_THREAD_CPUTIME_ID,
+} from '../abi/linux/time.ts';
 import { GuestView } from './guestView.ts';
 import { LocalEvents } from './localEvents.ts';
 import { LocalFutexes } from './localFutexes.ts';
@@ -11,17 +15,8 @@ import { LocalPipes } from './localPipes.ts';
 import { PASS, WAITS } from './outcome.ts';
 
 const TWO32 = 4294967296;
-const CLOCK_REALTIME = 0;
-const CLOCK_PROCESS_CPUTIME_ID = 2;
-const CLOCK_THREAD_CPUTIME_ID = 3;
-const CLOCK_REALTIME_COARSE = 5;
-const CLOCK_MONOTONIC_COARSE = 6;
-const CLOCK_TAI = 11;
-/** monotonic, raw, boottime: one clock here, and the coarse one. */
-const MONOTONIC_CLOCKS = new Set([1, 4, 7, CLOCK_MONOTONIC_COARSE]);
-
-/** What calls with ids of 16 bits say of longer ones. */
-const SHORT_ID_MAX = 0xffff, OVERFLOW_ID = 65534;
+/** One clock here, and the coarse one. */
+const MONOTONIC_CLOCKS = new Set([CLOCK_MONOTONIC, CLOCK_MONOTONIC_RAW, CLOCK_BOOTTIME, CLOCK_MONOTONIC_COARSE]);
 
 type Local = (calls: LocalCalls) => number;
 
@@ -228,8 +223,7 @@ export class LocalCalls {
     return id === -1 ? PASS : id >>> 0;
   }
   shortId(field: number): number {
-    const id = this.id(field);
-    return id <= SHORT_ID_MAX ? id : OVERFLOW_ID;
+    return shortId(this.id(field));
   }
 
   gettimeofday(width: 4 | 8): number {

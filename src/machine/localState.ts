@@ -23,7 +23,7 @@ export const LocalField = {
   processCpuBase: Cpu.kernel + 56,
 } as const;
 
-/** Coarse clocks go forward by as much at a time, wherever they are asked. */
+/** Coarse clocks, and times of files, go forward with the timer: CONFIG_HZ 250. */
 export const COARSE_NS = 4e6;
 
 export const LocalFlag = {

@@ -284,8 +284,7 @@ function nobody(): Uint8Array {
   return out;
 }
 
-/** SK_MEMINFO_*: of the nine numbers the limits are known. */
-/** SO_MEMINFO */
+/** SK_MEMINFO_* (SO_MEMINFO): of the nine numbers the limits are known. */
 export function memoryInfo(o: SocketOptions): Uint8Array {
   const out = new Uint8Array(36);
   putU32(out, 4, o.rcvBuf);

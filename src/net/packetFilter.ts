@@ -1,6 +1,15 @@
 import { ARPHRD_LOOPBACK } from '../abi/linux/socket.ts';
-import { type BpfInput, type BpfProgram, checkFilter, INSTRUCTION_BYTES, PACKETS, runProgram, SKF_AD_OFF } from '../kernel/seccomp/bpf.ts';
+import { BPF_ABS, BPF_ALU, BPF_B, BPF_H, BPF_IND, BPF_K, BPF_LD, BPF_LDX, BPF_MOD, BPF_MSH, BPF_W, BPF_X } from '../abi/linux/seccomp.ts';
+import { type BpfDialect, type BpfInput, type BpfProgram, checkProgram, COMMON, INSTRUCTION_BYTES, runProgram } from '../kernel/bpf.ts';
 
+/** What is beyond these is no place in a packet but a fact about it; up to SKF_AD_MAX. */
+const SKF_AD_OFF = 0xfffff000;
+const SKF_AD_MAX = 64;
+/** chk_code_allowed, bpf_anc_helper */
+const PACKETS: BpfDialect = {
+  allowed: new Set([...COMMON, BPF_ALU | BPF_MOD | BPF_K, BPF_ALU | BPF_MOD | BPF_X, BPF_LDX | BPF_B | BPF_MSH, ...[BPF_W, BPF_H, BPF_B].flatMap((size) => [BPF_LD | size | BPF_ABS, BPF_LD | size | BPF_IND])]),
+  isPlace: (k) => k < SKF_AD_OFF || (k < SKF_AD_OFF + SKF_AD_MAX && k % 4 === 0),
+};
 /** Negative places count from the network header on; those below from that of the link, which nothing here has. */
 const SKF_NET_OFF = -0x100000;
 const Fact = { protocol: 0, interfaceIndex: 8, hardwareType: 28, xor: 40, random: 56 } as const;
@@ -66,7 +75,7 @@ export class PacketFilter {
 
   /** null: it is none that Linux would take. */
   static of(bytes: Uint8Array): PacketFilter | null {
-    const program = checkFilter(bytes, PACKETS);
+    const program = checkProgram(bytes, PACKETS);
     return program === null ? null : new PacketFilter(program, bytes);
   }
 

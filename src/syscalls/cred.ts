@@ -2,6 +2,7 @@ import { EFAULT, EINVAL, EPERM, ESRCH } from '../abi/linux/errno.ts';
 import { SECBIT_KEEP_CAPS, SECBIT_NO_SETUID_FIXUP } from '../abi/linux/capability.ts';
 import { andCaps, orCaps } from '../kernel/task/execCred.ts';
 import type { Task } from '../kernel/task/task.ts';
+import { shortId } from '../machine/shortId.ts';
 import { ALL_CAPS, Cap, type Cred } from '../vfs/cred.ts';
 import type { Handler, SyscallRow } from './row.ts';
 
@@ -13,7 +14,6 @@ const FS_CAPS = 2 ** Cap.CHOWN + 2 ** Cap.DAC_OVERRIDE + 2 ** Cap.DAC_READ_SEARC
 
 /** i386's first calls had 16-bit ids: -1 is all ones, and what does not fit shows as 65534. */
 const from16 = (id: number): number => ((id & 0xffff) === 0xffff ? NOBODY : id & 0xffff);
-const to16 = (id: number): number => (id > 0xffff ? 65534 : id);
 
 /** What changes of user ids do to capabilities (cap_emulate_setxuid). */
 function fixCaps(old: Cred, next: Cred): Cred {
@@ -148,7 +148,7 @@ function setfsgid(t: Task, id: number): number {
 
 function putIds(t: Task, ids: readonly number[], ptrs: readonly number[], bytes: 2 | 4): number {
   for (let i = 0; i < ids.length; i++) {
-    const ok = bytes === 4 ? t.memory.setU32(ptrs[i]!, ids[i]!) : t.memory.setU16(ptrs[i]!, to16(ids[i]!));
+    const ok = bytes === 4 ? t.memory.setU32(ptrs[i]!, ids[i]!) : t.memory.setU16(ptrs[i]!, shortId(ids[i]!));
     if (!ok) return -EFAULT;
   }
   return 0;
@@ -164,7 +164,7 @@ const getgroups = (bytes: 2 | 4): Handler => (t, size, ptr) => {
   if (size < groups.length) return -EINVAL;
   for (let i = 0; i < groups.length; i++) {
     const gid = t.cred.userNs.gidOut(groups[i]!);
-    const ok = bytes === 4 ? t.memory.setU32(ptr + 4 * i, gid) : t.memory.setU16(ptr + 2 * i, to16(gid));
+    const ok = bytes === 4 ? t.memory.setU32(ptr + 4 * i, gid) : t.memory.setU16(ptr + 2 * i, shortId(gid));
     if (!ok) return -EFAULT;
   }
   return groups.length;
@@ -254,10 +254,10 @@ export const credRows: readonly SyscallRow[] = [
   { name: 'geteuid', x86_64: 107, i386: 201, args: [], ret: 'int', handler: (t) => t.cred.userNs.uidOut(t.cred.euid) },
   { name: 'getgid', x86_64: 104, i386: 200, args: [], ret: 'int', handler: (t) => t.cred.userNs.gidOut(t.cred.gid) },
   { name: 'getegid', x86_64: 108, i386: 202, args: [], ret: 'int', handler: (t) => t.cred.userNs.gidOut(t.cred.egid) },
-  { name: 'getuid', x86_64: -1, i386: 24, args: [], ret: 'int', handler: (t) => to16(t.cred.userNs.uidOut(t.cred.uid)) },
-  { name: 'geteuid', x86_64: -1, i386: 49, args: [], ret: 'int', handler: (t) => to16(t.cred.userNs.uidOut(t.cred.euid)) },
-  { name: 'getgid', x86_64: -1, i386: 47, args: [], ret: 'int', handler: (t) => to16(t.cred.userNs.gidOut(t.cred.gid)) },
-  { name: 'getegid', x86_64: -1, i386: 50, args: [], ret: 'int', handler: (t) => to16(t.cred.userNs.gidOut(t.cred.egid)) },
+  { name: 'getuid', x86_64: -1, i386: 24, args: [], ret: 'int', handler: (t) => shortId(t.cred.userNs.uidOut(t.cred.uid)) },
+  { name: 'geteuid', x86_64: -1, i386: 49, args: [], ret: 'int', handler: (t) => shortId(t.cred.userNs.uidOut(t.cred.euid)) },
+  { name: 'getgid', x86_64: -1, i386: 47, args: [], ret: 'int', handler: (t) => shortId(t.cred.userNs.gidOut(t.cred.gid)) },
+  { name: 'getegid', x86_64: -1, i386: 50, args: [], ret: 'int', handler: (t) => shortId(t.cred.userNs.gidOut(t.cred.egid)) },
   { name: 'setuid', x86_64: 105, i386: 213, args: ['uid'], ret: 'int', handler: setuid },
   { name: 'setuid', x86_64: -1, i386: 23, args: ['uid'], ret: 'int', handler: one16(setuid) },
   { name: 'setgid', x86_64: 106, i386: 214, args: ['gid'], ret: 'int', handler: setgid },

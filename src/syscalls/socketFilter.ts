@@ -1,7 +1,7 @@
 import { EFAULT, EINVAL, ENOPROTOOPT, EPERM } from '../abi/linux/errno.ts';
 import { BPF_MAXINSNS } from '../abi/linux/seccomp.ts';
 import { SO_LOCK_FILTER } from '../abi/linux/socket.ts';
-import { INSTRUCTION_BYTES } from '../kernel/seccomp/bpf.ts';
+import { INSTRUCTION_BYTES } from '../kernel/bpf.ts';
 import type { Task } from '../kernel/task/task.ts';
 import { PacketFilter } from '../net/packetFilter.ts';
 import type { Socket } from '../net/socket.ts';

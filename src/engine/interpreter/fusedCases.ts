@@ -3,7 +3,7 @@
  * instruction keeps its own record, for who jumps to it; the first one's says that both are to be done. When the first refuses, its own
  * function does it alone, and the second follows by its record.
  */
-import { IrBuilder } from '../../ir/builder.ts';
+import type { IrBuilder } from '../../ir/builder.ts';
 import { opId, ops } from '../../ir/ops.ts';
 import { Kind } from '../../isa/instruction.ts';
 import { rows } from '../../isa/rows.ts';
@@ -11,6 +11,7 @@ import { Lift, type Lifter } from '../../lift/context.ts';
 import { Form } from './cases.ts';
 import type { Shape } from './enumerate.ts';
 import { BehindSetterLift } from './knownFlagsLift.ts';
+import { liftShape } from './liftShape.ts';
 import { RecordSource } from './source.ts';
 
 /** A hot case, as far as fusing it matters. */
@@ -34,16 +35,11 @@ export function fusedName({ shape: { instruction: i, form } }: Fusible): string 
   return `${mnemonic}${i.op[0]!.size || i.operandSize} ${operands.join('')}`;
 }
 
-function lifted({ shape, lifter }: Fusible): IrBuilder {
-  const b = new IrBuilder(), i = shape.instruction;
-  lifter(new Lift(b, i, rows[i.row]!, new RecordSource(i, shape.form)));
-  return b;
-}
-
 /** `first`, then `second`; null where they cannot be a pair. */
 export function fused(first: Fusible, second: Fusible): IrBuilder | null {
-  if (first.ccOp >= 0 || first.shape.mode !== second.shape.mode && first.shape.form >= 0 && second.shape.form >= 0) return null;
-  const b = lifted(first), { code } = b, i = second.shape.instruction, row = rows[i.row]!;
+  const ofTwoModes = first.shape.mode !== second.shape.mode && first.shape.form >= 0 && second.shape.form >= 0;
+  if (first.ccOp >= 0 || ofTwoModes) return null;
+  const b = liftShape(first.shape, first.lifter), { code } = b, i = second.shape.instruction, row = rows[i.row]!;
   let setter = -1;
   for (let n = 0; n < code.length; n++) {
     const { effect } = ops[code.op[n]!]!;

@@ -3,7 +3,6 @@ import { IrBuilder } from '../../ir/builder.ts';
 import { helperSignatures } from '../../ir/helpers.ts';
 import { Field } from '../../ir/ops.ts';
 import { rows } from '../../isa/rows.ts';
-import { Lift } from '../../lift/context.ts';
 import { lifters } from '../../lift/lifters.ts';
 import { Case, EngineExit, EngineField, FOREIGN_REGION } from '../../machine/codeLayout.ts';
 import { Vector } from '../../machine/exit.ts';
@@ -13,16 +12,16 @@ import { ModuleWriter } from '../../wasm/module.ts';
 import { ByteSink } from '../../wasm/byteSink.ts';
 import { WasmType } from '../../wasm/opcodes.ts';
 import { ADDRESS_CASES, FIRST_ADDRESS_CASE } from './cases.ts';
-import { shapesOf, type Shape } from './enumerate.ts';
+import { shapesOf } from './enumerate.ts';
 import { type Fusible, fused, fusedName } from './fusedCases.ts';
 import { followers } from './fusedPairs.ts';
 import { isHot } from './hot.ts';
 import { expectedFlags, knownFlagsKey } from './knownFlags.ts';
-import { KnownFlagsLift } from './knownFlagsLift.ts';
+import { liftShape } from './liftShape.ts';
 import { emitCase, isFreeOfCalls, run, runLoop } from './runLoop.ts';
 import { addEnter } from './enter.ts';
 import { addRuntime } from './runtime.ts';
-import { addressRecord, RecordSource } from './source.ts';
+import { addressRecord } from './source.ts';
 import type { CaseEnd, RuntimeFunctions } from './caseCode.ts';
 import { InterpreterTarget } from './target.ts';
 import { goNext } from './transferCode.ts';
@@ -183,13 +182,6 @@ function fusedCases(cases: readonly OneCase[]): OneCase[] {
   const hot = cases.flatMap((one, k) => (one.fusible === undefined ? [] : [k]));
   for (const first of hot) if ([...cases[first]!.fusible!.keys()].some((name) => followers.has(name))) for (const second of hot) add(first, second);
   return pairs;
-}
-
-/** `ccOp`: the flags before, if they are known. */
-function liftShape(shape: Shape, lifter: (c: Lift) => void, ccOp = -1): IrBuilder {
-  const b = new IrBuilder(), i = shape.instruction, row = rows[i.row]!, source = new RecordSource(i, shape.form);
-  lifter(ccOp < 0 ? new Lift(b, i, row, source) : new KnownFlagsLift(b, i, row, source, ccOp));
-  return b;
 }
 
 function binaryText(bytes: Uint8Array): string {

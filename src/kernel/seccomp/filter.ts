@@ -1,5 +1,5 @@
 import { putU32, putU16 } from '../../abi/layout.ts';
-import { INSTRUCTION_BYTES, type BpfProgram } from './bpf.ts';
+import { INSTRUCTION_BYTES, type BpfProgram } from '../bpf.ts';
 import type { Listener } from './listener.ts';
 
 /** Each filter on a call's way counts for so many instructions more. */

@@ -9,7 +9,7 @@ import { siginfo } from '../signal/siginfo.ts';
 import { exitTask } from '../task/exit.ts';
 import type { Task } from '../task/task.ts';
 import { traceSeccomp } from '../trace/syscallStops.ts';
-import { runFilter } from './bpf.ts';
+import { runFilter } from './dialect.ts';
 import type { Filter } from './filter.ts';
 
 export type Seccomp = { readonly mode: typeof S.SECCOMP_MODE_STRICT } | { readonly mode: typeof S.SECCOMP_MODE_FILTER; readonly filters: Filter };

@@ -5,7 +5,6 @@ import type { Timespec } from '../../vfs/stat.ts';
 import type { Process } from '../task/process.ts';
 import type { Task } from '../task/task.ts';
 
-/** Coarse clocks tick with the timer: CONFIG_HZ 250. */
 const fromNs = (ns: number): Timespec => ({ sec: Math.floor(ns / 1e9), nsec: Math.floor(ns % 1e9) });
 
 /** ktime_t holds so many seconds. */

@@ -5,6 +5,21 @@
 #include <sys/sysinfo.h>
 #include <sys/xattr.h>
 
+/* The accepted end of a connection to ourselves. */
+static int loopback_connection(int *client, int flags) {
+  struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+  socklen_t length = sizeof at;
+  int listening = socket(AF_INET, SOCK_STREAM, 0);
+  *client = socket(AF_INET, SOCK_STREAM, 0);
+  bind(listening, (void *)&at, length);
+  listen(listening, 1);
+  getsockname(listening, (void *)&at, &length);
+  connect(*client, (void *)&at, length);
+  int server = accept4(listening, NULL, NULL, flags);
+  close(listening);
+  return server;
+}
+
 /* lsfd tells a socket's protocol by it. */
 static void protocolNames(void) {
   say("-- system.sockprotoname\n");
@@ -29,20 +44,12 @@ static void protocolNames(void) {
     show("another", fgetxattr(s, "system.sockproto", value, sizeof value));
     close(s);
   }
-  struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-  socklen_t length = sizeof at;
-  int listening = socket(AF_INET, SOCK_STREAM, 0), client = socket(AF_INET, SOCK_STREAM, 0);
-  bind(listening, (void *)&at, length);
-  listen(listening, 1);
-  getsockname(listening, (void *)&at, &length);
-  connect(client, (void *)&at, length);
-  int server = accept(listening, NULL, NULL);
+  int client, server = loopback_connection(&client, 0);
   char value[64] = "";
   show("of an accepted one", fgetxattr(server, "system.sockprotoname", value, sizeof value));
   say("%s\n", value);
   close(server);
   close(client);
-  close(listening);
 }
 
 /* make -l looks at it: the machine's, which both of us share. */
@@ -69,14 +76,7 @@ static void loads(void) {
 /* Tcl's socket.test: 720,000 bytes that nobody has read leave a loopback connection writable. */
 static void loopbackRoom(void) {
   say("-- room of a loopback connection\n");
-  struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-  socklen_t length = sizeof at;
-  int listening = socket(AF_INET, SOCK_STREAM, 0), client = socket(AF_INET, SOCK_STREAM, 0);
-  bind(listening, (void *)&at, length);
-  listen(listening, 1);
-  getsockname(listening, (void *)&at, &length);
-  connect(client, (void *)&at, length);
-  int server = accept4(listening, NULL, NULL, SOCK_NONBLOCK);
+  int client, server = loopback_connection(&client, SOCK_NONBLOCK);
   static char data[65536];
   struct pollfd writable = { .fd = server, .events = POLLOUT };
   long sent = 0, refused = 0;
@@ -93,7 +93,6 @@ static void loopbackRoom(void) {
   say("writable again after 0.5 to 3 MB %d\n", read > 500000 && read < 3000000);
   close(server);
   close(client);
-  close(listening);
 }
 
 int main(void) {

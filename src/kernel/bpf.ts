@@ -1,5 +1,5 @@
-import { getU16, getU32 } from '../../abi/layout.ts';
-import * as B from '../../abi/linux/seccomp.ts';
+import { getU16, getU32 } from '../abi/layout.ts';
+import * as B from '../abi/linux/seccomp.ts';
 
 /** A checked filter: classic BPF, one instruction a place. */
 export interface BpfProgram {
@@ -9,8 +9,6 @@ export interface BpfProgram {
   readonly k: Uint32Array;
 }
 
-/** struct seccomp_data as words: nr, arch, ip (2), six arguments (2 each). */
-export const SECCOMP_DATA_BYTES = 64;
 /** struct sock_filter */
 export const INSTRUCTION_BYTES = 8;
 
@@ -20,36 +18,23 @@ const OPERATIONS = [B.BPF_ADD, B.BPF_SUB, B.BPF_MUL, B.BPF_DIV, B.BPF_AND, B.BPF
 const MODE = 0xe0;
 const CONDITIONS = [B.BPF_JEQ, B.BPF_JGE, B.BPF_JGT, B.BPF_JSET];
 
-/** What seccomp_check_filter lets through. */
-const ALLOWED = new Set<number>([
-  BPF_LD | BPF_ABS, BPF_LD | BPF_LEN, BPF_LDX | BPF_LEN, BPF_RET | BPF_K, BPF_RET | BPF_A, BPF_ALU | B.BPF_NEG, BPF_LD | BPF_IMM, BPF_LDX | BPF_IMM,
+/** What programs of all kinds may consist of. */
+export const COMMON: readonly number[] = [
+  BPF_LD | BPF_LEN, BPF_LDX | BPF_LEN, BPF_RET | BPF_K, BPF_RET | BPF_A, BPF_ALU | B.BPF_NEG, BPF_LD | BPF_IMM, BPF_LDX | BPF_IMM,
   BPF_MISC | BPF_TAX, BPF_MISC | BPF_TXA, BPF_LD | BPF_MEM, BPF_LDX | BPF_MEM, BPF_ST, BPF_STX, BPF_JMP | B.BPF_JA,
   ...OPERATIONS.flatMap((op) => [BPF_ALU | op | BPF_K, BPF_ALU | op | BPF_X]), ...CONDITIONS.flatMap((op) => [BPF_JMP | op | BPF_K, BPF_JMP | op | BPF_X]),
-]);
+];
 
-/** What programs of one kind may consist of. */
+/** Programs of one kind. */
 export interface BpfDialect {
+  /** What they may consist of. */
   readonly allowed: ReadonlySet<number>;
   /** Whether `k` is a place to load from. */
   readonly isPlace: (k: number) => boolean;
 }
 
-const SECCOMP: BpfDialect = { allowed: ALLOWED, isPlace: (k) => k % 4 === 0 && k < SECCOMP_DATA_BYTES };
-const SIZES = [B.BPF_W, B.BPF_H, B.BPF_B];
-/** What is beyond these is no place in a packet but a fact about it; up to SKF_AD_MAX. */
-export const SKF_AD_OFF = 0xfffff000;
-const SKF_AD_MAX = 64;
-/** Filters of packets (chk_code_allowed, bpf_anc_helper). */
-export const PACKETS: BpfDialect = {
-  allowed: new Set<number>([
-    ...ALLOWED, BPF_ALU | B.BPF_MOD | BPF_K, BPF_ALU | B.BPF_MOD | BPF_X, BPF_LDX | B.BPF_B | B.BPF_MSH,
-    ...SIZES.flatMap((size) => [BPF_LD | size | BPF_ABS, BPF_LD | size | B.BPF_IND]),
-  ]),
-  isPlace: (k) => k < SKF_AD_OFF || (k < SKF_AD_OFF + SKF_AD_MAX && k % 4 === 0),
-};
-
-/** The filter in `bytes` (struct sock_filter each), or null when the kernel would refuse it (bpf_check_classic, seccomp_check_filter). */
-export function checkFilter(bytes: Uint8Array, dialect: BpfDialect = SECCOMP): BpfProgram | null {
+/** The filter in `bytes` (struct sock_filter each), or null when the kernel would refuse it (bpf_check_classic). */
+export function checkProgram(bytes: Uint8Array, dialect: BpfDialect): BpfProgram | null {
   const n = bytes.length / INSTRUCTION_BYTES;
   const program = { code: new Uint16Array(n), jt: new Uint8Array(n), jf: new Uint8Array(n), k: new Uint32Array(n) };
   for (let i = 0; i < n; i++) {
@@ -179,12 +164,4 @@ export function runProgram(p: BpfProgram, input: BpfInput): number {
         else i += holds(code & 0xf0, a, operand) ? p.jt[i]! : p.jf[i]!;
     }
   }
-}
-
-const call: BpfInput & { words: Uint32Array } = { words: new Uint32Array(0), length: SECCOMP_DATA_BYTES, load: (place: number): number => call.words[place >>> 2]! };
-
-/** The filter's verdict on one call. */
-export function runFilter(p: BpfProgram, data: Uint32Array): number {
-  call.words = data;
-  return runProgram(p, call);
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { checkFilter, runFilter } from './bpf.ts';
+import { checkFilter, runFilter } from './dialect.ts';
 
 /** struct sock_filter: code, jt, jf, k. */
 function assemble(...program: [number, number, number, number][]): Uint8Array {
