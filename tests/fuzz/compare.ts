@@ -164,11 +164,18 @@ function compareMemory(c: FuzzCase, native: OracleResult, ours: OracleResult, t:
 /** Microcode touches the ends of large images in its own order; arpl reads before it asks for writing. */
 const looseAddress = /^(fx|fn?save|frstor|fldenv|fnstenv|xsave|xrstor|arpl)/;
 
-function stopText(r: OracleResult, loose: boolean, mnemonic: string): string {
+/** Some hypervisors that intercept debug exceptions tell the address of int1 itself, not the one behind it. */
+function stoppedAt(c: FuzzCase, r: OracleResult): number {
+  const rip = r.state.rip;
+  return c.single && c.row.mnemonic === 'int1' && r.trapno === Vector.DB && rip === c.start ? rip + c.instruction.length : rip;
+}
+
+function stopText(c: FuzzCase, r: OracleResult, loose: boolean): string {
   if (r.signo === 0) return `runs to ${hex(r.state.rip)}`;
+  const mnemonic = c.row.mnemonic;
   // The kernel finds the code of `int n`.
   const selector = mnemonic !== 'int' && (r.trapno === Vector.GP || r.trapno === Vector.SS || r.trapno === Vector.NP) ? ` (${hex(r.err)})` : '';
-  return `trap ${r.trapno} at ${hex(r.state.rip)}${selector}${r.trapno === 14 && !loose ? ` (address ${hex(r.siAddr)}, ${(r.err & 2) !== 0 ? 'write' : 'read'})` : ''}`;
+  return `trap ${r.trapno} at ${hex(stoppedAt(c, r))}${selector}${r.trapno === 14 && !loose ? ` (address ${hex(r.siAddr)}, ${(r.err & 2) !== 0 ? 'write' : 'read'})` : ''}`;
 }
 
 /** Cases whose result the manual leaves open, or that the host's kernel answers in the processor's place. */
@@ -194,7 +201,7 @@ export function compareResults(c: FuzzCase, native: OracleResult, ours: OracleRe
   const mnemonic = c.row.mnemonic;
   const t = c.single ? (Object.hasOwn(tolerances, mnemonic) ? tolerances[mnemonic]! : {}) : {};
   const loose = looseAddress.test(mnemonic);
-  const a = stopText(native, loose, mnemonic), b = stopText(ours, loose, mnemonic);
+  const a = stopText(c, native, loose), b = stopText(c, ours, loose);
   if (a !== b) out.push(`${a} / ${b}`);
   if (c.single && open(c, native)) return [];
   if (native.lost) return ['the case killed the oracle'];
