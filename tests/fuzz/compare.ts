@@ -164,18 +164,17 @@ function compareMemory(c: FuzzCase, native: OracleResult, ours: OracleResult, t:
 /** Microcode touches the ends of large images in its own order; arpl reads before it asks for writing. */
 const looseAddress = /^(fx|fn?save|frstor|fldenv|fnstenv|xsave|xrstor|arpl)/;
 
-/** Some hypervisors that intercept debug exceptions tell the address of int1 itself, not the one behind it. */
-function stoppedAt(c: FuzzCase, r: OracleResult): number {
-  const rip = r.state.rip;
-  return c.single && c.row.mnemonic === 'int1' && r.trapno === Vector.DB && rip === c.start ? rip + c.instruction.length : rip;
+/** Where the processor stopped. Some hypervisors that intercept debug exceptions tell the address of int1 itself, not the one behind it. */
+function stoppedAt(c: FuzzCase, native: OracleResult): number {
+  const rip = native.state.rip;
+  return c.single && c.row.mnemonic === 'int1' && native.trapno === Vector.DB && rip === c.start ? rip + c.instruction.length : rip;
 }
 
-function stopText(c: FuzzCase, r: OracleResult, loose: boolean): string {
-  if (r.signo === 0) return `runs to ${hex(r.state.rip)}`;
-  const mnemonic = c.row.mnemonic;
+function stopText(r: OracleResult, rip: number, loose: boolean, mnemonic: string): string {
+  if (r.signo === 0) return `runs to ${hex(rip)}`;
   // The kernel finds the code of `int n`.
   const selector = mnemonic !== 'int' && (r.trapno === Vector.GP || r.trapno === Vector.SS || r.trapno === Vector.NP) ? ` (${hex(r.err)})` : '';
-  return `trap ${r.trapno} at ${hex(stoppedAt(c, r))}${selector}${r.trapno === 14 && !loose ? ` (address ${hex(r.siAddr)}, ${(r.err & 2) !== 0 ? 'write' : 'read'})` : ''}`;
+  return `trap ${r.trapno} at ${hex(rip)}${selector}${r.trapno === 14 && !loose ? ` (address ${hex(r.siAddr)}, ${(r.err & 2) !== 0 ? 'write' : 'read'})` : ''}`;
 }
 
 /** Cases whose result the manual leaves open, or that the host's kernel answers in the processor's place. */
@@ -201,7 +200,7 @@ export function compareResults(c: FuzzCase, native: OracleResult, ours: OracleRe
   const mnemonic = c.row.mnemonic;
   const t = c.single ? (Object.hasOwn(tolerances, mnemonic) ? tolerances[mnemonic]! : {}) : {};
   const loose = looseAddress.test(mnemonic);
-  const a = stopText(c, native, loose), b = stopText(c, ours, loose);
+  const a = stopText(native, stoppedAt(c, native), loose, mnemonic), b = stopText(ours, ours.state.rip, loose, mnemonic);
   if (a !== b) out.push(`${a} / ${b}`);
   if (c.single && open(c, native)) return [];
   if (native.lost) return ['the case killed the oracle'];

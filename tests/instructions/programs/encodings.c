@@ -8,6 +8,7 @@
 #include <setjmp.h>
 #include <sys/mman.h>
 #include <fenv.h>
+#include "../../syscalls/programs/hypervisor.h"
 static unsigned char *code,*data; static sigjmp_buf jb; static uintptr_t at;
 #ifdef __x86_64__
 #define IP REG_RIP
@@ -15,7 +16,8 @@ static unsigned char *code,*data; static sigjmp_buf jb; static uintptr_t at;
 #define IP REG_EIP
 #endif
 static void h(int s,siginfo_t*i,void*c){ucontext_t*u=c;
- long ip=u->uc_mcontext.gregs[IP]-(uintptr_t)code; long ad=(uintptr_t)i->si_addr-(uintptr_t)code;
+ int before=before_int1(u->uc_mcontext.gregs[REG_TRAPNO],u->uc_mcontext.gregs[IP]);
+ long ip=u->uc_mcontext.gregs[IP]-(uintptr_t)code+before; long ad=(uintptr_t)i->si_addr-(uintptr_t)code+before;
  long dd=(uintptr_t)i->si_addr-(uintptr_t)data;
  printf("sig %d code %d ",s,i->si_code); if(i->si_addr==0)printf("addr 0 "); else if(ad>=0&&ad<0x3000)printf("addr code+%lx ",ad); else if(dd>=-0x1000&&dd<0x4000)printf("addr data+%lx ",dd); else printf("addr %lx ",(long)i->si_addr);
  printf("ip+%lx trap %ld err %lx\n",ip,(long)u->uc_mcontext.gregs[REG_TRAPNO],(long)u->uc_mcontext.gregs[REG_ERR]);

@@ -2,6 +2,7 @@
 /* flags: -msse2 */
 #include <setjmp.h>
 #include <ucontext.h>
+#include "hypervisor.h"
 /* processor exceptions as signals: number, code, address, registers, error bits. */
 static sigjmp_buf jb; static char *page; static uintptr_t code_at;
 static void h(int s, siginfo_t *i, void *c) {
@@ -12,6 +13,7 @@ static void h(int s, siginfo_t *i, void *c) {
 #else
   uintptr_t ip = u->uc_mcontext.gregs[REG_EIP]; long tr = u->uc_mcontext.gregs[REG_TRAPNO], er = u->uc_mcontext.gregs[REG_ERR]; uintptr_t cr2 = u->uc_mcontext.cr2;
 #endif
+  if (before_int1(tr, ip)) { i->si_addr = (char *)i->si_addr + 1; ip++; }
   say("%s code %d addr %s+%ld trapno %ld err %ld%s", sigabbrev_np(s), i->si_code, where, (char *)i->si_addr >= page && (char *)i->si_addr < page + 3 * 4096 ? (long)((char *)i->si_addr - page) : 0L, tr, er & ~0x10, (uintptr_t)i->si_addr == ip ? " addr==ip" : "");
   if (code_at) say(" ip+%ld", (long)(ip - code_at));
   if (tr == 14) say(" cr2 %s", cr2 == (uintptr_t)i->si_addr ? "addr" : "?");

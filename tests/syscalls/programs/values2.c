@@ -115,7 +115,7 @@ SYS_mmap2
   V(BITS,(a.mq_flags=v,mq_setattr(q,&a,0))); struct sigevent se={};
   V(INTS,(se.sigev_notify=v,se.sigev_signo=10,({int r=S(SYS_mq_notify,q,&se); if(!r) S(SYS_mq_notify,q,0); r;})));
   V(INTS,(se.sigev_notify=SIGEV_SIGNAL,se.sigev_signo=v,({int r=S(SYS_mq_notify,q,&se); if(!r) S(SYS_mq_notify,q,0); r;}))); mq_unlink(nm); }
-  V(INTS,v==8||v==22||v==24||v==4||v==31||v==10||v==26||v==1||v==57||v==59||v==71||v==72||v==28||v>=67?0:prctl(v,0,0,0,0));
+  V(INTS,v==8||v==22||v==24||v==4||v==31||v==10||v==26||v==1||v==57||v==53||v==59||v==71||v==72||v==28||v>=67?0:prctl(v,0,0,0,0));
   V(INTS,v==22||v==59||v==8||v==35||v==71||v==72||v==26||v==28||v>=67?0:prctl(v,1,0,0,0));
   V(INTS,v==22||v==59||v==8||v==35||v==71||v==72||v==26||v==28||v>=67?0:prctl(v,-1,-1,-1,-1));
   V(INTS,prctl(PR_SET_PDEATHSIG,v));
