@@ -8,7 +8,8 @@ import { O_PATH } from '../abi/linux/openFlags.ts';
 import { Rlimit } from '../kernel/fd/rlimits.ts';
 import { mapMemory, pageUp, populate, setBreak, unmapMemory } from '../kernel/mm/mapping.ts';
 import { membarrierRegistrations, registerMembarrier } from '../kernel/mm/membarrier.ts';
-import { adviseMemory, lockMemory, protectMemory, remapMemory, residentPages, syncMemory } from '../kernel/mm/protect.ts';
+import { adviseMemory, lockMemory, protectMemory, residentPages, syncMemory } from '../kernel/mm/protect.ts';
+import { remapMemory } from '../kernel/mm/remap.ts';
 import type { Task } from '../kernel/task/task.ts';
 import { LocalField } from '../machine/localState.ts';
 import type { Inode } from '../vfs/inode.ts';
@@ -18,6 +19,8 @@ import type { SyscallRow } from './row.ts';
 
 /** Bytes that are touched at a time: a millisecond, where old contents have to be cleared. */
 const POPULATE_PIECE = 4 << 20;
+/** Pages that are moved at a time. */
+const MOVED_PIECE = 256;
 /** Flags that MAP_SHARED_VALIDATE knows: LEGACY_MAP_MASK. */
 const VALIDATED = 0x7c07f9f3;
 
@@ -102,8 +105,10 @@ function sysBrk(t: Task, brk: number): number {
 
 function sysMremap(t: Task, old: number, oldLength: number, newLength: number, flags: number, to: number): number {
   const at = remapMemory(t.mm, old, oldLength, newLength, flags, to, t.rlimits);
-  if (at >= 0 && at !== old && old !== 0 && old === t.mm.layout.vdso) followVdso(t, at - old);
-  return at;
+  if (at < 0 || at === old) return at;
+  if (old !== 0 && old === t.mm.layout.vdso) followVdso(t, at - old);
+  const moved = t.mm.moves.at(-1);
+  return moved === undefined ? at : inPieces(t, [], () => (moved.advance(MOVED_PIECE) ? MORE : at));
 }
 
 /** The vDSO was moved (Linux's vdso_mremap): calls return where it is now, this one too if it was made there, and signal handlers. */

@@ -11,6 +11,7 @@ import type { Descriptor } from '../arch/segments.ts';
 import { FaultResult, faultPage, type FaultCode } from './fault.ts';
 import { Lineage } from './lineage.ts';
 import type { MemoryPool } from './memoryPool.ts';
+import type { Moved } from './moved.ts';
 import type { Overlong } from './overlong.ts';
 import { Page, pageOf } from './page.ts';
 import { heightOf, type Wish } from './tall.ts';
@@ -74,6 +75,8 @@ export class AddressSpace implements Pager {
   spoiled = false;
   /** Copy-on-write relations with the memories it was forked from and that were forked from it. */
   readonly lineage: Lineage;
+  /** Pages on their way to where mremap has moved them. */
+  readonly moves: Moved[] = [];
   layout: ProgramLayout = NO_LAYOUT;
   /** Where findFree begins, and ranges it leaves alone while there is room elsewhere (brk's and the stack's growth). */
   mmapBase = GUEST_MIN;
@@ -202,6 +205,11 @@ export class AddressSpace implements Pager {
 
   quiesce(): void {
     this.host.quiesce(this);
+  }
+
+  /** An area comes to [start, end): what waits there to be moved is moved first. */
+  makeRoom(start: number, end: number): void {
+    if (this.moves.length > 0) for (const moved of [...this.moves]) moved.makeRoom(pageOf(start), pageOf(end));
   }
 
   /** Makes the memory at least as long as guest address `end`. False: the host has no more. */

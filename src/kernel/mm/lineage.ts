@@ -1,17 +1,32 @@
 import type { AddressSpace } from './addressSpace.ts';
 import { Page } from './page.ts';
 
+/** Where the bytes of lazy pages lie. */
+export interface Origin {
+  /** A child may have lazy pages here that its parent has. */
+  readonly passesOn: boolean;
+  bytesOf(page: number): Uint8Array;
+  /** `Page` bits. */
+  stateOf(page: number): number;
+  /** `mm` has lazy pages here; and then none any more. */
+  joinedBy(mm: AddressSpace): void;
+  leftBy(mm: AddressSpace): void;
+  /** The page was copied, or is no longer wanted. */
+  settled(page: number): void;
+}
+
 /**
  * Lazy copying after fork. The child begins with `lazy` pages whose bytes lie in an origin memory (the parent's, or one the
  * parent itself has not copied from yet); the origin's pages are `needed`. Whoever touches first causes the copy: the
  * child copies in, an origin that wants to write copies out to every child that still lacks the page. A page keeps its
  * number, so (origin, page) finds the bytes.
  */
-export class Lineage {
+export class Lineage implements Origin {
+  readonly passesOn = true;
   private readonly mm: AddressSpace;
-  /** Memories that our lazy pages are in; `origin[page] - 1` is the index. */
-  private readonly origins: (AddressSpace | null)[] = [];
-  /** As far as forked pages reach. */
+  /** What our lazy pages are in; `origin[page] - 1` is the index. */
+  private readonly origins: (Origin | null)[] = [];
+  /** As far as lazy pages reach. */
   private origin = new Uint8Array(0);
   /** Lazy pages per origin; at 0 the origin forgets us. */
   private readonly counts: number[] = [];
@@ -22,12 +37,15 @@ export class Lineage {
     this.mm = mm;
   }
 
-  /** Once, before forkPages: pages from `count` on are never lazy. */
+  /** Pages from `count` on will not be lazy. */
   expect(count: number): void {
-    this.origin = new Uint8Array(count);
+    if (count <= this.origin.length) return;
+    const longer = new Uint8Array(count);
+    longer.set(this.origin);
+    this.origin = longer;
   }
 
-  private indexOf(origin: AddressSpace): number {
+  private indexOf(origin: Origin): number {
     let index = this.origins.indexOf(origin);
     if (index >= 0) return index;
     index = this.origins.indexOf(null);
@@ -37,8 +55,20 @@ export class Lineage {
     }
     this.origins[index] = origin;
     this.counts[index] = 0;
-    origin.lineage.dependents.add(this.mm);
+    origin.joinedBy(this.mm);
     return index;
+  }
+
+  /** The same, where there has to be one. */
+  freeIndexOf(origin: Origin): number {
+    const index = this.indexOf(origin);
+    if (index >= 0) return index;
+    for (let page = 0; page < this.origin.length; page++) if (this.origin[page] === 1) this.bringIn(page);
+    return this.indexOf(origin);
+  }
+
+  originOf(page: number): Origin | null {
+    return this.origins[this.origin[page]! - 1] ?? null;
   }
 
   /** Marks pages [from, to) of a fresh child as forked from the parent: `needed` here, `lazy` there. Precondition: parent quiesced. */
@@ -49,11 +79,11 @@ export class Lineage {
     for (let page = from; page < to; page++) {
       const state = pages[page]!;
       if ((state & Page.present) !== 0) {
-        if (parentIndex < 0) parentIndex = own.indexOf(parent);
+        if (parentIndex < 0) parentIndex = own.indexOf(parent.lineage);
         pages[page] = state | Page.needed;
         own.markLazy(page, parentIndex);
       } else if ((state & Page.lazy) !== 0) {
-        const index = own.indexOf(parent.lineage.origins[parent.lineage.origin[page]! - 1]!);
+        const origin = parent.lineage.originOf(page)!, index = origin.passesOn ? own.indexOf(origin) : -1;
         if (index >= 0) own.markLazy(page, index);
         else {
           parent.lineage.copyIn(page);
@@ -63,7 +93,8 @@ export class Lineage {
     }
   }
 
-  private markLazy(page: number, index: number): void {
+  /** `index`: of its origin. */
+  markLazy(page: number, index: number): void {
     this.mm.pages[page] = Page.lazy | (this.mm.pages[page]! & Page.stale);
     this.origin[page] = index + 1;
     this.counts[index]!++;
@@ -73,13 +104,29 @@ export class Lineage {
   private settle(page: number): void {
     const index = this.origin[page]! - 1;
     this.origin[page] = 0;
+    this.origins[index]!.settled(page);
     if (--this.counts[index]! > 0) return;
-    this.origins[index]!.lineage.leftBy(this.mm);
+    this.origins[index]!.leftBy(this.mm);
     this.origins[index] = null;
   }
 
+  bytesOf(page: number): Uint8Array {
+    return (this.mm.pages[page]! & Page.lazy) !== 0 ? this.originOf(page)!.bytesOf(page) : this.mm.pageBytes(page);
+  }
+
+  stateOf(page: number): number {
+    const state = this.mm.pages[page]!;
+    return (state & Page.lazy) !== 0 ? this.originOf(page)!.stateOf(page) : state;
+  }
+
+  settled(): void {}
+
+  joinedBy(child: AddressSpace): void {
+    this.dependents.add(child);
+  }
+
   /** `child` has no lazy pages of ours any more. */
-  private leftBy(child: AddressSpace): void {
+  leftBy(child: AddressSpace): void {
     this.dependents.delete(child);
     this.mm.recycle();
   }
@@ -91,30 +138,31 @@ export class Lineage {
 
   /** Copies a lazy page into our memory; it is present then. The permission byte is the caller's business. */
   copyIn(page: number): void {
-    const from = this.origins[this.origin[page]! - 1]!;
+    const from = this.originOf(page)!;
     this.mm.reserve((page + 1) * 4096);
-    this.mm.pageBytes(page).set(from.pageBytes(page));
-    this.mm.pages[page] = Page.present | (from.pages[page]! & Page.readOnly);
+    this.mm.pageBytes(page).set(from.bytesOf(page));
+    this.mm.pages[page] = Page.present | (from.stateOf(page) & Page.readOnly);
     this.settle(page);
+  }
+
+  private bringIn(page: number): void {
+    this.copyIn(page);
+    const vma = this.mm.areaOf(page);
+    if (vma !== null) this.mm.updatePermission(vma, page);
   }
 
   /** The page of ours is about to change: children that lack it get their copies. It is no longer needed then. */
   copyOut(page: number): void {
     for (const child of this.dependents) {
       const lineage = child.lineage;
-      if ((child.pages[page]! & Page.lazy) === 0 || lineage.origins[lineage.origin[page]! - 1] !== this.mm) continue;
-      lineage.copyIn(page);
-      const vma = child.areaOf(page);
-      if (vma !== null) child.updatePermission(vma, page);
+      if ((child.pages[page]! & Page.lazy) !== 0 && lineage.originOf(page) === this) lineage.bringIn(page);
     }
     this.mm.pages[page] = this.mm.pages[page]! & ~Page.needed;
   }
 
   /** A private page of a file shows what the file has: nobody has written it. */
   isClean(page: number): boolean {
-    const state = this.mm.pages[page]!;
-    const bits = (state & Page.lazy) !== 0 ? this.origins[this.origin[page]! - 1]!.pages[page]! : state;
-    return (bits & Page.readOnly) !== 0;
+    return (this.stateOf(page) & Page.readOnly) !== 0;
   }
 
   /** A page of ours is unmapped. */
@@ -126,7 +174,7 @@ export class Lineage {
 
   /** The address space ends. Children keep its memory alive through their origins; it waits for nobody's pages. */
   retire(): void {
-    for (const origin of this.origins) origin?.lineage.leftBy(this.mm);
+    for (const origin of this.origins) origin?.leftBy(this.mm);
     this.origins.length = 0;
   }
 }

@@ -172,6 +172,7 @@ export const isData = (vma: Vma): boolean => !vma.shared && (vma.prot & Prot.W) 
 /** Puts an area into a free range and counts it. */
 export function addArea(mm: AddressSpace, vma: Vma): void {
   vma.mm = mm;
+  mm.makeRoom(vma.start, vma.end);
   mm.areas.insert(vma);
   mm.totalPages += vma.pages;
   if (isData(vma)) mm.dataPages += vma.pages;
@@ -203,6 +204,18 @@ export function unmapMemory(mm: AddressSpace, addr: number, length: number): num
     vma.drop();
   }
   return 0;
+}
+
+/** As unmapMemory, for an area whose pages are `Moved`: they stay as they are, but nobody may use them here. Precondition: quiesced. */
+export function takeAway(mm: AddressSpace, start: number, end: number): void {
+  const areas = mm.areas.carve(start, end), first = pageOf(start), last = pageOf(end);
+  mm.areas.remove(areas);
+  for (const vma of areas) {
+    uncount(mm, vma);
+    vma.drop();
+  }
+  for (let page = first; page < last; page++) mm.permissions.forgetCode(page);
+  mm.permissions.bytes.fill(0, first, last);
 }
 
 function uncount(mm: AddressSpace, vma: Vma): void {
@@ -246,6 +259,7 @@ export function growStack(mm: AddressSpace, vma: Vma, addr: number): boolean {
   if (below !== undefined && !below.growsDown && below.prot !== 0 && below.end > start - STACK_GUARD) return false;
   if ((below !== undefined && below.end > start) || isTaken(mm, start, vma.start)) return false;
   const grown = (vma.start - start) / PAGE_SIZE;
+  mm.makeRoom(start, vma.start);
   mm.totalPages += grown;
   if (vma.locked) mm.lockedPages += grown;
   vma.start = start;

@@ -4,7 +4,7 @@ import { PAGE_SHIFT } from '../../machine/memoryLayout.ts';
  * State of one page of an address space (AddressSpace.pages).
  *
  *   0 --(first touch)--> present            private memory, its bytes are here
- *   lazy --(touch, or the origin writes)--> present     forked; its bytes are still in the origin's memory
+ *   lazy --(touch, or the origin writes)--> present     forked; its bytes are still in the origin's memory. Or moved by mremap (moved.ts)
  *   present + needed --(write)--> present   forked children still need these bytes: they get copies first
  *   present + readOnly --(write)--> present a private page of a file that was not written yet
  *   shared [+ readOnly]                     shows a page of a SharedObject, for writing or only for reading

@@ -1,12 +1,11 @@
-import { EACCES, EAGAIN, EINVAL, EIO, ENOMEM, EPERM } from '../../abi/linux/errno.ts';
+import { EACCES, EINVAL, EIO, ENOMEM, EPERM } from '../../abi/linux/errno.ts';
 import * as M from '../../abi/linux/mman.ts';
-import { GUEST_MIN, PAGE_SIZE, Perm } from '../../machine/memoryLayout.ts';
+import { PAGE_SIZE, Perm } from '../../machine/memoryLayout.ts';
 import { Rlimit, type Rlimits } from '../fd/rlimits.ts';
 import type { AddressSpace } from './addressSpace.ts';
-import { addArea, checkLimits, clearPages, findFree, isData, isSealed, pageUp, populate, unmapMemory } from './mapping.ts';
+import { checkLimits, clearPages, isData, isSealed, pageUp } from './mapping.ts';
 import { clipOverlong } from './overlong.ts';
 import { Page, pageOf } from './page.ts';
-import { hasPlace, heightOf, isTaken } from './tall.ts';
 import { Prot, type Vma } from './vma.ts';
 
 /** mprotect(2) of a checked range. `prot` is PROT_R/W/X, after READ_IMPLIES_EXEC. */
@@ -74,92 +73,8 @@ function changeProtection(mm: AddressSpace, start: number, end: number, prot: nu
   mm.areas.mergeAround(start, end);
 }
 
-/** mremap(2). */
-export function remapMemory(mm: AddressSpace, old: number, oldLength: number, newLength: number, flags: number, to: number, limits: Rlimits): number {
-  if ((flags & ~(M.MREMAP_MAYMOVE | M.MREMAP_FIXED | M.MREMAP_DONTUNMAP)) !== 0) return -EINVAL;
-  if ((flags & M.MREMAP_FIXED) !== 0 && (flags & M.MREMAP_MAYMOVE) === 0) return -EINVAL;
-  const keep = (flags & M.MREMAP_DONTUNMAP) !== 0;
-  if (keep && ((flags & M.MREMAP_MAYMOVE) === 0 || oldLength !== newLength)) return -EINVAL;
-  if (old % PAGE_SIZE !== 0) return -EINVAL;
-  const oldSize = pageUp(oldLength);
-  // The highest lengths are rounded up to 2^64, which is nothing.
-  const newSize = pageUp(newLength) % 2 ** 64;
-  if (!(newSize > 0) || newSize > mm.limit) return -EINVAL;
-  const fixed = (flags & M.MREMAP_FIXED) !== 0;
-  if (fixed) {
-    if (to % PAGE_SIZE !== 0 || !hasPlace(mm, to, to + newSize)) return -EINVAL;
-    if (to < old + oldSize && old < to + newSize) return -EINVAL;
-    if (to < GUEST_MIN) return -EPERM;
-  }
-  let vma = mm.areas.find(old);
-  if (vma === null) return -14;
-  if (oldSize === 0 && !vma.shared) return -EINVAL;
-  if (vma.sealed || isSealed(mm, old, old + oldSize) || (fixed && isSealed(mm, to, to + newSize))) return -EPERM;
-  if (fixed) {
-    if (isTaken(mm, to, to + newSize)) return -ENOMEM;
-    unmapMemory(mm, to, newSize);
-    // They may have been one area.
-    vma = mm.areas.find(old)!;
-  }
-  if (oldSize > newSize && !keep) unmapMemory(mm, old + newSize, oldSize - newSize);
-  // What does not move and does not grow may lie in several areas.
-  if (oldSize >= newSize && !keep && !fixed) return old;
-  const size = Math.min(oldSize, newSize);
-  if (old + size > vma.end && !mm.areas.covered(old, old + size)) return -14;
-  if (old + size > vma.end) return -14;
-  const grown = newSize - size;
-  if (grown > 0) {
-    const error = checkLimits(mm, limits, grown / PAGE_SIZE, isData(vma));
-    if (error !== 0) return error;
-    if (vma.locked && (mm.lockedPages * PAGE_SIZE + grown) > limits.cur[Rlimit.MEMLOCK]!) return -EAGAIN;
-  }
-  if (!fixed && !keep && old + oldSize === vma.end && hasPlace(mm, old, old + newSize) && !mm.areas.overlaps(vma.end, old + newSize) && !isTaken(mm, vma.end, old + newSize)) {
-    const tail = vma.slice(vma.start, vma.end);
-    tail.offset = vma.offset + (vma.end - vma.start);
-    tail.start = vma.end;
-    tail.end = old + newSize;
-    addArea(mm, tail);
-    if (tail.locked) populate(mm, tail.start, tail.end);
-    return old;
-  }
-  if ((flags & M.MREMAP_MAYMOVE) === 0) return -ENOMEM;
-  const target = fixed ? to : findFree(mm, newSize, heightOf(old));
-  if (target < 0) return target;
-  moveArea(mm, old, size, target, newSize, keep);
-  return target;
-}
-
-/** Moves (or with `keep`: empties) the pages of [old, old + size), which lie in one area, to a free range. */
-function moveArea(mm: AddressSpace, old: number, size: number, target: number, newSize: number, keep: boolean): void {
-  mm.quiesce();
-  const [source] = size > 0 ? mm.areas.carve(old, old + size) : [mm.areas.find(old)!];
-  const moved = source!.slice(source!.start, source!.end);
-  moved.offset = source!.offset + (old - source!.start);
-  moved.start = target;
-  moved.end = target + newSize;
-  addArea(mm, moved);
-  const area = mm.areas.find(target)!;
-  if (moved.object === null) {
-    for (let i = 0; i < size / PAGE_SIZE; i++) {
-      const from = pageOf(old) + i;
-      const to = pageOf(target) + i;
-      if ((mm.pages[from]! & Page.lazy) !== 0) mm.lineage.copyIn(from);
-      if ((mm.pages[from]! & Page.present) === 0) continue;
-      mm.reserve((to + 1) * PAGE_SIZE);
-      mm.pageBytes(to).set(mm.pageBytes(from));
-      mm.pages[to] = Page.present | (mm.pages[from]! & Page.readOnly);
-      mm.updatePermission(area, to);
-    }
-  }
-  if (size === 0) return;
-  if (!keep) unmapMemory(mm, old, size);
-  else {
-    clearPages(mm, source!, old, old + size);
-    askAgain(mm, source!, old, old + size);
-  }
-}
-
-function askAgain(mm: AddressSpace, vma: Vma, start: number, end: number): void {
+/** Pages of `vma` whose contents were dropped can be touched again. */
+export function askAgain(mm: AddressSpace, vma: Vma, start: number, end: number): void {
   if (vma.prot !== 0) mm.permissions.bytes.fill(Perm.ASK, pageOf(start), pageOf(end));
 }
 
