@@ -40,13 +40,13 @@ test('withheld write permission is asked for, with code or without', () => {
   const { table: t, code } = table();
   t.set(5, R | W | X);
   code.watch(5);
-  t.withholdWrite(5);
+  t.withholdWrites(5, 6);
   expect(t.bytes[5]).toBe(R | X | CODE | ASK);
   t.set(6, R | W);
-  t.withholdWrite(6);
+  t.withholdWrites(6, 7);
   expect(t.bytes[6]).toBe(R | ASK);
   t.set(7, R);
-  t.withholdWrite(7);
+  t.withholdWrites(7, 8);
   expect(t.bytes[7]).toBe(R);
 });
 

@@ -35,8 +35,23 @@ export class PermissionTable {
     }
   }
 
-  /** The page is not written to any more without asking. */
-  withholdWrite(page: number): void {
+  /** The same while all threads are stopped. What is not executable only they would change besides: the translating thread watches code alone. */
+  setStopped(page: number, perm: number): void {
+    if (((this.bytes[page]! | perm) & (Perm.CODE | Perm.X)) !== 0) this.set(page, perm);
+    else this.bytes[page] = perm;
+  }
+
+  /** Pages [first, last) are not written to any more without asking. Precondition: all threads are stopped. */
+  withholdWrites(first: number, last: number): void {
+    const { bytes } = this;
+    for (let page = first; page < last; page++) {
+      const old = bytes[page]!;
+      if ((old & (Perm.CODE | Perm.X)) !== 0) this.withholdWrite(page);
+      else if ((old & Perm.W) !== 0) bytes[page] = (old & ~Perm.W) | Perm.ASK;
+    }
+  }
+
+  private withholdWrite(page: number): void {
     for (;;) {
       const old = Atomics.load(this.bytes, page);
       if ((old & (Perm.W | Perm.CODE_W)) === 0) return;

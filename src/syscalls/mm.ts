@@ -1,6 +1,6 @@
-import { EBADF, EFAULT, EINVAL, ENOMEM, EOPNOTSUPP, EPERM } from '../abi/linux/errno.ts';
+import { EBADF, EFAULT, EINVAL, EIO, ENOMEM, EOPNOTSUPP, EPERM } from '../abi/linux/errno.ts';
 import {
-  MAP_ANONYMOUS, MAP_HUGETLB, MAP_POPULATE, MAP_PRIVATE, MAP_SHARED, MAP_SHARED_VALIDATE, MAP_TYPE, MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT, MLOCK_ONFAULT, PROT_READ, PROT_EXEC,
+  MAP_ANONYMOUS, MAP_HUGETLB, MAP_POPULATE, MAP_PRIVATE, MAP_SHARED, MAP_SHARED_VALIDATE, MAP_TYPE, MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT, MLOCK_ONFAULT, MS_SYNC, PROT_READ, PROT_EXEC,
 } from '../abi/linux/mman.ts';
 import { READ_IMPLIES_EXEC } from '../abi/linux/personality.ts';
 import { Cap } from '../vfs/cred.ts';
@@ -8,13 +8,13 @@ import { O_PATH } from '../abi/linux/openFlags.ts';
 import { Rlimit } from '../kernel/fd/rlimits.ts';
 import { mapMemory, pageUp, populate, setBreak, unmapMemory } from '../kernel/mm/mapping.ts';
 import { membarrierRegistrations, registerMembarrier } from '../kernel/mm/membarrier.ts';
-import { adviseMemory, lockMemory, protectMemory, residentPages, syncMemory } from '../kernel/mm/protect.ts';
+import { adviseMemory, lockMemory, protectMemory, residentPages, syncedParts } from '../kernel/mm/protect.ts';
 import { remapMemory } from '../kernel/mm/remap.ts';
 import type { Task } from '../kernel/task/task.ts';
 import { LocalField } from '../machine/localState.ts';
 import type { Inode } from '../vfs/inode.ts';
 import type { FileDescription } from '../vfs/fileDescription.ts';
-import { inPieces, MORE } from './pieces.ts';
+import { giveBackInPieces, inPieces, MORE, writeBackInPieces } from './pieces.ts';
 import type { SyscallRow } from './row.ts';
 
 /** Bytes that are touched at a time: a millisecond, where old contents have to be cleared. */
@@ -86,7 +86,7 @@ function sysOldMmap(t: Task, ptr: number): number {
 }
 
 function sysMunmap(t: Task, addr: number, length: number): number {
-  return unmapMemory(t.mm, addr, length);
+  return giveBackInPieces(t, addr, addr + length, () => unmapMemory(t.mm, addr, length));
 }
 
 function sysMprotect(t: Task, addr: number, length: number, prot: number): number {
@@ -104,6 +104,10 @@ function sysBrk(t: Task, brk: number): number {
 }
 
 function sysMremap(t: Task, old: number, oldLength: number, newLength: number, flags: number, to: number): number {
+  return giveBackInPieces(t, old, old + oldLength, () => remap(t, old, oldLength, newLength, flags, to));
+}
+
+function remap(t: Task, old: number, oldLength: number, newLength: number, flags: number, to: number): number {
   const at = remapMemory(t.mm, old, oldLength, newLength, flags, to, t.rlimits);
   if (at < 0 || at === old) return at;
   if (old !== 0 && old === t.mm.layout.vdso) followVdso(t, at - old);
@@ -134,7 +138,10 @@ function sysMincore(t: Task, addr: number, length: number, vec: number): number 
 }
 
 function sysMsync(t: Task, addr: number, length: number, flags: number): number {
-  return syncMemory(t.mm, addr, length, flags);
+  const synced = syncedParts(t.mm, addr, length, flags);
+  if (typeof synced === 'number') return synced;
+  const finish = (inode: Inode) => (): number => ((flags & MS_SYNC) !== 0 && inode.fsync(false) < 0 ? -EIO : 0);
+  return writeBackInPieces(t, synced.parts.map((part) => ({ ...part, finish: finish(part.inode) })), synced.result);
 }
 
 function lock(t: Task, addr: number, length: number, onFault: boolean): number {

@@ -9,7 +9,7 @@ import { Rlimit } from '../kernel/fd/rlimits.ts';
 import { PARKED, Restart } from '../kernel/task/block.ts';
 import type { Task } from '../kernel/task/task.ts';
 import type { FileDescription } from '../vfs/fileDescription.ts';
-import type { WaitQueue } from '../vfs/waitQueue.ts';
+import type { Waiter, WaitQueue } from '../vfs/waitQueue.ts';
 import type { SyscallRow } from './row.ts';
 import { useMask } from './sigmask.ts';
 
@@ -65,7 +65,10 @@ function wait(t: Task, w: Wait): number {
 
 // ---- poll, ppoll ----
 
-/** Looks at all entries and writes their revents; how many have some. */
+/** Entries that are looked at in one go: well under a millisecond. */
+const MANY = 1024;
+
+/** Looks at entries and writes their revents; how many have some. */
 function checkPoll(t: Task, fds: number, count: number): number {
   const buf = t.memory.writable(fds, count * POLLFD);
   if (buf === null) return -EFAULT;
@@ -87,18 +90,99 @@ function checkPoll(t: Task, fds: number, count: number): number {
 }
 
 function pollQueues(t: Task, fds: number, count: number): WaitQueue[] {
-  const queues: WaitQueue[] = [];
+  const queues = new Set<WaitQueue>();
   const buf = t.memory.readable(fds, count * POLLFD);
   for (let i = 0; buf !== null && i < count; i++) {
     const queue = t.fds.get(pollfd.get(buf, 'fd', i * POLLFD))?.waitQueue;
-    if (queue && !queues.includes(queue)) queues.push(queue);
+    if (queue) queues.add(queue);
   }
-  return queues;
+  return [...queues];
+}
+
+/**
+ * A poll of many descriptors: others are served between two pieces of it. It waits at each queue from before it looks at the first descriptor
+ * there, and looks at all again when it was woken meanwhile.
+ */
+class LongPoll implements Waiter {
+  private readonly task: Task;
+  private readonly fds: number;
+  private readonly count: number;
+  private readonly queues = new Set<WaitQueue>();
+  private next = 0;
+  private ready = 0;
+  private woken = false;
+
+  constructor(task: Task, fds: number, count: number) {
+    this.task = task;
+    this.fds = fds;
+    this.count = count;
+  }
+
+  /** In the midst of looking: no signal and no deadline ends it. */
+  get looking(): boolean {
+    return this.next > 0 && this.next < this.count;
+  }
+
+  onWake(): void {
+    this.woken = true;
+    if (!this.looking) this.task.parked?.queue();
+  }
+
+  leave(): void {
+    for (const queue of this.queues) queue.remove(this);
+  }
+
+  /** Looks at some more: PARKED, how many are ready of all, or -errno. */
+  look(): number {
+    const { task, next } = this, count = Math.min(MANY, this.count - next), at = this.fds + next * POLLFD;
+    if (next >= this.count) return this.again();
+    for (const queue of pollQueues(task, at, count)) {
+      if (this.queues.has(queue)) continue;
+      this.queues.add(queue);
+      queue.add(this);
+    }
+    const ready = checkPoll(task, at, count);
+    if (ready < 0) return ready;
+    this.ready += ready;
+    this.next += count;
+    if (this.looking) task.parked?.queue();
+    return this.looking ? PARKED : this.ready > 0 ? this.ready : this.again();
+  }
+
+  /** From the beginning, if there is reason to. */
+  private again(): number {
+    if (!this.woken) return PARKED;
+    this.woken = false;
+    this.next = 0;
+    this.task.parked?.queue();
+    return PARKED;
+  }
+}
+
+function pollMany(t: Task, fds: number, count: number, deadlineNs: number, done: () => void): number {
+  const poll = new LongPoll(t, fds, count);
+  t.block({
+    queues: [],
+    retry: () => poll.look(),
+    deadlineNs,
+    onTimeout: () => (poll.looking ? PARKED : 0),
+    restart: Restart.noHandler,
+    get uninterruptible() {
+      return poll.looking;
+    },
+    cleanup: () => {
+      poll.leave();
+      done();
+    },
+  });
+  t.parked!.queue();
+  return PARKED;
 }
 
 function doPoll(t: Task, fds: number, count: number, deadlineNs: number, done: () => void): number {
   if (count > t.rlimits.cur[Rlimit.NOFILE]!) return -EINVAL;
   if (t.memory.readable(fds, count * POLLFD) === null) return -EFAULT;
+  if (count > MANY) return pollMany(t, fds, count, deadlineNs, done);
   return wait(t, { check: () => checkPoll(t, fds, count), queues: pollQueues(t, fds, count), deadlineNs, done });
 }
 

@@ -7,6 +7,7 @@ import type { Task } from '../kernel/task/task.ts';
 import { MAX_FILE_SIZE, RegularFile } from '../vfs/inodeFile.ts';
 import type { Mount } from '../vfs/mount.ts';
 import { fileOf } from './fileArgs.ts';
+import { writeBackInPieces } from './pieces.ts';
 import type { SyscallRow } from './row.ts';
 
 const FALLOC_KEEP_SIZE = 1;
@@ -39,7 +40,10 @@ function sysSyncfs(t: Task, fd: number): number {
 
 const fsync = (dataOnly: boolean) => (t: Task, fd: number): number => {
   const file = fileOf(t, fd);
-  return file === null ? -EBADF : file.fsync(dataOnly);
+  if (file === null) return -EBADF;
+  if (!(file instanceof RegularFile)) return file.fsync(dataOnly);
+  const { inode } = file;
+  return writeBackInPieces(t, [{ file, mappings: inode.mappings, offset: 0, length: MAX_FILE_SIZE, finish: () => inode.fsync(dataOnly) }], 0);
 };
 
 function sysSyncFileRange(t: Task, fd: number, offset: number, length: number, flags: number): number {

@@ -10,6 +10,7 @@ import { mapMemory, unmapMemory } from '../kernel/mm/mapping.ts';
 import { Prot } from '../kernel/mm/vma.ts';
 import type { Task } from '../kernel/task/task.ts';
 import { Cap } from '../vfs/cred.ts';
+import { giveBackInPieces } from './pieces.ts';
 import { applySet, permFields } from './sysvPerm.ts';
 
 const PAGE = 4096;
@@ -74,14 +75,17 @@ export function sysShmdt(t: Task, addr: number): number {
   if (addr % PAGE !== 0) return -EINVAL;
   for (const segment of segmentsOf(t).list()) {
     const areas = segment.areasAt(t.mm, addr);
-    if (areas.length === 0) continue;
-    for (const { start, end } of areas.map((vma) => ({ start: vma.start, end: vma.end }))) unmapMemory(t.mm, start, end - start);
-    segment.detachTime = t.kernel.realtime().sec;
-    segment.lastUser = t.tgid;
-    segmentsOf(t);
-    return 0;
+    if (areas.length > 0) return giveBackInPieces(t, areas[0]!.start, areas.at(-1)!.end, () => detach(t, segment, addr));
   }
   return -EINVAL;
+}
+
+function detach(t: Task, segment: Segment, addr: number): number {
+  for (const { start, end } of segment.areasAt(t.mm, addr).map((vma) => ({ start: vma.start, end: vma.end }))) unmapMemory(t.mm, start, end - start);
+  segment.detachTime = t.kernel.realtime().sec;
+  segment.lastUser = t.tgid;
+  segmentsOf(t);
+  return 0;
 }
 
 function info(t: Task, command: number, ptr: number): number {

@@ -22,6 +22,13 @@ export interface DirEntry {
   readonly type: number;
 }
 
+/** Entries of a directory as it was. */
+export interface Listing {
+  readonly length: number;
+  /** null: it has gone since. */
+  entry(index: number): DirEntry | null;
+}
+
 /** What a new inode starts with; the VFS has applied umask, set-group-ID directories and permissions. */
 export interface NewInode {
   /** Type and permission bits. */
@@ -39,6 +46,9 @@ export interface NewInode {
 export interface FileMappings {
   /** Before file bytes are read: dirty mapped pages of the range go into the file. */
   beforeRead(offset: number, length: number): void;
+  /** Numbers of mapped pages of the range that may be dirty; writes those of them that are. */
+  changed(offset: number, length: number): Float64Array;
+  writeBack(pages: Float64Array): void;
   /** After file bytes have changed by write, truncate or fallocate: mapped copies of the range are refreshed or dropped. */
   afterWrite(offset: number, length: number): void;
   /** After the size has changed: pages beyond it give SIGBUS from now on. */
@@ -100,6 +110,11 @@ export abstract class Inode {
   /** All entries, in the file system's order. */
   list(): DirEntry[] | number {
     return -ENOTDIR;
+  }
+  /** What list() tells, by and by. */
+  snapshot(): Listing | number {
+    const list = this.list();
+    return typeof list === 'number' ? list : { length: list.length, entry: (index) => list[index]! };
   }
   /** False when an entry that list() gave has gone since. */
   hasEntry(_name: string): boolean {

@@ -4,7 +4,7 @@ import { MS_NOATIME, MS_NODIRATIME, MS_RELATIME } from '../abi/linux/fs.ts';
 import { O_APPEND, O_NOATIME, O_RDONLY } from '../abi/linux/openFlags.ts';
 import { Cap, type Cred } from './cred.ts';
 import { type DirSink, type FileCaller, FileDescription, RWF_DONTCACHE, RWF_HIPRI, RWF_NOWAIT, RWF_PLAIN } from './fileDescription.ts';
-import { type DirEntry, FS_APPEND, FS_IMMUTABLE, type Inode } from './inode.ts';
+import { FS_APPEND, FS_IMMUTABLE, type Inode, type Listing } from './inode.ts';
 import { IN_ACCESS, IN_CLOSE_NOWRITE, IN_CLOSE_WRITE, IN_MODIFY, notifyDentry, notifyGone } from './notify.ts';
 import type { Path } from './path.ts';
 import { modeWithoutPrivileges, ownerOrCapable } from './permission.ts';
@@ -236,7 +236,7 @@ function accessed({ flags, inode, path: { mount } }: { flags: number; inode: Ino
  * entries come and go; entries that have gone are left out.
  */
 export class DirectoryFile extends InodeFile {
-  private entries: DirEntry[] | null = null;
+  private entries: Listing | null = null;
 
   override get seekable(): boolean {
     return true;
@@ -268,7 +268,7 @@ export class DirectoryFile extends InodeFile {
 
   private load(): number {
     if (this.entries !== null) return 0;
-    const list = this.inode.list();
+    const list = this.inode.snapshot();
     if (typeof list === 'number') return list;
     this.entries = list;
     return 0;
@@ -293,9 +293,9 @@ export class DirectoryFile extends InodeFile {
     const entries = this.entries!;
     accessed(this);
     for (let told = 0; this.pos - 2 < entries.length && told < MOST_ENTRIES; ) {
-      const entry = entries[this.pos - 2]!, ino = inode.hasEntry(entry.name) ? entry.ino : 0;
-      if (ino !== 0) {
-        if (!sink(entry.name, ino, entry.type, this.pos + 1)) return 0;
+      const entry = entries.entry(this.pos - 2);
+      if (entry !== null && entry.ino !== 0 && inode.hasEntry(entry.name)) {
+        if (!sink(entry.name, entry.ino, entry.type, this.pos + 1)) return 0;
         told++;
       }
       this.pos++;

@@ -1,6 +1,6 @@
 import { ENOENT, ENOSPC, ENOTEMPTY, EPERM } from '../../abi/linux/errno.ts';
 import { S_IFLNK, S_IFMT, S_IFREG } from '../../abi/linux/fileMode.ts';
-import type { DirEntry, Inode, NewInode } from '../../vfs/inode.ts';
+import type { DirEntry, Inode, Listing, NewInode } from '../../vfs/inode.ts';
 import { RENAME_EXCHANGE, RENAME_WHITEOUT } from '../../vfs/namespace.ts';
 import { PAGE } from './chunks.ts';
 import type { TmpFs } from './tmpFs.ts';
@@ -46,6 +46,16 @@ export class TmpDir extends TmpInode {
     const out: DirEntry[] = [];
     for (const [name, inode] of this.entries) out.push({ name, ino: inode.attr.ino, type: inode.type >>> 12 });
     return this.tmpfs.likeDisk ? out : out.reverse();
+  }
+  override snapshot(): Listing {
+    const names = [...this.entries.keys()], newestFirst = !this.tmpfs.likeDisk;
+    return {
+      length: names.length,
+      entry: (index) => {
+        const name = names[newestFirst ? names.length - 1 - index : index]!, inode = this.entries.get(name);
+        return inode === undefined ? null : { name, ino: inode.attr.ino, type: inode.type >>> 12 };
+      },
+    };
   }
   override hasEntry(name: string): boolean {
     return this.entries.has(name);

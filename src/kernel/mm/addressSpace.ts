@@ -268,6 +268,10 @@ export class AddressSpace implements Pager {
 
   /** Recomputes the permission byte of a page of `vma` from its state. Lowering needs quiesce() first. */
   updatePermission(vma: Vma, page: number): void {
+    this.permissions.set(page, this.permissionOf(vma, page));
+  }
+
+  permissionOf(vma: Vma, page: number): number {
     const state = this.pages[page]!;
     let perm: number = Perm.ASK;
     if ((state & Page.present) !== 0) {
@@ -277,7 +281,7 @@ export class AddressSpace implements Pager {
       perm = AddressSpace.permOf(vma);
       if ((perm & Perm.W) !== 0 && (state & Page.readOnly) !== 0) perm = (perm & ~Perm.W) | Perm.ASK;
     }
-    this.permissions.set(page, perm);
+    return perm;
   }
 
   /** The bytes of a page of ours. */

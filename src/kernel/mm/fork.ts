@@ -32,7 +32,7 @@ export function forkAddressSpace(parent: AddressSpace): AddressSpace {
     if (vma.prot !== 0) child.permissions.bytes.fill(Perm.ASK, first, last);
     if (vma.object !== null || vma.wipeOnFork) continue;
     Lineage.forkPages(parent, child, first, last);
-    for (let page = first; page < last; page++) parent.permissions.withholdWrite(page);
+    parent.permissions.withholdWrites(first, last);
   }
   return child;
 }

@@ -3,7 +3,7 @@ import {
   MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_GROWSDOWN, MAP_HUGETLB, MAP_LOCKED, MAP_NORESERVE, MAP_PRIVATE, MAP_SHARED,
   MAP_SHARED_VALIDATE, MAP_STACK, MAP_SYNC, MAP_TYPE,
 } from '../../abi/linux/mman.ts';
-import { GUEST_END, GUEST_MIN, PAGE_SIZE, TASK_SIZE } from '../../machine/memoryLayout.ts';
+import { GUEST_END, GUEST_MIN, PAGE_SIZE, Perm, TASK_SIZE } from '../../machine/memoryLayout.ts';
 import { Access } from '../../machine/exit.ts';
 import type { Inode } from '../../vfs/inode.ts';
 import type { FileDescription } from '../../vfs/fileDescription.ts';
@@ -177,7 +177,7 @@ export function addArea(mm: AddressSpace, vma: Vma): void {
   mm.totalPages += vma.pages;
   if (isData(vma)) mm.dataPages += vma.pages;
   if (vma.locked) mm.lockedPages += vma.pages;
-  if (vma.prot !== 0) mm.permissions.bytes.fill(0x20, pageOf(vma.start), pageOf(vma.end));
+  if (vma.prot !== 0) mm.permissions.bytes.fill(Perm.ASK, pageOf(vma.start), pageOf(vma.end));
   mm.areas.mergeAround(vma.start, vma.end);
 }
 
@@ -206,6 +206,36 @@ export function unmapMemory(mm: AddressSpace, addr: number, length: number): num
   return 0;
 }
 
+/**
+ * Gives about `most` shared pages of [start, end) back to their objects, from which they can come again: before they are unmapped, so that this does
+ * not take long. Where it stopped.
+ */
+export function giveBack(mm: AddressSpace, start: number, end: number, most: number): number {
+  const [vma] = sharedAreas(mm, start, end);
+  if (vma === undefined) return end;
+  const from = Math.max(vma.start, start), last = pageOf(Math.min(vma.end, end));
+  let page = pageOf(from);
+  for (let shown = 0; page < last && shown < most; page++) if ((mm.pages[page]! & Page.shared) !== 0) shown++;
+  const to = from + (page - pageOf(from)) * PAGE_SIZE;
+  mm.quiesce();
+  clearPages(mm, vma, from, to);
+  askAgain(mm, vma, from, to);
+  return to;
+}
+
+export function sharedAreas(mm: AddressSpace, start: number, end: number): Vma[] {
+  const found: Vma[] = [];
+  for (let i = mm.areas.indexAbove(start); i < mm.areas.items.length && mm.areas.items[i]!.start < end; i++) {
+    if (mm.areas.items[i]!.object !== null) found.push(mm.areas.items[i]!);
+  }
+  return found;
+}
+
+/** Pages of `vma` whose contents were dropped can be touched again. */
+export function askAgain(mm: AddressSpace, vma: Vma, start: number, end: number): void {
+  if (vma.prot !== 0) mm.permissions.bytes.fill(Perm.ASK, pageOf(start), pageOf(end));
+}
+
 /** As unmapMemory, for an area whose pages are `Moved`: they stay as they are, but nobody may use them here. Precondition: quiesced. */
 export function takeAway(mm: AddressSpace, start: number, end: number): void {
   const areas = mm.areas.carve(start, end), first = pageOf(start), last = pageOf(end);
@@ -232,7 +262,7 @@ export function clearPages(mm: AddressSpace, vma: Vma, start: number, end: numbe
   const last = pageOf(end);
   for (let page = pageOf(start); page < last; page++) {
     const state = pages[page]!;
-    if (permissions.bytes[page] !== 0) permissions.set(page, 0);
+    if (permissions.bytes[page] !== 0) permissions.setStopped(page, 0);
     if (state === 0) continue;
     if ((state & (Page.needed | Page.lazy)) !== 0) mm.lineage.forget(page);
     pages[page] = (state & (Page.present | Page.shared | Page.stale)) !== 0 ? Page.stale : 0;

@@ -1,9 +1,11 @@
-import { EACCES, EINVAL, EIO, ENOMEM, EPERM } from '../../abi/linux/errno.ts';
+import { EACCES, EBUSY, EINVAL, ENOMEM, EPERM } from '../../abi/linux/errno.ts';
 import * as M from '../../abi/linux/mman.ts';
-import { PAGE_SIZE, Perm } from '../../machine/memoryLayout.ts';
+import { PAGE_SIZE } from '../../machine/memoryLayout.ts';
+import type { FileDescription } from '../../vfs/fileDescription.ts';
+import type { FileMappings, Inode } from '../../vfs/inode.ts';
 import { Rlimit, type Rlimits } from '../fd/rlimits.ts';
 import type { AddressSpace } from './addressSpace.ts';
-import { checkLimits, clearPages, isData, isSealed, pageUp } from './mapping.ts';
+import { askAgain, checkLimits, clearPages, isData, isSealed, pageUp } from './mapping.ts';
 import { clipOverlong } from './overlong.ts';
 import { Page, pageOf } from './page.ts';
 import { Prot, type Vma } from './vma.ts';
@@ -68,14 +70,9 @@ function changeProtection(mm: AddressSpace, start: number, end: number, prot: nu
     vma.prot = prot;
     if (isData(vma)) mm.dataPages += vma.pages;
     const last = pageOf(vma.end);
-    for (let page = pageOf(vma.start); page < last; page++) mm.updatePermission(vma, page);
+    for (let page = pageOf(vma.start); page < last; page++) mm.permissions.setStopped(page, mm.permissionOf(vma, page));
   }
   mm.areas.mergeAround(start, end);
-}
-
-/** Pages of `vma` whose contents were dropped can be touched again. */
-export function askAgain(mm: AddressSpace, vma: Vma, start: number, end: number): void {
-  if (vma.prot !== 0) mm.permissions.bytes.fill(Perm.ASK, pageOf(start), pageOf(end));
 }
 
 /** madvise(2). */
@@ -171,22 +168,30 @@ export function residentPages(mm: AddressSpace, start: number, length: number): 
   return out;
 }
 
-/** msync(2). */
-export function syncMemory(mm: AddressSpace, start: number, length: number, flags: number): number {
+/** An area's part of a file that msync(2) writes back. */
+export interface SyncedPart {
+  readonly file: FileDescription;
+  readonly inode: Inode;
+  readonly mappings: FileMappings;
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** What msync(2) has to write and its result, or -errno. */
+export function syncedParts(mm: AddressSpace, start: number, length: number, flags: number): { parts: SyncedPart[]; result: number } | number {
   if ((flags & ~(M.MS_ASYNC | M.MS_INVALIDATE | M.MS_SYNC)) !== 0 || start % PAGE_SIZE !== 0) return -EINVAL;
   if ((flags & M.MS_ASYNC) !== 0 && (flags & M.MS_SYNC) !== 0) return -EINVAL;
   const end = start + (pageUp(length) % 2 ** 64);
   if (!(end <= mm.limit)) return -ENOMEM;
+  const parts: SyncedPart[] = [];
   for (const vma of mm.areas.items) {
     if (vma.end <= start || vma.start >= end) continue;
-    if ((flags & M.MS_INVALIDATE) !== 0 && vma.locked) return -16;
+    if ((flags & M.MS_INVALIDATE) !== 0 && vma.locked) return { parts, result: -EBUSY };
     if (vma.object === null || vma.file === null) continue;
-    const from = Math.max(start, vma.start) - vma.start + vma.offset;
-    const to = Math.min(end, vma.end) - vma.start + vma.offset;
-    vma.object.flush(from / PAGE_SIZE, to / PAGE_SIZE - 1);
-    if ((flags & M.MS_SYNC) !== 0 && vma.inode!.fsync(false) < 0) return -EIO;
+    const from = Math.max(start, vma.start), to = Math.min(end, vma.end);
+    parts.push({ file: vma.file, inode: vma.inode!, mappings: vma.object, offset: from - vma.start + vma.offset, length: to - from });
   }
-  return mm.areas.covered(start, end) ? 0 : -ENOMEM;
+  return { parts, result: mm.areas.covered(start, end) ? 0 : -ENOMEM };
 }
 
 /** mlock, mlock2, munlock, but for touching the pages. `mayLock`: CAP_IPC_LOCK. */

@@ -3,10 +3,9 @@ import * as M from '../../abi/linux/mman.ts';
 import { GUEST_MIN, PAGE_SIZE } from '../../machine/memoryLayout.ts';
 import { Rlimit, type Rlimits } from '../fd/rlimits.ts';
 import type { AddressSpace } from './addressSpace.ts';
-import { addArea, checkLimits, clearPages, findFree, isData, isSealed, pageUp, populate, takeAway, unmapMemory } from './mapping.ts';
+import { addArea, askAgain, checkLimits, clearPages, findFree, isData, isSealed, pageUp, populate, takeAway, unmapMemory } from './mapping.ts';
 import { movePages } from './moved.ts';
 import { Page, pageOf } from './page.ts';
-import { askAgain } from './protect.ts';
 import { hasPlace, heightOf, isTaken } from './tall.ts';
 import type { Vma } from './vma.ts';
 

@@ -35,7 +35,7 @@ test('what was changed goes to the file in long pieces, and nothing else', () =>
   const { mm, bytes, writes } = mapped();
   for (let page = 0; page < 100; page++) if (page !== 5) expect(mm.memory.setU32(AT + page * PAGE, page + 1)).toBe(true);
   const expected = [[0, 5 * PAGE], [6 * PAGE, 64 * PAGE], [70 * PAGE, SIZE - 70 * PAGE]];
-  mm.areas.items[0]!.object!.flush(0, Infinity);
+  mm.areas.items[0]!.object!.beforeRead(0, Infinity);
   expect(writes).toEqual(expected);
   mm.memory.setU32(AT + 8, 77);
   writes.length = 0;

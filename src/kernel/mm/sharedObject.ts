@@ -57,6 +57,17 @@ class OwnedRuns {
   }
 }
 
+/** Index of the first of `sorted` numbers that is not less than `n`. */
+function indexFrom(sorted: Float64Array, n: number): number {
+  let low = 0, high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (sorted[middle]! < n) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
 /**
  * What MAP_SHARED areas of all processes show: a file, or anonymous memory that lives as long as an area does. Since each process
  * has a memory of its own, pages move to whoever touches them (an ownership protocol as between processor caches); the
@@ -258,18 +269,30 @@ export class SharedObject implements FileMappings {
     if (shared.owner === null && shared.readers.length === 0 && this.inode !== null) this.pages.delete(index);
   }
 
-  /** Writes what owners changed in pages [first, last] to the file (msync, or before its bytes are read). They go on owning. */
-  flush(firstIndex: number, lastIndex: number): void {
+  /** Writes what owners changed to the file, before its bytes are read or nobody shows it any more. They go on owning. */
+  private flush(offset: number, length: number): void {
+    if (this.inode !== null) this.writeBack(this.changed(offset, length));
+  }
+
+  changed(offset: number, length: number): Float64Array {
+    const first = Math.floor(offset / PAGE_SIZE), last = Math.floor((offset + length - 1) / PAGE_SIZE);
+    if (last - first < this.pages.size) return Float64Array.from({ length: Math.max(0, last - first + 1) }, (_, i) => first + i);
+    const all = new Float64Array([...this.pages.keys()]).sort();
+    return all.subarray(indexFrom(all, first), indexFrom(all, last + 1));
+  }
+
+  writeBack(pages: Float64Array): void {
     if (this.inode === null) return;
     const runs = new OwnedRuns(this.inode);
-    for (const [index, shared] of this.pages) {
-      if (index >= firstIndex && index <= lastIndex && shared.owner !== null) runs.add(shared.owner, index);
+    for (const index of pages) {
+      const owner = this.pages.get(index)?.owner;
+      if (owner) runs.add(owner, index);
     }
     runs.end();
   }
 
   beforeRead(offset: number, length: number): void {
-    this.flush(Math.floor(offset / PAGE_SIZE), Math.floor((offset + length - 1) / PAGE_SIZE));
+    this.flush(offset, length);
   }
 
   /** Copies the range's new bytes into every copy: what a write(2) changes shows in mappings at once. */
