@@ -15,8 +15,8 @@ export type WorkerMessage =
   | { readonly type: 'kept'; readonly files: readonly KeptFile[]; readonly tall: string; readonly compiled: Uint8Array | null }
   | { readonly type: 'end' };
 
-/** What a guest worker says: it has asked for its first translation; it runs a tall address space. */
-export type WorkerNews = 'translate' | 'tall';
+/** What a guest worker says: it can run guests; it has asked for its first translation; it runs a tall address space. */
+export type WorkerNews = 'ready' | 'translate' | 'tall';
 
 function say(news: WorkerNews): void {
   parentPort!.postMessage(news);
@@ -38,5 +38,8 @@ parentPort!.on('message', (message: GuestMessage | WorkerMessage) => {
     translator!.kept = new KeptTranslations(message.files, () => compiledCodeFrom(message.compiled));
   }
   else if (message.type === 'end') process.exit();
-  else host.receive(message);
+  else {
+    host.receive(message);
+    if (message.type === 'init') say('ready');
+  }
 });

@@ -15,19 +15,18 @@ export type GuestRun = {
 
 export interface GuestWorker {
   /**
-   * Starts a thread. Valid for a worker whose last thread was told to leave (it may still be on its way out). Returns the worker that
-   * runs it: another, when that is attached to the memory and this one is not.
+   * Starts a thread. Valid for a worker whose last thread was told to leave (it may still be on its way out).
    */
-  run(job: GuestRun): GuestWorker;
-  /** Gives the worker back; the same precondition. */
-  free(): void;
+  run(job: GuestRun): void;
+  /** Gives the worker back; the same precondition. False: none had been ready for the thread, which has not begun and never will. */
+  free(): boolean;
   /** Ends the worker at once, whatever it does. */
   terminate(): void;
 }
 
 export interface Workers {
   /**
-   * A worker that runs `job`: an idle one or a new one. `died` is called when the worker ends other than by free() or
+   * A worker that runs `job`, as soon as one is ready. `died` is called when the worker ends other than by free() or
    * terminate(): out of memory, a bug of ours. Its guest thread is then gone without an exit.
    */
   start(job: GuestRun, died: (reason: string) => void): GuestWorker;

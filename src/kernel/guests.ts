@@ -132,6 +132,13 @@ export class Guests {
     this.kernel.parts.mailbox.reply(slot, Reply.leave);
   }
 
+  /** The task has ended, and gives back its worker. */
+  leave(t: Task): void {
+    this.dismiss(t.slot);
+    if (t.worker?.free() === false) this.kernel.parts.mailbox.forgetAnswer(t.slot);
+    t.worker = null;
+  }
+
   /** A slot whose worker never began or is gone. */
   dropSlot(slot: number): void {
     this.slots[slot] = null;
@@ -140,7 +147,7 @@ export class Guests {
   /** The task's worker, dismissed before, gets its new program (execve). */
   restart(t: Task): void {
     this.kernel.parts.mailbox.prepare(t.slot);
-    t.worker = t.worker!.run(jobOf(t));
+    t.worker!.run(jobOf(t));
     this.begin(t);
   }
 

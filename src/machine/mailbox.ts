@@ -205,6 +205,11 @@ export class MailboxKernel {
     return Atomics.load(this.words, STATES + slot) === Reply.leave;
   }
 
+  /** No worker will read the answer. */
+  forgetAnswer(slot: number): void {
+    Atomics.store(this.words, STATES + slot, SlotState.running);
+  }
+
   bell(): number {
     return Atomics.load(this.words, BELL);
   }

@@ -61,11 +61,7 @@ export function exitTask(t: Task, status: number, workerGone = false): void {
   kernel.pids.released(t.tid);
   process.tasks.delete(t);
   if (workerGone) kernel.guests.dropSlot(t.slot);
-  else {
-    kernel.guests.dismiss(t.slot);
-    t.worker?.free();
-  }
-  t.worker = null;
+  else kernel.guests.leave(t);
   mm.release();
   if (t === process.leader && !process.exiting) process.exitStatus = status;
   kernel.hooks.exit?.(t, status, last);
