@@ -135,6 +135,8 @@ class NodeDatagrams implements HostDatagrams {
   readonly #isV6: boolean;
   #state: 'free' | 'connecting' | 'connected' = 'free';
   #early: Uint8Array[] = [];
+  /** Who waits for it to be connected. */
+  #settling: (() => void)[] = [];
   #sending = 0;
   #closing = false;
   #closed = false;
@@ -149,6 +151,7 @@ class NodeDatagrams implements HostDatagrams {
     socket.on('connect', () => {
       this.#state = 'connected';
       for (const data of this.#early.splice(0)) this.send(data, null);
+      this.#decided();
     });
   }
 
@@ -158,6 +161,7 @@ class NodeDatagrams implements HostDatagrams {
       this.#early = [];
     }
     this.events?.onError(errnoOf(error, ECONNREFUSED));
+    this.#decided();
   }
   /** An IPv6 socket names IPv4 addresses so. */
   #name(ip: string): string {
@@ -171,6 +175,7 @@ class NodeDatagrams implements HostDatagrams {
   disconnect(): void {
     if (this.#state === 'connected') attempt(() => this.#socket.disconnect());
     this.#state = 'free';
+    this.#decided();
   }
   send(data: Uint8Array, to: HostAddress | null): void {
     if (this.#closed) return;
@@ -193,6 +198,14 @@ class NodeDatagrams implements HostDatagrams {
   }
   get pendingBytes(): number {
     return this.#closed ? 0 : this.#socket.getSendQueueSize();
+  }
+  settle(done: () => void): void {
+    // Errors are told in the next look at the host's descriptors: one has ended when the second of these runs.
+    if (this.#state === 'connecting') this.#settling.push(done);
+    else setImmediate(() => setImmediate(done));
+  }
+  #decided(): void {
+    for (const done of this.#settling.splice(0)) this.settle(done);
   }
 
   setBroadcast(on: boolean): number {
@@ -231,7 +244,9 @@ class NodeDatagrams implements HostDatagrams {
   #end(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#state = 'free';
     this.#socket.close();
+    this.#decided();
   }
 }
 

@@ -75,6 +75,8 @@ export interface HostDatagrams {
   /** `to` null: where it is connected to. Takes the data over. */
   send(data: Uint8Array, to: HostAddress | null): void;
   readonly pendingBytes: number;
+  /** Calls `done` when everything has left, and when what the network says of it at once has come through onError. */
+  settle(done: () => void): void;
   /** 0 or -errno. */
   setBroadcast(on: boolean): number;
   setTtl(ttl: number): number;

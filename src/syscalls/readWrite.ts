@@ -14,6 +14,7 @@ import { fileOf } from './fileArgs.ts';
 import { type IoVec, MAX_RW_COUNT, readVector, totalOf, vectorViews } from './ioVector.ts';
 import { isAlone, moveInPieces, PIECE } from './pieces.ts';
 import { PARKED, type SyscallRow } from './row.ts';
+import { whenSettled } from './socketTransfer.ts';
 
 /** A buffer longer than this reaches beyond the user's half of the address space (access_ok). */
 const ADDRESS_LIMIT = 0x7fff_ffff_f000;
@@ -184,7 +185,7 @@ export class LongWrite {
 function writeAll(t: Task, file: FileDescription, total: number, step: (done: number) => number, quiet = false): number {
   const write = new LongWrite(t, file, total, step, quiet);
   const first = write.attempt();
-  if (first !== -EAGAIN || (file.flags & O_NONBLOCK) !== 0 || file.waitQueue === null) return didWrite(t, first);
+  if (first !== -EAGAIN || (file.flags & O_NONBLOCK) !== 0 || file.waitQueue === null) return whenSettled(t, file, didWrite(t, first));
   const timeoutNs = file.writeTimeoutNs;
   file.acquire();
   return t.block({
@@ -193,7 +194,7 @@ function writeAll(t: Task, file: FileDescription, total: number, step: (done: nu
     ...limitedBy(t, timeoutNs, () => (write.done > 0 ? write.done : -EAGAIN)),
     retry: () => {
       const n = write.attempt();
-      return n === -EAGAIN ? PARKED : didWrite(t, n);
+      return n === -EAGAIN ? PARKED : whenSettled(t, file, didWrite(t, n));
     },
     onSignal: () => (write.done > 0 ? write.done : timeoutNs === Infinity ? -ERESTARTSYS : -EINTR),
     cleanup: () => doneWaiting(file),

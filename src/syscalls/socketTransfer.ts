@@ -11,6 +11,7 @@ import type { Task } from '../kernel/task/task.ts';
 import { totalLength } from '../net/buffers.ts';
 import { Incoming, type OutControl, type Outgoing } from '../net/message.ts';
 import type { Socket } from '../net/socket.ts';
+import type { FileDescription } from '../vfs/fileDescription.ts';
 import type { WaitQueue } from '../vfs/waitQueue.ts';
 import { type IoVec, vectorViews } from './ioVector.ts';
 
@@ -33,7 +34,7 @@ export function runOperation(t: Task, op: Operation): number {
   const first = op.attempt();
   if (first !== -EAGAIN || !op.waits) {
     op.dispose();
-    return first;
+    return whenSettled(t, socket, first);
   }
   const queues: WaitQueue[] = [socket.waitQueue];
   if (socket.blockedOn !== null) queues.push(socket.blockedOn);
@@ -43,7 +44,7 @@ export function runOperation(t: Task, op: Operation): number {
     queues,
     retry: () => {
       const n = op.attempt();
-      return n === -EAGAIN ? PARKED : n;
+      return n === -EAGAIN ? PARKED : whenSettled(t, socket, n);
     },
     ...(limited ? { deadlineNs: t.kernel.nowNs() + op.timeoutNs, onTimeout: () => (op.done > 0 ? op.done : -EAGAIN) } : {}),
     restart: limited ? Restart.never : Restart.sys,
@@ -54,6 +55,14 @@ export function runOperation(t: Task, op: Operation): number {
       socket.release();
     },
   });
+}
+
+/** `n`, when nothing more is to be heard of what was sent. */
+export function whenSettled(t: Task, file: FileDescription, n: number): number {
+  const { settling } = file;
+  if (settling === null || n < 0) return n;
+  file.acquire();
+  return t.block({ queues: [settling], uninterruptible: true, retry: () => (file.settling === settling ? PARKED : n), cleanup: () => file.release() });
 }
 
 const mayWait = (s: Socket, flags: number): boolean => (flags & MSG_DONTWAIT) === 0 && (s.flags & O_NONBLOCK) === 0;

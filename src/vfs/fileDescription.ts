@@ -206,6 +206,10 @@ export abstract class FileDescription {
     this.flags = flags;
     return 0;
   }
+  /** What was written may yet be refused: the call is over when this has woken, and is null. */
+  get settling(): WaitQueue | null {
+    return null;
+  }
   /** Mapping it gives anonymous memory (/dev/zero). */
   readonly isZero: boolean = false;
 

@@ -15,6 +15,7 @@ import type { Abi } from '../../abi/abi.ts';
 import type { DatagramEvents, HostAddress, HostDatagrams, Sockets } from '../../host/sockets.ts';
 import type { FileCaller } from '../../vfs/fileDescription.ts';
 import type { PathContext } from '../../vfs/path.ts';
+import { WaitQueue } from '../../vfs/waitQueue.ts';
 import { copyOf } from '../buffers.ts';
 import { type Incoming, type Outgoing, RCV_SHUTDOWN, SEND_SHUTDOWN, SHUTDOWN_MASK } from '../message.ts';
 import type { NetStack } from '../netStack.ts';
@@ -44,6 +45,9 @@ export class UdpSocket extends InetSocket implements DatagramEvents {
   private hostConnected = false;
   /** Datagrams for the host while its socket is being made. */
   private early: { data: Uint8Array; to: Endpoint | null }[] = [];
+  /** While what was sent last may be refused, and how often something was sent. */
+  private news: WaitQueue | null = null;
+  private sent = 0;
   private heldPort = 0;
   private gone = false;
   readonly memberships: Memberships;
@@ -136,6 +140,7 @@ export class UdpSocket extends InetSocket implements DatagramEvents {
     this.boundIp = null;
     this.hostError = errno;
     this.early = [];
+    this.noNews();
   }
 
   private opened(host: HostDatagrams): void {
@@ -148,6 +153,7 @@ export class UdpSocket extends InetSocket implements DatagramEvents {
     this.memberships.apply(host);
     this.connectHost();
     for (const { data, to } of this.early.splice(0)) this.sendToHost(data, to);
+    this.hearNews();
   }
 
   private connectHost(): void {
@@ -245,6 +251,7 @@ export class UdpSocket extends InetSocket implements DatagramEvents {
 
   private sendOutside(msg: Outgoing, to: Endpoint): number {
     if (this.host !== null && this.host.pendingBytes > this.options.sndBuf) return -EAGAIN;
+    if (this.news !== null && (msg.flags & MSG_DONTWAIT) === 0 && (this.flags & O_NONBLOCK) === 0) return -EAGAIN;
     const data = copyOf(msg.bufs, 0, msg.length);
     const target = msg.name === null ? null : to;
     if (this.host !== null) this.sendToHost(data, target);
@@ -253,7 +260,34 @@ export class UdpSocket extends InetSocket implements DatagramEvents {
       this.early.push({ data, to: target });
       if (!this.asking) this.openHost({ ip: this.bindIp, port: 0, scopeId: 0 }, this.local!.port, 8);
     }
+    this.awaitNews(to);
     return msg.length;
+  }
+
+  override get settling(): WaitQueue | null {
+    return this.news;
+  }
+
+  /** On the loopback the refusal is there when sendto(2) returns. */
+  private awaitNews(to: Endpoint): void {
+    if (this.remote === null || !this.net.isLocal(to.ip) || isMulticast(to.ip)) return;
+    this.news ??= new WaitQueue();
+    this.hearNews();
+  }
+
+  private hearNews(): void {
+    const { host, news } = this, sent = ++this.sent;
+    if (host === null || news === null) return;
+    host.settle(() => this.net.soon(() => {
+      if (sent === this.sent) this.noNews();
+    }));
+  }
+
+  private noNews(): void {
+    const { news } = this;
+    this.news = null;
+    news?.wake(0);
+    this.waitQueue.wake(0);
   }
 
   private sendToHost(data: Uint8Array, to: Endpoint | null): void {
