@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { Cpu, Eflags } from '../machine/cpuState.ts';
 import { EngineField, Globals } from '../machine/codeLayout.ts';
 import { CodePages } from '../machine/codePages.ts';
-import { Access, Exit, Vector } from '../machine/exit.ts';
+import { Access, Exit, STEPPED, Vector } from '../machine/exit.ts';
 import { BIAS, Perm, RECORD_ARENA_END } from '../machine/memoryLayout.ts';
 import { instantiateHelpers } from '../helpers/testing/instance.ts';
 import { MAX_REGIONS, Regions } from './regions.ts';
@@ -266,7 +266,7 @@ describe('guest thread', () => {
     g.setGpr(RDI, 1);
     const stops: number[] = [];
     g.kernel = () => {
-      expect([g.u32(Cpu.exitReason), g.u32(Cpu.exitCode)]).toEqual([Exit.trap, Vector.DB]);
+      expect([g.u32(Cpu.exitReason), g.u32(Cpu.exitCode)]).toEqual([Exit.trap, STEPPED]);
       stops.push(g.rip - CODE);
       return stops.length < 3;
     };

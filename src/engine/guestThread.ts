@@ -1,6 +1,6 @@
 import { CcOp, Cpu, Eflags } from '../machine/cpuState.ts';
 import { Case, EngineExit, EngineField, Globals, SAMPLE_FUEL } from '../machine/codeLayout.ts';
-import { Exit, Vector } from '../machine/exit.ts';
+import { Exit, STEPPED } from '../machine/exit.ts';
 import { LocalAnswer, type LocalAnswerCode } from '../machine/localState.ts';
 import { Reply, type ReplyCode } from '../machine/mailbox.ts';
 import { RecentMemories } from '../machine/recentMemories.ts';
@@ -329,6 +329,7 @@ export class GuestThread {
 
   /** One instruction from `record`; then #DB unless it left by itself. Returns whether the kernel is wanted. */
   private singleStep(machine: Machine, cpu: number, record: number): boolean {
+    const delayed = machine.segmented.delaysTrap(cpu);
     const next = this.stepInstruction(machine, cpu, record), words = machine.code.current().words;
     leave(words, cpu);
     if (next === 0) {
@@ -338,11 +339,15 @@ export class GuestThread {
         refineRefusal(machine.code.current(), cpu);
         return !this.isOwnInterrupt(words, cpu);
       }
-      if (kind === EngineExit.codeWrite) return this.writeOverCode(machine, cpu);
+      if (kind === EngineExit.codeWrite) {
+        if (this.writeOverCode(machine, cpu)) return true;
+        if (words[(cpu + EngineField.exitKind) >> 2] === EngineExit.kernel) return false;
+      }
       if (kind === EngineExit.segments && !machine.segmented.one(cpu)) return true;
     } else setRip(words, cpu, words[(next + Field.rip) >> 2]! >>> 0);
+    if (delayed) return false;
     words[(cpu + Cpu.exitReason) >> 2] = Exit.trap;
-    words[(cpu + Cpu.exitCode) >> 2] = Vector.DB;
+    words[(cpu + Cpu.exitCode) >> 2] = STEPPED;
     words[(cpu + EngineField.exitKind) >> 2] = EngineExit.kernel;
     return true;
   }

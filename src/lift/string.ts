@@ -1,6 +1,6 @@
 import type { Value, Width } from '../ir/builder.ts';
 import { MemFlag } from '../ir/ops.ts';
-import { Cpu, Gpr, Seg } from '../machine/cpuState.ts';
+import { Cpu, Eflags, Gpr, Seg } from '../machine/cpuState.ts';
 import { Access, Vector } from '../machine/exit.ts';
 import type { Lift, Lifter } from './context.ts';
 import { linear } from './mov.ts';
@@ -28,12 +28,14 @@ function advance(c: Lift, register: number, size: number, elements: Value): void
 
 function direction(c: Lift): Value { return c.b.get(4, Cpu.df); }
 
-/** Elements still to be done as an i32 of at most 4096; leaves the instruction when there are none. */
+/** Elements to be done in this round as an i32: at most 4096, one under TF. Leaves the instruction when there are none. */
 function remaining(c: Lift): Value {
   const b = c.b, size = c.addressSize, count = c.gpr(Gpr.rcx, size);
   b.if(c.int(size, 'eqz', count), () => c.next());
-  const few = c.int(size, 'lt_u', count, c.constant(size, 4096));
-  return b.select(few, c.toI32(count), b.i32(4096));
+  const stepping = b.op('i32.and', b.get(4, Cpu.eflagsSystem), b.i32(Eflags.TF));
+  const most = b.var('i32', b.select(stepping, b.i32(1), b.i32(4096)));
+  const few = c.int(size, 'lt_u', count, c.extendU(4, size, b.getVar(most)));
+  return b.select(few, c.toI32(count), b.getVar(most));
 }
 
 /** Takes `done` (i32) off the counter. */

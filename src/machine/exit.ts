@@ -21,3 +21,6 @@ export const Access = { read: 1, write: 2, execute: 4 } as const;
 
 /** Exception vectors (Intel SDM vol. 3, table 6-1). */
 export const Vector = { DE: 0, DB: 1, BP: 3, OF: 4, BR: 5, UD: 6, NM: 7, NP: 11, SS: 12, GP: 13, PF: 14, MF: 16, AC: 17, XM: 19 } as const;
+
+/** exitCode behind an instruction that began under TF: in the upper half, for want of an error code, what #DB notes in DR6 (BS). */
+export const STEPPED = Vector.DB | (0x4000 << 16);

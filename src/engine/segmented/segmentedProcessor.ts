@@ -11,7 +11,7 @@ import { Field } from '../../ir/ops.ts';
 import { Case, EngineExit, EngineField, Globals, RECORD_SIZE } from '../../machine/codeLayout.ts';
 import { Cpu, Eflags, Seg } from '../../machine/cpuState.ts';
 import { TLS_ENTRIES, TLS_FIRST } from '../../machine/descriptors.ts';
-import { Access, Exit, Vector } from '../../machine/exit.ts';
+import { Access, Exit, STEPPED, Vector } from '../../machine/exit.ts';
 import { BIAS, PERMISSION_TABLE, Perm } from '../../machine/memoryLayout.ts';
 import type { CodeCache } from '../codeCache.ts';
 import { FIRST_ADDRESS_CASE, FIRST_CASE, memoryOperand } from '../interpreter/cases.ts';
@@ -19,7 +19,7 @@ import { type CaseTable, RecordWriter } from '../record.ts';
 import { isMisaligned } from './alignment.ts';
 import { FAULTED, GuestAccess } from './guestAccess.ts';
 import { effectiveAddress, writesMemory } from './operands.ts';
-import { describe, farTransfers, loadedSegment, loadSegmentRegister, storeLdt } from './selectors.ts';
+import { delaysTrap, describe, farTransfers, loadedSegment, loadSegmentRegister, storeLdt } from './selectors.ts';
 import { onStack } from './stackCode.ts';
 import { onString } from './stringCode.ts';
 
@@ -77,7 +77,7 @@ export class SegmentedProcessor {
       const stepped = (this.code.current().words[(cpu + Cpu.eflagsSystem) >> 2]! & Eflags.TF) !== 0;
       if (!this.one(cpu)) return;
       const { words } = this.code.current();
-      if (stepped) return this.leave(cpu, Exit.trap, Vector.DB);
+      if (stepped && !delaysTrap(this.i)) return this.leave(cpu, Exit.trap, STEPPED);
       if (words[(cpu + Cpu.interrupt) >> 2] !== 0) return this.leave(cpu, Exit.interrupt, 0);
     } while (this.isNeeded(cpu));
     this.guest.setWord(EngineField.exitKind, EngineExit.lookup);
@@ -96,6 +96,18 @@ export class SegmentedProcessor {
     try {
       this.fetch();
       return this.execute();
+    } catch (error) {
+      if (error !== FAULTED) throw error;
+      return false;
+    }
+  }
+
+  /** Whether the instruction at rip lets no trap of TF come behind it. */
+  delaysTrap(cpu: number): boolean {
+    this.guest.attach(cpu);
+    try {
+      this.fetch();
+      return delaysTrap(this.i);
     } catch (error) {
       if (error !== FAULTED) throw error;
       return false;

@@ -64,6 +64,11 @@ export function loadedSegment(i: Instruction): number {
   }
 }
 
+/** mov and pop of ss: no trap of TF comes between it and the next instruction (lss has its own). */
+export function delaysTrap(i: Instruction): boolean {
+  return mnemonics[i.mnemonic] !== 'lss' && loadedSegment(i) === Seg.ss;
+}
+
 /** mov, pop and les of a segment register. */
 export function loadSegmentRegister(g: GuestAccess, i: Instruction, s: number): void {
   const size = i.operandSize;

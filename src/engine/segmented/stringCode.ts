@@ -4,7 +4,7 @@ import { mnemonics } from '../../isa/mnemonics.ts';
 import { Cpu, Eflags, Gpr, Seg } from '../../machine/cpuState.ts';
 import type { GuestAccess } from './guestAccess.ts';
 
-/** Elements done before interrupts are looked for. */
+/** Elements done before interrupts are looked for; under TF every one is a stop. */
 const ELEMENTS = 4096;
 
 const strings: Partial<Record<string, { source: boolean; destination: boolean; writes: boolean; compares: boolean }>> = {
@@ -39,7 +39,8 @@ export function onString(g: GuestAccess, i: Instruction, byte: boolean, run: () 
   if (kind === undefined) return withLinear(g, Gpr.rdi, g.linear(segment, g.register(Gpr.rdi, width), name === 'maskmovq' ? 8 : 16, true), run);
   const size = elementSize(i, byte), step = g.word(Cpu.df) === 1 ? size : -size, rep = i.rep;
   i.rep = 0;
-  for (let n = 0; n < ELEMENTS; n++) {
+  const most = (g.word(Cpu.eflagsSystem) & Eflags.TF) !== 0 ? 1 : ELEMENTS;
+  for (let n = 0; n < most; n++) {
     const count = rep === 0 ? 1 : g.register(Gpr.rcx, width);
     if (count === 0) break;
     const si = g.register(Gpr.rsi, width), di = g.register(Gpr.rdi, width);

@@ -3,7 +3,7 @@ import {
   SIGILL, SIGKILL, SIGSEGV, SIGTRAP, SI_KERNEL, TRAP_BRKPT, TRAP_HWBKPT, TRAP_TRACE,
 } from '../../abi/linux/signal.ts';
 import { Cpu, Eflags } from '../../machine/cpuState.ts';
-import { Access, Vector } from '../../machine/exit.ts';
+import { Access, STEPPED, Vector } from '../../machine/exit.ts';
 import { FaultResult } from '../mm/fault.ts';
 import { Page, pageOf } from '../mm/page.ts';
 import type { Task } from '../task/task.ts';
@@ -74,17 +74,17 @@ export function raiseTrap(t: Task, code: number): void {
   const vector = code & 0xffff;
   const { regs } = t;
   const where = { addrLo: regs.u32(Cpu.rip), addrHi: regs.u32(Cpu.rip + 4) };
-  t.trap = { number: vector, error: code >>> 16, cr2Lo: t.trap.cr2Lo, cr2Hi: t.trap.cr2Hi };
+  t.trap = { number: vector, error: vector === Vector.DB ? 0 : code >>> 16, cr2Lo: t.trap.cr2Lo, cr2Hi: t.trap.cr2Hi };
   switch (vector) {
     case Vector.DE: return forceSignal(t, siginfo(SIGFPE, FPE_INTDIV, where));
     case Vector.DB:
-      // Without TF it was int1 (get_si_code of DR6 without a reason).
       if (t.debug?.stepping) {
         const { singleStep } = t;
         if (t.debug.stepped(t)) return forceSignal(t, siginfo(SIGTRAP, TRAP_HWBKPT, where));
         return singleStep ? forceSignal(t, siginfo(SIGTRAP, TRAP_TRACE, where)) : undefined;
       }
-      if ((regs.u32(Cpu.eflagsSystem) & Eflags.TF) === 0) return forceSignal(t, siginfo(SIGTRAP, TRAP_BRKPT, where));
+      // int1 (get_si_code of DR6 without a reason)
+      if (code !== STEPPED) return forceSignal(t, siginfo(SIGTRAP, TRAP_BRKPT, where));
       regs.setU32(Cpu.eflagsSystem, regs.u32(Cpu.eflagsSystem) & ~(t.singleStep ? Eflags.TF : 0));
       return forceSignal(t, siginfo(SIGTRAP, TRAP_TRACE, where));
     case Vector.BP: return forceSignal(t, siginfo(SIGTRAP, SI_KERNEL));
