@@ -15,15 +15,20 @@ function constant(code: Code, { type, words }: Bound): void {
   for (const word of words) code.out.u32(word);
 }
 
-/** Bounds of a region in locals; NaN in all lanes while flags must be looked at. */
+/**
+ * Bounds of a region in locals; NaN in all lanes while flags must be looked at, which in a plain version is never. (There, too, they are a
+ * choice: V8 would make constants anew wherever they are used.)
+ */
 export class BoundLocals {
   private readonly code: Code;
   private readonly cpu: number;
+  private readonly plain: boolean;
   private readonly locals = new Map<number, number>();
 
-  constructor(code: Code, cpu: number, used: Iterable<number>) {
+  constructor(code: Code, cpu: number, used: Iterable<number>, plain: boolean) {
     this.code = code;
     this.cpu = cpu;
+    this.plain = plain;
     for (const number of used) this.locals.set(number, code.local(types[bounds[number]!.type]!));
   }
 
@@ -31,17 +36,25 @@ export class BoundLocals {
     this.code.get(this.locals.get(number)!);
   }
 
-  /** Where Cpu.sseExact may have changed. */
-  load(): void {
-    const { code } = this;
+  /** At the entry. */
+  begin(): void {
     for (const [number, local] of this.locals) {
-      const { type, words } = bounds[number]!;
-      constant(code, { type, words: words.map(() => 0xffffffff) });
-      constant(code, { type, words });
-      code.get(this.cpu);
-      code.mem('i32.load', Cpu.sseExact, 2);
-      code.op('i32.select');
-      code.set(local);
+      this.choose(bounds[number]!);
+      this.code.set(local);
     }
+  }
+
+  /** Where Cpu.sseExact may have changed. A plain version ends there instead. */
+  load(): void {
+    if (!this.plain) this.begin();
+  }
+
+  private choose({ type, words }: Bound): void {
+    const { code } = this;
+    constant(code, { type, words: words.map(() => 0xffffffff) });
+    constant(code, { type, words });
+    code.get(this.cpu);
+    code.mem('i32.load', Cpu.sseExact, 2);
+    code.op('i32.select');
   }
 }

@@ -27,7 +27,7 @@ import { deadFlags, flagFields, type FlagState, minuendRow } from './regionFlags
 import type { RegionNode } from './regionNode.ts';
 import { RegionState, RegisterUse } from './regionState.ts';
 import { findHubs, RegionSync } from './regionSync.ts';
-import { RegionTarget, WILD_JUMP } from './regionTarget.ts';
+import { type PlainVersion, RegionTarget, WILD_JUMP } from './regionTarget.ts';
 import { analyseFlow, emitStructured, type FlowGraph, type StructureSink } from './structure.ts';
 
 /** Iterations of its loops after which a region is left once: optimised code is entered, interrupts are seen. */
@@ -37,7 +37,9 @@ const MAX_DEPTH = 400;
 const SET_FLAGS = opId('setFlags');
 /** Ends of an instruction that the node's `end` stands for. */
 const TRAILING = new Set(['next', 'jump', 'branch', 'call', 'callTo'].map(opId));
-const NEXT = opId('next'), RET = opId('ret');
+const NEXT = opId('next'), RET = opId('ret'), LEAVE_DOUBTFUL = opId('leaveDoubtful');
+/** With more recent doubts than this (RegionTarget.leaveDoubtful) the plain version is not used. */
+const MANY_DOUBTS = 1024;
 
 /** Whether a memory operation may be refused: those that an earlier test of their block covers are not. */
 function mayLeave(ir: Columns, n: number, plans: ReadonlyMap<number, CheckPlan>): boolean {
@@ -78,7 +80,7 @@ export class RegionEmitter implements StructureSink {
     this.imports = imports;
     const use = new RegisterUse();
     use.scan(ir);
-    this.state = new RegionState(this.wasm, wide, use);
+    this.state = new RegionState(this.wasm, wide, use, imports.plain !== null);
     this.target = new RegionTarget(this.wasm, this.state, imports);
     this.body = new BodyEmitter(this.wasm, ir, this.target);
     this.target.exits.pc = this.wasm.local(WasmType.i32);
@@ -99,9 +101,10 @@ export class RegionEmitter implements StructureSink {
       mayLeave: (n, k) => this.leavesAt(n, k),
       leavesAmidst: (n, k) => this.hasExit(n, k),
     }, this.hubs);
+    if (this.imports.plain !== null) this.unlessExact(this.imports.plain);
     this.state.load(this.sync.entryLoads);
     this.state.flagsInMemory();
-    this.state.bounds.load();
+    this.state.bounds.begin();
     this.note(this.nodes[0]!.start);
     wasm.i32(LOOP_BUDGET);
     wasm.set(this.budget);
@@ -134,6 +137,36 @@ export class RegionEmitter implements StructureSink {
     return wasm.finish();
   }
 
+  /** At the entry of the plain version: the exact one instead, while flags must be looked at or there were many doubts lately. */
+  private unlessExact({ exact, doubts }: PlainVersion): void {
+    const { wasm } = this;
+    wasm.get(CPU);
+    wasm.mem('i32.load', Cpu.sseExact, 2);
+    wasm.globalGet(doubts);
+    wasm.op('i32.or');
+    wasm.if();
+    wasm.globalGet(doubts);
+    wasm.if();
+    wasm.globalGet(doubts);
+    wasm.i32(1);
+    wasm.op('i32.sub');
+    wasm.globalSet(doubts);
+    wasm.end();
+    wasm.get(CPU);
+    wasm.mem('i32.load', Cpu.sseExact, 2);
+    wasm.globalGet(doubts);
+    wasm.i32(MANY_DOUBTS);
+    wasm.op('i32.gt_u');
+    wasm.op('i32.or');
+    wasm.if();
+    wasm.get(CPU);
+    wasm.get(DEPTH);
+    wasm.call(exact);
+    wasm.op('return');
+    wasm.end();
+    wasm.end();
+  }
+
   /** For the profiler: what runs from here on. The way to a callee counts for the caller; when the interpreter takes over on it, it says so. */
   private note(region: number): void {
     if (!this.imports.profiled) return;
@@ -164,7 +197,7 @@ export class RegionEmitter implements StructureSink {
 
   private hasExit(n: RegionNode, k: number): boolean {
     const { ir } = this, [from, to] = this.rowsOf(n, k);
-    for (let row = from; row < to; row++) if (ops[ir.op[row]!]!.effect === 'exit' && ir.op[row] !== NEXT) return true;
+    for (let row = from; row < to; row++) if (ops[ir.op[row]!]!.effect === 'exit' && ir.op[row] !== NEXT && ir.op[row] !== LEAVE_DOUBTFUL) return true;
     return false;
   }
 
@@ -302,8 +335,19 @@ export class RegionEmitter implements StructureSink {
     if (end.kind === 'call') this.calls.direct(end);
     else this.calls.indirect(end.returnTo);
     this.note(this.nodes[0]!.start);
+    if (this.imports.plain !== null) this.leaveIfExact(end.returnTo);
     this.readAgain(this.sync.reloads[node]!);
     this.state.bounds.load();
+  }
+
+  /** In the plain version, behind a call: what was called may have changed what is to be noted. */
+  private leaveIfExact(returnTo: number): void {
+    const { wasm } = this;
+    wasm.i32(returnTo | 0);
+    wasm.set(this.target.exits.pc);
+    wasm.get(CPU);
+    wasm.mem('i32.load', Cpu.sseExact, 2);
+    wasm.brIf(this.calls.out);
   }
 
   backEdge(from: number, header: number): void {

@@ -77,7 +77,8 @@ export class RegionState {
   readonly wordType: number;
   readonly bounds: BoundLocals;
 
-  constructor(code: Code, wide: boolean, use: RegisterUse) {
+  /** `plain`: of the version of a region that notes no floating-point flags. */
+  constructor(code: Code, wide: boolean, use: RegisterUse, plain: boolean) {
     this.code = code;
     this.wide = wide;
     this.use = use;
@@ -91,7 +92,7 @@ export class RegionState {
     this.ccSrc = flags ? code.local(this.wordType) : -1;
     this.ccSrc2 = flags ? code.local(this.wordType) : -1;
     this.ccMinuend = flags ? code.local(this.wordType) : -1;
-    this.bounds = new BoundLocals(code, this.cpu, use.bounds);
+    this.bounds = new BoundLocals(code, this.cpu, use.bounds, plain);
   }
 
   /** Registers of `mask` (see regionSync.ts) from the CPU state. */

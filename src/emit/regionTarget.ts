@@ -30,7 +30,19 @@ export interface RegionImports {
   readonly statusFlags: number;
   /** ADDRESS_BITS, or TALL_ADDRESS_BITS. */
   readonly addressBits: number;
+  /** For the plain version of a region. */
+  readonly plain: PlainVersion | null;
 }
+
+/** What the version of a region that notes no floating-point flags (docs/floating-point.md) needs to know. */
+export interface PlainVersion {
+  /** Number of the function that notes them. */
+  readonly exact: number;
+  /** Global: how often an instruction was in doubt lately, times DOUBT. */
+  readonly doubts: number;
+}
+/** Each doubt counts as so many entries without one. */
+const DOUBT = 16;
 
 /** Where the instruction being emitted stands, and how it leaves. */
 export interface RegionExits {
@@ -126,6 +138,16 @@ export class RegionTarget implements Target {
     if (modeHelpers.has(name)) s.bounds.load();
   }
 
+  /** To the interpreter, before this instruction, which may have a floating-point flag to note. */
+  leaveDoubtful(): void {
+    const code = this.code, { doubts } = this.imports.plain!;
+    code.globalGet(doubts);
+    code.i32(DOUBT);
+    code.op('i32.add');
+    code.globalSet(doubts);
+    code.br(this.exits.refuse);
+  }
+
   private materialiseFlags(): void {
     this.state.storeFlags();
     this.code.get(this.state.cpu);
@@ -217,6 +239,7 @@ function buildOperations(): void {
   // What the interpreter has to see: it starts at this instruction again, in which nothing has happened yet (or, for
   // `again`, in which all that has happened is in the registers).
   for (const name of ['exit', 'trap', 'fault', 'again', 'leaveNext', 'leaveHere']) on(name, (t) => t.leave(t.exits.refuse));
+  on('leaveDoubtful', (t) => t.leaveDoubtful());
   for (const name of ['jumpTo', 'ret']) on(name, (t, e, n) => t.leaveTo(e, n));
 }
 buildOperations();

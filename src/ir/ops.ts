@@ -151,6 +151,8 @@ const machine: readonly (readonly [name: string, signature: string, effect: Effe
   ['call', ':', 'exit'],          // as jump; the return address (next) has been pushed
   ['callTo', 'a:', 'exit'],
   ['ret', 'a:', 'exit'],
+  // plain versions of regions only: the instruction may have a flag to note; the interpreter takes it
+  ['leaveDoubtful', ':', 'exit'],
   // interpreter only: rip = this record's, imm = EngineExit; along the record's link
   ['leaveHere', ':', 'exit'], ['follow', ':', 'exit'], ['region', ':', 'exit'],
   // interpreter only: this record's instruction is over, what follows is the next one's

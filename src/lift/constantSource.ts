@@ -3,17 +3,20 @@ import type { IrBuilder, Value } from '../ir/builder.ts';
 import type { RegRef } from '../ir/ops.ts';
 import { Cpu, Seg } from '../machine/cpuState.ts';
 import type { OperandSource } from './context.ts';
+import type { FloatFacts } from './floatFacts.ts';
 
 /** Operands as constants: what the region translator lifts with. One object serves one instruction after another. */
 export class ConstantSource implements OperandSource {
   readonly narrow = true;
   readonly boundsFail = true;
+  readonly floats: FloatFacts | null;
   private instruction: Instruction;
   /** Address of the instruction. */
   private start = 0;
 
-  constructor(instruction: Instruction) {
+  constructor(instruction: Instruction, floats: FloatFacts | null = null) {
     this.instruction = instruction;
+    this.floats = floats;
   }
 
   at(instruction: Instruction, address: number): this {

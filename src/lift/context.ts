@@ -4,6 +4,7 @@ import type { IrBuilder, Value, Width } from '../ir/builder.ts';
 import { MemFlag, refPlus, type RegRef, type TypeName } from '../ir/ops.ts';
 import { CcOp, Cpu, Eflags } from '../machine/cpuState.ts';
 import { Access } from '../machine/exit.ts';
+import type { FloatFacts } from './floatFacts.ts';
 
 /** What an instruction does, said in IR through a `Lift`. One per mnemonic; see lifters.ts. */
 export type Lifter = (c: Lift) => void;
@@ -36,6 +37,8 @@ export interface OperandSource {
   readonly narrow: boolean;
   /** Comparisons with bounds (ir/bounds.ts) fail while Cpu.sseExact is set. */
   readonly boundsFail: boolean;
+  /** Of the plain version of a region, in which Cpu.sseExact is not set and instructions that may have flags to note are left to the interpreter. */
+  readonly floats: FloatFacts | null;
 }
 
 export type FlagName = 'CF' | 'PF' | 'AF' | 'ZF' | 'SF' | 'OF';

@@ -3,8 +3,9 @@ import type { IrBuilder, Value } from '../ir/builder.ts';
 import { defineHelpers } from '../ir/helpers.ts';
 import type { Lift, Lifter } from './context.ts';
 import { beginMmx, joinLow, readVector, shuffleLanes, words, writeLow, writeMmx, zeroVector } from './sseCommon.ts';
-import { both, certain, compareDoubts, denormalDoubts, isDenormal, isNan, isOdd, isZero, productDoubts, toBits } from './sseDoubt.ts';
+import { both, certain, denormalDoubts, isDenormal, isNan, isOdd, isZero, productDoubts, toBits } from './sseDoubt.ts';
 import { fromBits, orExact, orExactFloat, readFloat } from './sseFloat.ts';
+import { areClean, noteClean, operandDoubts, resultDoubts } from './ssePlain.ts';
 
 defineHelpers({
   f32ToF64: 'i:l', f64ToF32: 'l:i', f32x2ToF64x2: 'v:v', f64x2ToF32x2: 'v:v',
@@ -22,6 +23,7 @@ function liftFromInteger(shape: 'f32' | 'f64'): Lifter {
       result = orExact(c, shape, result, certain(b, shape, () => []), () => fromBits(b, shape, c.callHelper(name, v)));
     }
     writeLow(c, 0, result);
+    noteClean(c, shape);
   };
 }
 
@@ -44,9 +46,12 @@ function liftScalarFloat(from: 'f32' | 'f64'): Lifter {
     const b = c.b, x = readFloat(c, from, 1);
     if (from === 'f32') {
       const wide = b.op('f64.promote_f32', x);
-      writeLow(c, 0, orExactFloat(c, 'f64', wide, compareDoubts(b, from, x), () => c.callHelper('f32ToF64', toBits(b, from, x))));
+      if (areClean(c, from, 1)) noteClean(c, 'f64');
+      writeLow(c, 0, orExactFloat(c, 'f64', wide, operandDoubts(c, from, [1, x]), () => c.callHelper('f32ToF64', toBits(b, from, x))));
     } else {
-      const narrow = b.op('f32.demote_f64', x), doubts = both(productDoubts(b, 'f32', narrow, [], () => [isZero(b, from, x)]), denormalDoubts(b, from, [x]));
+      const narrow = b.op('f32.demote_f64', x), zeros = () => [isZero(b, from, x)];
+      const doubts = c.source.floats !== null ? resultDoubts(c, 'f32', narrow, [[1, x]], zeros, from) : both(productDoubts(b, 'f32', narrow, [], zeros), denormalDoubts(b, from, [x]));
+      noteClean(c, 'f32');
       writeLow(c, 0, orExactFloat(c, 'f32', narrow, doubts, () => c.callHelper('f64ToF32', toBits(b, from, x))));
     }
   };

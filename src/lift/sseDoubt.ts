@@ -4,10 +4,8 @@
  */
 import { boundNumber } from '../ir/bounds.ts';
 import type { IrBuilder, Value } from '../ir/builder.ts';
+import type { FloatShape } from './floatFacts.ts';
 import { words } from './sseCommon.ts';
-
-/** f32, f64: the low lane alone; f32x4, f64x2: packed. */
-export type FloatShape = 'f32' | 'f64' | 'f32x4' | 'f64x2';
 
 /**
  * Questions as conditions (i32, not 0 = yes). `quick` is short, and says yes for some zeros and others too, and in translated regions
@@ -57,16 +55,11 @@ export function productDoubts(b: IrBuilder, shape: FloatShape, product: Value, o
   const packed = isPacked(shape);
   const usual: Doubts = {
     quick: () => {
+      if (packed) return [mayBeOdd(b, shape, product, operands)];
       const size = b.op(`${shape}.abs`, product), below = b.op(`${shape}.lt`, size, bound(b, shape, 'infinity'));
-      if (packed) return [fails(b, shape, b.op('v128.and', below, isNormal(b, shape, [...operands, product], 'above')))];
       return [b.op('i32.eqz', b.op(`${shape}.gt`, size, bound(b, shape, 'least'))), b.op('i32.eqz', below)];
     },
-    sure: () => {
-      const and = packed ? 'v128.and' : 'i32.and', or = packed ? 'v128.or' : 'i32.or';
-      const natural = b.op(and, isZero(b, shape, product), zeros().reduce((all, one) => b.op(or, all, one)));
-      const odd = isOdd(b, shape, product);
-      return any(b, shape, [packed ? b.op('v128.andnot', odd, natural) : b.op('i32.gt_u', odd, natural)]);
-    },
+    sure: () => any(b, shape, [isUnnatural(b, shape, product, zeros())]),
   };
   return both(usual, denormalDoubts(b, shape, operands, packed));
 }
@@ -107,8 +100,26 @@ export function denormalDoubts(b: IrBuilder, shape: FloatShape, operands: readon
   };
 }
 
+/** A product, quotient or narrowed number in doubt that is not 0 because one of `zeros` (conditions) says so. */
+export function isUnnatural(b: IrBuilder, shape: FloatShape, product: Value, zeros: readonly Value[]): Value {
+  const natural = isNaturalZero(b, shape, product, zeros), odd = isOdd(b, shape, product);
+  return isPacked(shape) ? b.op('v128.andnot', odd, natural) : b.op('i32.gt_u', odd, natural);
+}
+
+/** Whether it is 0 and one of `zeros` holds. */
+export function isNaturalZero(b: IrBuilder, shape: FloatShape, product: Value, zeros: readonly Value[]): Value {
+  const packed = isPacked(shape);
+  return b.op(packed ? 'v128.and' : 'i32.and', isZero(b, shape, product), zeros.reduce((all, one) => b.op(packed ? 'v128.or' : 'i32.or', all, one)));
+}
+
+/** Whether a lane of a packed result may not be finite, or one of it or `others` not a normal number above the smallest. */
+export function mayBeOdd(b: IrBuilder, shape: FloatShape, result: Value, others: readonly Value[]): Value {
+  const below = b.op(`${shape}.lt`, b.op(`${shape}.abs`, result), bound(b, shape, 'infinity'));
+  return fails(b, shape, b.op('v128.and', below, isNormal(b, shape, [...others, result], 'above')));
+}
+
 /** Masks by lane are brought together for one test. */
-function any(b: IrBuilder, shape: FloatShape, list: Value[]): Value[] {
+export function any(b: IrBuilder, shape: FloatShape, list: Value[]): Value[] {
   if (!isPacked(shape) || list.length === 0) return list;
   return [b.op('v128.any_true', list.reduce((all, mask) => b.op('v128.or', all, mask)))];
 }

@@ -11,8 +11,10 @@ import type { TypeName } from '../ir/ops.ts';
 import { Cpu } from '../machine/cpuState.ts';
 import { Vector } from '../machine/exit.ts';
 import type { Lift, Lifter } from './context.ts';
+import type { FloatShape } from './floatFacts.ts';
 import { constantOf, readVector, shuffleLanes, words, writeLow } from './sseCommon.ts';
-import { both, certain, compareDoubts, type Doubts, type FloatShape, isNan, isOdd, isPacked, isZero, productDoubts, rootDoubts, sumDoubts, toBits } from './sseDoubt.ts';
+import { both, certain, type Doubts, isNan, isOdd, isPacked, isZero, productDoubts, rootDoubts, sumDoubts, toBits } from './sseDoubt.ts';
+import { areClean, leaveIfDoubtful, noteClean, noteZero, operandDoubts, resultDoubts } from './ssePlain.ts';
 import { immMask } from './sseShuffle.ts';
 
 /** Type of a value of the shape in the fast path, and of its bits as helpers take them. */
@@ -59,8 +61,12 @@ export function trapUnmasked(c: Lift): void {
   c.b.if(c.b.get(4, Cpu.scratch), () => c.trap(Vector.XM));
 }
 
-/** `plain`, or what `exact` computes instead: when flags must be looked at always, or there are `doubts`. */
+/** `plain`, or what `exact` computes instead: when flags must be looked at always, or there are `doubts`. Of a plain version `plain` alone. */
 export function orExact(c: Lift, type: TypeName, plain: Value, doubts: Doubts, exact: () => Value): Value {
+  if (c.source.floats !== null) {
+    leaveIfDoubtful(c.b, doubts);
+    return plain;
+  }
   const b = c.b, result = b.var(type, plain);
   b.block((done) => {
     b.block((doubtful) => {
@@ -87,17 +93,21 @@ export function orExactFloat(c: Lift, shape: FloatShape, plain: Value, doubts: D
   return orExact(c, valueType[shape], plain, doubts, () => fromBits(c.b, shape, exact()));
 }
 
-function binaryDoubts(b: IrBuilder, op: 'Add' | 'Sub' | 'Mul' | 'Div', shape: FloatShape, plain: Value, x: Value, y: Value): Doubts {
-  if (op === 'Add' || op === 'Sub') return sumDoubts(b, shape, plain, x, y);
-  return productDoubts(b, shape, plain, [x, y], () => (op === 'Mul' ? [x, y] : [x]).map((v) => isZero(b, shape, v)));
+function binaryDoubts(c: Lift, op: 'Add' | 'Sub' | 'Mul' | 'Div', shape: FloatShape, plain: Value, x: Value, y: Value): Doubts {
+  const b = c.b, isSum = op === 'Add' || op === 'Sub', zeros = () => (op === 'Mul' ? [x, y] : [x]).map((v) => isZero(b, shape, v));
+  if (c.source.floats !== null) return resultDoubts(c, shape, plain, [[0, x], [1, y]], isSum ? null : zeros);
+  return isSum ? sumDoubts(b, shape, plain, x, y) : productDoubts(b, shape, plain, [x, y], zeros);
 }
 
 function liftBinary(op: 'Add' | 'Sub' | 'Mul' | 'Div', shape: FloatShape): Lifter {
   const wasm = `${shape}.${op.toLowerCase()}`;
   return (c) => {
     const b = c.b, y = readFloat(c, shape, 1), x = readFloat(c, shape, 0);
-    const plain = b.op(wasm, x, y), doubts = binaryDoubts(b, op, shape, plain, x, y);
+    const plain = b.op(wasm, x, y), doubts = binaryDoubts(c, op, shape, plain, x, y);
     writeFloat(c, shape, 0, orExactFloat(c, shape, plain, doubts, () => c.callHelper(shape + op, toBits(b, shape, x), toBits(b, shape, y))));
+    noteClean(c, shape);
+    // A finite sum or product has clean operands; 0 is also what is left of a number that is divided by infinity.
+    if (op !== 'Div' && !c.isMem(1)) c.source.floats?.noteOperand(c.reg(1), shape);
   };
 }
 
@@ -105,6 +115,7 @@ function liftSqrt(shape: FloatShape): Lifter {
   return (c) => {
     const b = c.b, y = readFloat(c, shape, 1);
     const plain = b.op(`${shape}.sqrt`, y), doubts = rootDoubts(b, shape, plain, y);
+    if (areClean(c, shape, 1)) noteClean(c, shape);
     writeFloat(c, shape, 0, orExactFloat(c, shape, plain, doubts, () => c.callHelper(`${shape}Sqrt`, toBits(b, shape, y))));
   };
 }
@@ -117,7 +128,8 @@ function liftMinMax(max: boolean, shape: FloatShape): Lifter {
       ? b.op(`${shape}.p${max ? 'max' : 'min'}`, y, x)
       : b.select(b.op(`${shape}.${max ? 'gt' : 'lt'}`, x, y), x, y);
     const exact = () => c.callHelper(`${shape}MinMax`, toBits(b, shape, x), toBits(b, shape, y), b.i32(max ? 1 : 0));
-    writeFloat(c, shape, 0, orExactFloat(c, shape, plain, compareDoubts(b, shape, x, y), exact));
+    if (areClean(c, shape, 0, 1)) noteClean(c, shape);
+    writeFloat(c, shape, 0, orExactFloat(c, shape, plain, operandDoubts(c, shape, [0, x], [1, y]), exact));
   };
 }
 
@@ -150,7 +162,7 @@ function plainCompare(b: IrBuilder, shape: FloatShape, imm: Value, x: Value, y: 
 function liftCompare(shape: FloatShape): Lifter {
   return (c) => {
     const b = c.b, y = readFloat(c, shape, 1), x = readFloat(c, shape, 0), imm = c.imm(2);
-    const plain = plainCompare(b, shape, imm, x, y), doubts = compareDoubts(b, shape, x, y);
+    const plain = plainCompare(b, shape, imm, x, y), doubts = operandDoubts(c, shape, [0, x], [1, y]);
     const exact = () => c.callHelper(`${shape}Compare`, toBits(b, shape, x), toBits(b, shape, y), b.op('i32.and', imm, b.i32(7)));
     if (isPacked(shape)) {
       c.setXmm(0, orExact(c, 'v128', plain, doubts, exact));
@@ -166,14 +178,14 @@ function liftCompare(shape: FloatShape): Lifter {
 /** comiss, ucomiss, comisd, ucomisd: ZF PF CF = 111 unordered, 000 greater, 001 less, 100 equal. */
 function liftCompareFlags(shape: 'f32' | 'f64', signal: boolean): Lifter {
   return (c) => {
-    const b = c.b, y = readFloat(c, shape, 1), x = readFloat(c, shape, 0);
-    const carry = b.op('i32.eqz', b.op(`${shape}.ge`, x, y));
-    const differ = b.op('i32.or', b.op(`${shape}.lt`, x, y), b.op(`${shape}.gt`, x, y));
+    const b = c.b, y = readFloat(c, shape, 1), x = readFloat(c, shape, 0), ordered = c.source.floats !== null;
+    const less = b.op(`${shape}.lt`, x, y), differ = b.op('i32.or', less, b.op(`${shape}.gt`, x, y));
     const zero = b.op('i32.shl', b.op('i32.eqz', differ), b.i32(6));
-    const parity = b.op('i32.shl', basicCompare(b, shape, 3, x, y), b.i32(2));
-    const plain = b.op('i32.or', b.op('i32.or', carry, zero), parity);
+    const two = b.op('i32.or', ordered ? less : b.op('i32.eqz', b.op(`${shape}.ge`, x, y)), zero);
+    // What is not ordered does not come here in a plain version.
+    const plain = ordered ? two : b.op('i32.or', two, b.op('i32.shl', basicCompare(b, shape, 3, x, y), b.i32(2)));
     const exact = () => c.callHelper(`${shape}CompareFlags`, toBits(b, shape, x), toBits(b, shape, y), b.i32(signal ? 1 : 0));
-    c.putStatusFlags(orExact(c, 'i32', plain, compareDoubts(b, shape, x, y), exact));
+    c.putStatusFlags(orExact(c, 'i32', plain, operandDoubts(c, shape, [0, x], [1, y]), exact));
   };
 }
 
@@ -222,6 +234,7 @@ function liftRound(shape: FloatShape): Lifter {
       b.if(b.op('i32.lt_u', mode, b.i32(2)), () => b.if(mode, set(1), set(0)), () => b.if(b.op('i32.eq', mode, b.i32(2)), set(2), set(3)));
     }
     const rounded = b.getVar(result);
+    if (areClean(c, shape, 1)) noteClean(c, shape);
     writeFloat(c, shape, 0, orExactFloat(c, shape, rounded, certain(b, shape, () => [isNan(b, shape, rounded)]), () => c.callHelper(`${shape}Round`, toBits(b, shape, y), imm)));
   };
 }
@@ -231,6 +244,7 @@ function liftBits(op: 'and' | 'or' | 'xor' | 'andnot'): Lifter {
   return (c) => {
     const y = readVector(c, 1), x = c.xmm(0);
     c.setXmm(0, op === 'andnot' ? c.b.op('v128.andnot', y, x) : c.b.op(`v128.${op}`, x, y));
+    if (op === 'xor') noteZero(c);
   };
 }
 

@@ -6,6 +6,7 @@ import { Kind } from '../isa/instruction.ts';
 import type { IrBuilder, Value } from '../ir/builder.ts';
 import type { Lift, Lifter } from './context.ts';
 import { beginMmx, joinLow, readVector, shuffleLanes, words, writeVector, zeroVector } from './sseCommon.ts';
+import { noteZero } from './ssePlain.ts';
 
 /** x = first operand (destination), y = second. */
 type Binary = (b: IrBuilder, x: Value, y: Value) => Value;
@@ -21,6 +22,11 @@ function packed(compute: Binary, mmx: Binary = compute): Lifter {
 
 function op(name: string): Lifter {
   return packed((b, x, y) => b.op(name, x, y));
+}
+
+function liftPxor(c: Lift): void {
+  op('v128.xor')(c);
+  if (c.kind(0) === Kind.xmm) noteZero(c);
 }
 
 /** The destination is not read. */
@@ -194,7 +200,7 @@ export const sseIntegerLifters = {
   psubb: op('i8x16.sub'), psubw: op('i16x8.sub'), psubd: op('i32x4.sub'), psubq: op('i64x2.sub'),
   paddsb: op('i8x16.add_sat_s'), paddsw: op('i16x8.add_sat_s'), paddusb: op('i8x16.add_sat_u'), paddusw: op('i16x8.add_sat_u'),
   psubsb: op('i8x16.sub_sat_s'), psubsw: op('i16x8.sub_sat_s'), psubusb: op('i8x16.sub_sat_u'), psubusw: op('i16x8.sub_sat_u'),
-  pand: op('v128.and'), por: op('v128.or'), pxor: op('v128.xor'), pandn: packed((b, x, y) => b.op('v128.andnot', y, x)),
+  pand: op('v128.and'), por: op('v128.or'), pxor: liftPxor, pandn: packed((b, x, y) => b.op('v128.andnot', y, x)),
   pavgb: op('i8x16.avgr_u'), pavgw: op('i16x8.avgr_u'),
   pminub: op('i8x16.min_u'), pminuw: op('i16x8.min_u'), pminud: op('i32x4.min_u'),
   pminsb: op('i8x16.min_s'), pminsw: op('i16x8.min_s'), pminsd: op('i32x4.min_s'),

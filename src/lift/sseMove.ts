@@ -7,12 +7,16 @@ import { Vector } from '../machine/exit.ts';
 import type { Lift, Lifter } from './context.ts';
 import { MXCSR_CONTROL, MXCSR_DEFAULT, MXCSR_PE } from '../machine/mxcsr.ts';
 import { beginMmx, joinLow, loadVector, readVector, shuffleLanes, writeLow, writeMmx, zeroVector } from './sseCommon.ts';
+import { noteCopy } from './ssePlain.ts';
 
 /** 16 bytes between registers and memory. */
 function move128(aligned: boolean): Lifter {
   return (c) => {
     if (c.isMem(0)) c.store(16, c.addr(0), c.xmm(1), aligned ? MemFlag.aligned16 : MemFlag.none);
-    else c.setXmm(0, readVector(c, 1, aligned));
+    else {
+      c.setXmm(0, readVector(c, 1, aligned));
+      if (!c.isMem(1)) noteCopy(c, null);
+    }
   };
 }
 
@@ -22,7 +26,10 @@ function moveScalar(size: 4 | 8): Lifter {
     const b = c.b;
     if (c.isMem(0)) c.store(size, c.addr(0), b.get(size, c.reg(1)));
     else if (c.isMem(1)) c.setXmm(0, zeroExtended(c, size, c.load(size, c.addr(1))));
-    else writeLow(c, 0, b.get(size, c.reg(1)));
+    else {
+      writeLow(c, 0, b.get(size, c.reg(1)));
+      noteCopy(c, size === 4 ? 'f32' : 'f64');
+    }
   };
 }
 
@@ -58,7 +65,10 @@ function liftMovq(c: Lift): void {
   }
   const v = c.isMem(1) ? c.load(8, c.addr(1)) : b.get(8, c.reg(1));
   if (c.kind(0) === Kind.mmx) writeMmx(c, 0, v);
-  else c.setXmm(0, zeroExtended(c, 8, v));
+  else {
+    c.setXmm(0, zeroExtended(c, 8, v));
+    if (c.kind(1) === Kind.xmm) noteCopy(c, 'f64');
+  }
 }
 
 function liftMovq2dq(c: Lift): void {

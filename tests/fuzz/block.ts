@@ -11,7 +11,7 @@ import { undefinedFlags } from './compare.ts';
 import { memoryOperand, randomEncoding } from './encoding.ts';
 import { type FuzzCase, memoryBefore, START } from './fuzzCase.ts';
 import type { Random } from './random.ts';
-import { randomState } from './state.ts';
+import { laneOf, randomState, usualFloats } from './state.ts';
 
 const RSP = 4, RSI = 6, RDI = 7;
 /** Left out: transfers, faults, what reads the clock or the system, what only approximates, what needs prepared operands. */
@@ -21,6 +21,8 @@ const excluded =
 const integerRows = rows.filter((row) => !excluded.test(row.mnemonic) && !row.privileged && row.feature !== 'fpu' && !row.operands.some((op) => /^[CDS]/.test(op) && op !== 'CL' && op !== 'DX' || /^[DEFGS]S$/.test(op)));
 const x87Rows = rows.filter((row) => !excluded.test(row.mnemonic) && row.feature === 'fpu');
 export const vectorRows = integerRows.filter((row) => /^(mmx|ss?se|sse)/.test(row.feature));
+/** Arithmetic and comparisons of one kind of numbers, and what moves them. */
+const floatRows = (['f32', 'f64'] as const).map((lane) => vectorRows.filter((row) => laneOf(row) === lane || /^(mov[au]p|movs[sd]|movq|xorp|pxor|movddup)/.test(row.mnemonic)));
 export const plainRows = integerRows.filter((row) => !/^(mmx|ss?se|sse)/.test(row.feature));
 
 /** Keeps the pointers: no write to rsp, rsi, rdi but by push and pop; memory only through them. */
@@ -44,12 +46,14 @@ export function acceptable(i: Instruction, row: Row): boolean {
 }
 
 export function makeBlock(mode: 32 | 64, length: number, random: Random): FuzzCase | undefined {
-  const pool = random.chance(0.5) ? plainRows : random.chance(0.5) ? vectorRows : random.chance(0.3) ? x87Rows : integerRows;
+  const floats = random.chance(0.2) ? random.below(2) : -1;
+  const pool = floats >= 0 ? floatRows[floats]! : random.chance(0.5) ? plainRows : random.chance(0.5) ? vectorRows : random.chance(0.3) ? x87Rows : integerRows;
   const usable = pool.filter((row) => (mode === 64 ? row.valid64 : row.valid32));
   const code: number[] = [];
   const text: string[] = [];
   let first: Instruction | undefined, firstRow: Row | undefined, undef = 0, everUndefined = 0;
   const state = randomState(pool === x87Rows ? x87Rows[0]! : random.pick(pool), new Instruction(), mode, random);
+  if (floats >= 0) usualFloats(state, floats === 0 ? 'f32' : 'f64', random);
   for (let k = 0; k < 40 * length && text.length < length; k++) {
     const row = random.pick(usable);
     if ((row.flagsRead & undef) !== 0) continue;
@@ -76,7 +80,7 @@ export function makeBlock(mode: 32 | 64, length: number, random: Random): FuzzCa
   const seed = 1 + random.below(8);
   return {
     row: firstRow, mode, instruction: first, code: Uint8Array.from(code), state, seed, patches: [], start: START, text: text.join('; '), single: false,
-    ignoredFlags: undef, ignoredOnFault: everUndefined, exactSse: text.some((line) => line.includes('stmxcsr')) || random.chance(0.5), before: (addr) => memoryBefore(seed, [], addr),
+    ignoredFlags: undef, ignoredOnFault: everUndefined, exactSse: text.some((line) => line.includes('stmxcsr')) || random.chance(floats >= 0 ? 0.1 : 0.5), before: (addr) => memoryBefore(seed, [], addr),
   };
 }
 

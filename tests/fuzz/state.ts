@@ -67,6 +67,19 @@ function segmentBase(mode: 32 | 64, random: Random): number {
   return random.chance(0.5) ? Area.data + random.below(0x1000) : random.below(0x10000000);
 }
 
+/** Mostly normal numbers of middle size, and nothing to note: what programs compute with. */
+export function usualFloats(s: OracleState, lane: 'f32' | 'f64', random: Random): void {
+  s.mxcsr = random.chance(0.9) ? 0x1fa0 : randomMxcsr(random);
+  const view = new DataView(s.bytes.buffer, s.bytes.byteOffset, s.bytes.byteLength);
+  for (let at = St.xmm; at < St.xmm + 256; at += lane === 'f32' ? 4 : 8) {
+    const usual = (random.u32() / 2 ** 32 - 0.5) * 2 ** (random.below(40) - 20);
+    if (lane === 'f32' && random.chance(0.95)) view.setFloat32(at, usual, true);
+    else if (lane === 'f32') view.setUint32(at, random.f32(), true);
+    else if (random.chance(0.95)) view.setFloat64(at, usual, true);
+    else view.setBigUint64(at, random.f64(), true);
+  }
+}
+
 export function randomMxcsr(random: Random): number {
   // With PE noted: the plain operations. Other flags hide what is not noted.
   if (random.chance(0.6)) return 0x1f80 | (random.chance(0.7) ? 0x20 : 0) | (random.chance(0.2) ? random.below(64) : 0);

@@ -30,19 +30,16 @@ export class TranslatorExecutor implements Executor {
     this.helpers = new WebAssembly.Instance(module, { env: { memory: this.guest.memory } }).exports;
   }
 
-  /** Null: the region leaves the case to the interpreter. */
-  run(c: FuzzCase): OracleResult | null {
-    const guest = this.guest;
-    guest.load(c, c.exactSse);
-    const start = c.startAt ?? Area.code + (c.codeOffset ?? DEFAULT_CODE_OFFSET);
-    const end = Area.code + Area.codeSize;
+  /** The region that begins where the loaded case does; null: there is none. */
+  region(start: number): RegionFunction | null {
+    const { guest } = this, end = Area.code + Area.codeSize;
     const reader: CodeReader = {
       bytes: guest.bytes,
       position: (address) => BIAS + address,
       available: (address) => (address >= Area.code && address < end ? Math.min(end - address, PAGE_SIZE) : 0),
     };
     const region = discover(reader, start, this.mode);
-    if (region === null) return this.refuse();
+    if (region === null) return null;
     const lifted = liftRegion(region, (row) => lifters[rows[row]!.mnemonic]);
     const module = new WebAssembly.Module(emitModule(lifted, { tall: this.tall }));
     const instance = new WebAssembly.Instance(module, {
@@ -50,7 +47,17 @@ export class TranslatorExecutor implements Executor {
       engine: { enter: (_cpu: number, address: number) => address, statusFlags: (cpu: number) => lazyStatus(guest.view, cpu), learn: () => 1 },
       helpers: this.helpers as WebAssembly.ModuleImports,
     });
-    const next = (instance.exports['region'] as RegionFunction)(guest.cpu, 0);
+    return instance.exports['region'] as RegionFunction;
+  }
+
+  /** Null: the region leaves the case to the interpreter. */
+  run(c: FuzzCase): OracleResult | null {
+    const guest = this.guest;
+    guest.load(c, c.exactSse);
+    const start = c.startAt ?? Area.code + (c.codeOffset ?? DEFAULT_CODE_OFFSET), end = Area.code + Area.codeSize;
+    const region = this.region(start);
+    if (region === null) return this.refuse();
+    const next = region(guest.cpu, 0);
     const rip = next === -1 ? guest.view.getUint32(guest.cpu + Cpu.rip, true) : next >>> 0;
     // Where the filler is, the processor traps: that is the end. Anything else goes to the interpreter.
     const inCode = rip >= Area.code && rip < end && (rip < start || rip >= start + c.code.length);

@@ -11,6 +11,7 @@ const registerFields = [Field.r0, Field.r1, Field.r2, Field.r3];
 export class RecordSource implements OperandSource {
   readonly narrow = false;
   readonly boundsFail = false;
+  readonly floats = null;
   readonly i: Instruction;
   readonly form: number;
   constructor(i: Instruction, form: number) {
