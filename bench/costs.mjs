@@ -13,6 +13,7 @@ const operations = [
   ['local', 200_000, 300, 'system call answered in the worker'],
   ['mailbox', 50_000, 3_000, 'system call through the mailbox'],
   ['pipe', 20_000, 20_000, 'pipe round trip between processes'],
+  ['polled pipe', 20_000, 30_000, 'pipe round trip by epoll'],
   ['futex', 20_000, 20_000, 'futex round trip between threads'],
   ['eventfd', 20_000, 20_000, 'eventfd round trip between processes'],
   ['polled eventfd', 20_000, 30_000, 'eventfd round trip by epoll'],

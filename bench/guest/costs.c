@@ -1,6 +1,7 @@
 // What single operations cost: costs OPERATION COUNT prints nanoseconds per operation. `idle N`: N children that sleep.
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -123,6 +124,26 @@ static void eventfds(int count) {
   wait(0);
 }
 
+/** A byte to the other process and back by pipes that do not wait, with who waits in epoll. */
+static void polled_pipes(int count) {
+  int there[2], back[2], e, child;
+  struct epoll_event event = { .events = EPOLLIN };
+  char c = 0;
+  if (pipe2(there, O_NONBLOCK) || pipe2(back, O_NONBLOCK)) exit(1);
+  child = fork() == 0;
+  e = epoll_create1(0);
+  int mine = child ? there[0] : back[0], other = child ? back[1] : there[1];
+  epoll_ctl(e, EPOLL_CTL_ADD, mine, &event);
+  for (int i = 0; i < count; i++) {
+    if (!child && write(other, &c, 1) != 1) exit(1);
+    // Until there is no more, as event loops do.
+    if (epoll_wait(e, &event, 1, -1) != 1 || read(mine, &c, 1) != 1 || read(mine, &c, 1) != -1) exit(1);
+    if (child && write(other, &c, 1) != 1) exit(1);
+  }
+  if (child) _exit(0);
+  wait(0);
+}
+
 /** The same, with who waits in epoll. */
 static void polled_eventfds(int count) {
   int there = eventfd(0, EFD_NONBLOCK), back = eventfd(0, EFD_NONBLOCK), child = fork() == 0, e = epoll_create1(0), mine = child ? there : back, other = child ? back : there;
@@ -220,7 +241,7 @@ static void idle(int count) {
 
 static const struct { const char *name; void (*run)(int); } operations[] = {
   {"local", local}, {"mailbox", mailbox}, {"pipe", pipes}, {"fork", forks}, {"exec", execs}, {"thread", threads},
-  {"futex", futexes}, {"eventfd", eventfds}, {"polled eventfd", polled_eventfds}, {"unix", unix_sockets}, {"tcp", tcp}, {"request", requests},
+  {"futex", futexes}, {"polled pipe", polled_pipes}, {"eventfd", eventfds}, {"polled eventfd", polled_eventfds}, {"unix", unix_sockets}, {"tcp", tcp}, {"request", requests},
 };
 
 int main(int argc, char **argv) {

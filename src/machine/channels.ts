@@ -141,11 +141,11 @@ export class Channels {
 
   // ---- the kernel's side ----
 
-  /** A channel with these bytes (at most a page) is the workers' from now on, as far as `lent` says. */
-  give(channel: number, lent: number = Lent.read | Lent.write, bytes: Uint8Array | null = null): void {
+  /** A channel with these bytes, which begin at `offset` in its page, is the workers' from now on, as far as `lent` says. */
+  give(channel: number, lent: number = Lent.read | Lent.write, bytes: Uint8Array | null = null, offset = 0): void {
     const at = channelAt(channel), bucket = this.waits.lockKey(CHANNEL_KEY, channel * 4, KERNEL);
-    if (bytes !== null) this.bytes.set(bytes, pageAt(at));
-    this.words[at + CHANNEL.offset] = 0;
+    if (bytes !== null) this.bytes.set(bytes, pageAt(at) + offset);
+    this.words[at + CHANNEL.offset] = offset;
     this.words[at + CHANNEL.length] = bytes?.length ?? 0;
     this.words[at + CHANNEL.lent] = lent;
     this.waits.unlock(bucket);

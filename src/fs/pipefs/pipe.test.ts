@@ -1,12 +1,13 @@
 import { expect, it } from 'vitest';
 import { EAGAIN, EBUSY, ENXIO, EPIPE } from '../../abi/linux/errno.ts';
 import { O_DIRECT, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY } from '../../abi/linux/openFlags.ts';
-import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT } from '../../abi/linux/poll.ts';
+import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDNORM } from '../../abi/linux/poll.ts';
 import { makeNode } from '../../vfs/namespace.ts';
 import { openPath } from '../../vfs/open.ts';
 import { pathName } from '../../vfs/path.ts';
 import { callerOf, TestEnv, type TestCaller } from '../../vfs/testing.ts';
 import type { LocalChannel } from '../../kernel/ipc/localChannels.ts';
+import { Lent } from '../../machine/channels.ts';
 import { TmpFs } from '../tmpfs/tmpFs.ts';
 import { type FifoFile, openFifo } from './pipeFile.ts';
 import { makePipe } from './pipeFs.ts';
@@ -107,47 +108,85 @@ it('fifos: who waits, who gets ENXIO, who sees a hang-up', () => {
 });
 
 /** A channel whose workers are the test. */
-function channel(): LocalChannel & { page: number[]; given: number; readers: (() => void)[] } {
+function channel() {
   const fake = {
-    page: [] as number[], given: 0, readers: [] as (() => void)[],
-    give: () => fake.given++,
-    takeBack: () => ({ offset: 7, bytes: Uint8Array.from(fake.page.splice(0)) }),
+    /** What is in the page and where it begins; what workers may do (Lent), 0: nothing. */
+    page: [] as number[], offset: 0, lent: 0, readers: [] as (() => void)[],
+    give(lent: number, bytes: Uint8Array, offset: number): void {
+      Object.assign(fake, { lent, offset, page: [...bytes] });
+    },
+    takeBack() {
+      fake.lent = 0;
+      return { offset: fake.offset, bytes: Uint8Array.from(fake.page.splice(0)) };
+    },
     takeReaders: () => fake.readers.splice(0).forEach((read) => read()),
     close: () => {},
   };
   return fake as unknown as LocalChannel & typeof fake;
 }
 
-it('is lent to workers while it is empty and nobody waits, and claimed with what they left in it', () => {
+const ALL = Lent.read | Lent.write;
+
+it('is lent to workers while its bytes are in one page, and claimed with what they left in it', () => {
   const t = world(), lane = channel();
   const { reader, writer } = makePipe(t, 0, lane);
-  expect(lane.given).toBe(1);
+  expect(lane.lent).toBe(ALL);
   lane.page.push(1, 2);
   expect(writer.write(Uint8Array.of(3), t)).toBe(1);
+  expect(lane.lent).toBe(0);
   const buf = new Uint8Array(2);
   expect(reader.read(buf, t)).toBe(2);
   expect(buf).toEqual(Uint8Array.of(1, 2));
-  expect(lane.given).toBe(1);
-  reader.read(buf, t);
-  expect(lane.given).toBe(2);
-  expect(reader.read(buf, t)).toBe(-EAGAIN);
+  expect([lane.lent, lane.page, lane.offset]).toEqual([ALL, [3], 2]);
+  expect(writer.write(new Uint8Array(4096), t)).toBe(4096);
   reader.waited();
-  expect(lane.given).toBe(3);
-  const waiter = { onWake: () => {} };
-  reader.waitQueue.add(waiter);
-  lane.page.push(9);
-  reader.waited();
-  expect(lane.given).toBe(3);
-  reader.waitQueue.remove(waiter);
-  writer.setFlags(writer.flags | O_NONBLOCK);
-  reader.waited();
-  expect(lane.given).toBe(3);
-  writer.setFlags(writer.flags & ~O_NONBLOCK);
-  reader.waited();
-  expect(lane.given).toBe(4);
+  expect(lane.lent).toBe(0);
   writer.release();
   reader.waited();
-  expect(lane.given).toBe(4);
+  expect(lane.lent).toBe(0);
+});
+
+it('is lent for reading alone while somebody waits for something to read', () => {
+  const t = world(), lane = channel();
+  const { reader, writer } = makePipe(t, 0, lane);
+  const waiter = { onWake: () => {}, wants: EPOLLIN };
+  reader.waitQueue.add(waiter);
+  expect(lane.lent).toBe(0);
+  expect(writer.write(Uint8Array.of(9), t)).toBe(1);
+  reader.waited();
+  expect([lane.lent, lane.page]).toEqual([Lent.read, [9]]);
+  reader.waitQueue.remove(waiter);
+  expect(reader.poll()).toBe(EPOLLIN | EPOLLRDNORM);
+  reader.waited();
+  expect(lane.lent).toBe(ALL);
+});
+
+it('says to workers whether its reader waits; a writer does not in any case', () => {
+  const t = world(), lane = channel();
+  const { reader, writer } = makePipe(t, 0, lane);
+  writer.setFlags(writer.flags | O_NONBLOCK);
+  expect(lane.lent).toBe(ALL);
+  reader.setFlags(reader.flags | O_NONBLOCK);
+  expect(lane.lent).toBe(ALL | Lent.noWait);
+  expect(reader.read(new Uint8Array(1), t)).toBe(-EAGAIN);
+  expect(lane.lent).toBe(ALL | Lent.noWait);
+  reader.setFlags(reader.flags & ~O_NONBLOCK);
+  expect(lane.lent).toBe(ALL);
+  writer.setFlags(writer.flags | O_DIRECT);
+  expect(lane.lent).toBe(0);
+});
+
+it('of a single page is not lent while somebody waits for room', () => {
+  const t = world(), lane = channel();
+  const { reader, writer } = makePipe(t, 0, lane);
+  expect(reader.resize(4096)).toBe(4096);
+  const waiter = { onWake: () => {}, wants: EPOLLOUT };
+  writer.waitQueue.add(waiter);
+  reader.waited();
+  expect(lane.lent).toBe(0);
+  expect(reader.resize(8192)).toBe(8192);
+  reader.waited();
+  expect(lane.lent).toBe(ALL);
 });
 
 it('stays with who has claimed it, though a reader that is taken over then empties it', () => {
@@ -156,6 +195,6 @@ it('stays with who has claimed it, though a reader that is taken over then empti
   lane.page.push(1);
   lane.readers.push(() => expect(reader.read(new Uint8Array(5), t)).toBe(1));
   expect(writer.write(Uint8Array.of(2), t)).toBe(1);
-  expect(lane.given).toBe(1);
+  expect(lane.lent).toBe(0);
   expect(reader.pipe.length).toBe(1);
 });

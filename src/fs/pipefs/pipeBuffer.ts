@@ -1,11 +1,14 @@
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDNORM, EPOLLWRNORM } from '../../abi/linux/poll.ts';
 import type { LocalChannel } from '../../kernel/ipc/localChannels.ts';
+import { Lent } from '../../machine/channels.ts';
 import { ClaimingQueue } from '../../vfs/waitQueue.ts';
 
 /** Writes of up to this many bytes are atomic (pipe(7)). */
 export const PIPE_BUF = 4096;
 const DEFAULT_CAPACITY = 65536;
 const PAGE = 4096;
+const READABLE = EPOLLIN | EPOLLRDNORM;
+const WRITABLE = EPOLLOUT | EPOLLWRNORM;
 
 /** One of Linux's pipe buffers: a page, of which `length` bytes from `offset` on are in the pipe. */
 interface Slot {
@@ -15,13 +18,19 @@ interface Slot {
   readonly packet: boolean;
 }
 
+function mark(set: Set<object>, end: object, is: boolean): void {
+  if (is) set.add(end);
+  else set.delete(end);
+}
+
 /**
  * The bytes between the ends of a pipe or fifo: a ring, and how many have each end open. What fits is counted in pages as
  * Linux counts it (fs/pipe.c): a write adds to the last page only when all its odd bytes fit there, so many small writes may
  * fill a pipe before its capacity in bytes is reached.
  *
- * A pipe may have a channel (machine/channels.ts): while nothing is inside and nobody waits, it is lent to the workers, who read and write its first
- * page. Everything here claims it back before it looks.
+ * A pipe may have a channel (machine/channels.ts): while no more is inside than the first page, it is lent to the workers, who read and write that.
+ * Who waits in the kernel for something to read hears of it from the kernel, so writing is the kernel's then. Everything here claims the pipe back
+ * before it looks.
  */
 export class PipeBuffer {
   private ring: Uint8Array = new Uint8Array(0);
@@ -32,8 +41,9 @@ export class PipeBuffer {
   channel: LocalChannel | null = null;
   private lent = false;
   private claiming = false;
-  /** Open ends with flags that workers do not know. */
+  /** Open ends with flags that workers do not know; ends to read that never wait (O_NONBLOCK). */
   private readonly special = new Set<object>();
+  private readonly waitless = new Set<object>();
   readers = 0;
   writers = 0;
   /** How often each end was ever opened: who waits in open(2) for the other end looks here. */
@@ -51,9 +61,16 @@ export class PipeBuffer {
 
   /** Workers may use the pipe, if it is as they know pipes. Whoever is about to wait for it must not call this. */
   lend(): void {
-    if (this.channel === null || this.lent || this.claiming || this.inside > 0 || this.readers === 0 || this.writers === 0 || this.special.size > 0 || !this.waitQueue.empty) return;
+    if (this.channel === null || this.lent || this.claiming || this.readers === 0 || this.writers === 0 || this.special.size > 0 || this.slots.length > 1) return;
+    if (this.waitless.size > 0 && this.waitless.size < this.readers) return;
+    const [slot] = this.slots, { wants } = this.waitQueue;
+    // Of a single page the first byte read makes room, which others may wait for.
+    if (slot?.packet || (this.maxSlots === 1 && (wants & WRITABLE) !== 0)) return;
+    const bytes = new Uint8Array(this.inside);
+    this.copyOut(bytes, 0);
+    this.slots.length = this.inside = this.head = 0;
     this.lent = true;
-    this.channel.give();
+    this.channel.give(Lent.read | ((wants & READABLE) === 0 ? Lent.write : 0) | (this.waitless.size > 0 ? Lent.noWait : 0), bytes, slot?.offset ?? 0);
   }
 
   /** The pipe is the kernel's alone again. */
@@ -71,12 +88,13 @@ export class PipeBuffer {
     this.claiming = false;
   }
 
-  /** An open end has flags that workers do not know, or no longer. */
-  noteSpecial(end: object, special: boolean): void {
-    if (special) {
-      this.claim();
-      this.special.add(end);
-    } else this.special.delete(end);
+  /** An open end has flags that workers do not know, or no longer; it reads and never waits. */
+  noteEnd(end: object, special: boolean, waitless: boolean): void {
+    if (special === this.special.has(end) && waitless === this.waitless.has(end)) return;
+    this.claim();
+    mark(this.special, end, special);
+    mark(this.waitless, end, waitless);
+    this.lend();
   }
 
   // ---- contents ----
@@ -151,7 +169,7 @@ export class PipeBuffer {
     }
     if (done === 0) return 0;
     this.append(done === buf.length ? buf : buf.subarray(0, done));
-    this.waitQueue.wake(EPOLLIN | EPOLLRDNORM);
+    this.waitQueue.wake(READABLE);
     return done;
   }
 
@@ -203,7 +221,7 @@ export class PipeBuffer {
       if (slot.length === 0) used++;
     }
     if (used > 0) this.slots.splice(0, used);
-    if (wasFull && !this.isFull) this.waitQueue.wake(EPOLLOUT | EPOLLWRNORM);
+    if (wasFull && !this.isFull) this.waitQueue.wake(WRITABLE);
   }
 
   /** F_SETPIPE_SZ: false when what is inside would not fit. `capacity` is a multiple of the page size. */
@@ -211,7 +229,7 @@ export class PipeBuffer {
     this.claim();
     if (capacity / PAGE < this.slots.length) return false;
     this.maxSlots = capacity / PAGE;
-    this.waitQueue.wake(EPOLLOUT | EPOLLWRNORM);
+    this.waitQueue.wake(WRITABLE);
     return true;
   }
 

@@ -53,15 +53,19 @@ export class PipeFile extends FileDescription {
     return result;
   }
 
-  /** Workers know of no flags. */
+  /** What workers do not know, and what they do: they never wait to write. */
   private noteFlags(): void {
-    this.pipe.noteSpecial(this, (this.flags & (O_NONBLOCK | O_DIRECT | O_ASYNC)) !== 0);
+    this.pipe.noteEnd(this, (this.flags & (O_DIRECT | O_ASYNC)) !== 0, this.readable && (this.flags & O_NONBLOCK) !== 0);
   }
 
   override read(buf: Uint8Array, _t: FileCaller): number {
     if (buf.length === 0) return 0;
     const { pipe } = this;
-    if (pipe.length === 0) return pipe.writers === 0 ? 0 : -EAGAIN;
+    if (pipe.length === 0) {
+      if (pipe.writers === 0) return 0;
+      if ((this.flags & O_NONBLOCK) !== 0) pipe.lend();
+      return -EAGAIN;
+    }
     const n = pipe.take(buf);
     pipe.lend();
     if (this.isFifo) notifyDentry(this.path.dentry, IN_ACCESS);
@@ -133,7 +137,7 @@ export class PipeFile extends FileDescription {
   }
 
   protected override close(): void {
-    this.pipe.noteSpecial(this, false);
+    this.pipe.noteEnd(this, false, false);
     this.pipe.endClosed(this.readable, this.writable);
     if (this.isFifo) notifyDentry(this.path.dentry, this.writable ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
     this.inode.locks?.closeDescription(this);

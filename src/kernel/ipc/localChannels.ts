@@ -16,8 +16,9 @@ export class LocalChannel {
   entry(readable: boolean): number {
     return mapEntry(this.number, readable ? End.read : End.write);
   }
-  give(): void {
-    this.owner.channels.give(this.number);
+  /** The workers' as far as `lent` says (Lent), with these bytes, which begin at `offset` in the page. */
+  give(lent: number, bytes: Uint8Array | null, offset: number): void {
+    this.owner.channels.give(this.number, lent, bytes, offset);
   }
   takeBack(): { readonly offset: number; readonly bytes: Uint8Array } {
     return this.owner.channels.takeBack(this.number);
