@@ -18,12 +18,12 @@ class FakeWorker extends PoolWorker {
 
 const job = (slot: number, memoryId = 1): GuestRun => ({ memory: {} as WebAssembly.Memory, memoryId, cpu: 0, slot });
 
-function pooled(processors: number) {
+function pooled(mostBooting: number) {
   const workers: FakeWorker[] = [], later: (() => void)[] = [], dead: string[] = [];
   const pool = new WorkerPool(() => {
     workers.push(new FakeWorker());
     return workers.at(-1)!;
-  }, processors, (work) => later.push(work));
+  }, mostBooting, (work) => later.push(work));
   const start = (slot: number, memoryId?: number) => pool.start(job(slot, memoryId), (reason) => dead.push(`${slot}: ${reason}`));
   const settle = (): void => {
     while (later.length > 0) later.shift()!();
@@ -66,7 +66,7 @@ test('a worker that has been left goes to who has waited longest', () => {
   expect(ran()).toEqual(['10 11', '12', '']);
 });
 
-test('no more boot at a time than there are processors', () => {
+test('no more boot at a time than may', () => {
   const { pool, workers, start, settle, ran } = pooled(2);
   start(10);
   for (let slot = 11; slot < 31; slot++) start(slot);

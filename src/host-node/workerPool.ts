@@ -76,8 +76,7 @@ export class Seat implements GuestWorker {
 
 /**
  * Who gets which worker. Threads wait for one in the order in which they were started, and take the first that is ready, be it a new one or one that
- * another thread has left. No more boot at a time than there are processors for: they would only take them from the guests, from the kernel and from
- * each other.
+ * another thread has left. No more than `mostBooting` boot at a time.
  */
 export class WorkerPool {
   readonly all = new Set<PoolWorker>();
@@ -86,7 +85,7 @@ export class WorkerPool {
   private readonly idle: PoolWorker[] = [];
   private readonly waiting: Seat[] = [];
   private readonly spawn: () => PoolWorker;
-  private readonly processors: number;
+  private readonly mostBooting: number;
   /** Runs work when the thread is free. */
   private readonly later: (work: () => void) => void;
   private growing = false;
@@ -95,9 +94,9 @@ export class WorkerPool {
   closed = false;
 
   /** The first worker boots at once. */
-  constructor(spawn: () => PoolWorker, processors: number, later: (work: () => void) => void) {
+  constructor(spawn: () => PoolWorker, mostBooting: number, later: (work: () => void) => void) {
     this.spawn = spawn;
-    this.processors = processors;
+    this.mostBooting = mostBooting;
     this.later = later;
     this.boot();
   }
@@ -137,7 +136,7 @@ export class WorkerPool {
   }
 
   private get isShort(): boolean {
-    return !this.closed && this.booting.size < this.processors && this.idle.length + this.booting.size < this.wanted();
+    return !this.closed && this.booting.size < this.mostBooting && this.idle.length + this.booting.size < this.wanted();
   }
 
   /** At once for who waits, else when there is time. */

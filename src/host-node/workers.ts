@@ -10,6 +10,11 @@ import { PoolWorker, WorkerPool } from './workerPool.ts';
 
 /** The translating worker starts with the first request, but not before this has gone by: a short run does not pay for it. */
 const TRANSLATE_AFTER_MS = 100;
+/**
+ * So many workers boot at a time. More take the processors from the guests, the kernel and each other; fewer get too little of a machine that does
+ * other things as well.
+ */
+const BOOTING_PER_PROCESSOR = 2;
 /** So long the end of the emulator waits for translations to be written. */
 const KEEP_MS = 1500;
 
@@ -90,7 +95,7 @@ export class NodeWorkers implements Workers {
   constructor(script: URL, translatorScript: URL) {
     this.#script = script;
     this.#translatorScript = translatorScript;
-    this.pool = new WorkerPool(() => this.#spawn(), availableParallelism(), setImmediate);
+    this.pool = new WorkerPool(() => this.#spawn(), BOOTING_PER_PROCESSOR * availableParallelism(), setImmediate);
   }
 
   /** Requests wait in their channels until it is there; what ends before needs no translation. */
