@@ -238,7 +238,7 @@ function buildOperations(): void {
   on('next', (t) => t.leave(t.exits.next));
   // What the interpreter has to see: it starts at this instruction again, in which nothing has happened yet (or, for
   // `again`, in which all that has happened is in the registers).
-  for (const name of ['exit', 'trap', 'fault', 'again', 'leaveNext', 'leaveHere']) on(name, (t) => t.leave(t.exits.refuse));
+  for (const name of ['exit', 'trap', 'fault', 'again', 'leaveNext', 'leaveHere', 'leaveRegion']) on(name, (t) => t.leave(t.exits.refuse));
   on('leaveDoubtful', (t) => t.leaveDoubtful());
   for (const name of ['jumpTo', 'ret']) on(name, (t, e, n) => t.leaveTo(e, n));
 }

@@ -275,6 +275,18 @@ describe('guest thread', () => {
     expect(g.gpr(RAX)).toBe(2n);
   });
 
+  test('a translated popf sets the trap flag or alignment checks once', () => {
+    for (const flag of [0x100, 0x40000]) {
+      // push rbx; popf; add eax,1; cmp esi,2; cmove ebx,ecx; sub esi,1; jnz; hlt
+      const g = guest(64, '53 9d 83c001 83fe02 0f44d9 83ee01 75f0 f4'), sp = g.gpr(RSP);
+      for (const [register, value] of [[RBX, 0x202], [RCX, 0x202 | flag], [RSI, 200_000]] as const) g.setGpr(register, value);
+      g.run();
+      const stepped = flag === 0x100;
+      expect([g.regions(), g.u32(Cpu.exitReason), g.u32(Cpu.exitCode)]).toEqual([1, Exit.trap, stepped ? STEPPED : Vector.GP]);
+      expect([g.rip, g.gpr(RAX), g.gpr(RSP)]).toEqual([CODE + (stepped ? 5 : 16), 200_000n, sp]);
+    }
+  });
+
   test('an endless loop can be interrupted', () => {
     const g = guest(64, 'ebfe');
     Atomics.store(new Int32Array(g.memory.buffer), (g.cpu + Cpu.interrupt) >> 2, 1);

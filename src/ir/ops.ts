@@ -145,6 +145,7 @@ const machine: readonly (readonly [name: string, signature: string, effect: Effe
   ['next', ':', 'exit'],          // go on with the following instruction (end of a branch of `if`)
   ['again', ':', 'exit'],         // go on with this instruction (rep with work left: an interrupt may come between)
   ['leaveNext', ':', 'exit'],     // as next, but through the dispatcher (something it looks at has changed: TF)
+  ['leaveRegion', ':', 'exit'],   // translated: as if it were the interpreter's instruction, before it; the interpreter goes on
   ['jump', ':', 'exit'],          // to the instruction's relative target
   ['jumpTo', 'a:', 'exit'],       // to a computed address
   ['branch', 'i:', 'exit'],       // to the relative target if non-zero, else next

@@ -62,9 +62,12 @@ function checkTypes(ir: Columns, n: number, operands: number[], complain: (n: nu
 
 const stateChanges = new Set(['put', 'store', 'helper']);
 const faults = new Set(['load', 'check']);
+/** Ends that a region leaves before the instruction for. */
+const refusals = new Set(['trap', 'fault', 'leaveHere', 'leaveNext', 'leaveRegion']);
 
 /**
- * The law of lifts: no access that may fault after a change of state, on the straight path of one instruction. Accesses to checked
+ * The law of lifts: no access that may fault after a change of state, on the straight path of one instruction, and no end that a region
+ * has the interpreter do the instruction for. Accesses to checked
  * memory and what follows a helper are exempt. Returns the offending rows.
  */
 export function lateFaults(ir: Columns, checkedFlag: number): number[] {
@@ -74,6 +77,7 @@ export function lateFaults(ir: Columns, checkedFlag: number): number[] {
     const op = ops[ir.op[n]!]!;
     if (op.id === IF || op.id === LOOP || op.id === BLOCK) depth++;
     else if (op.id === END) depth--;
+    if (changed && refusals.has(op.name)) late.push(n);
     if (depth > 0) continue;
     const isChecked = (ir.imm[n]! & checkedFlag) !== 0 && /^(load|store)/.test(op.name);
     if (changed && !isChecked && (faults.has(op.effect) || (op.effect === 'store' && /^store|^rmw|^cmpxchg/.test(op.name)))) late.push(n);

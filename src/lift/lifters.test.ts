@@ -10,9 +10,9 @@ import { lifters } from './lifters.ts';
 
 /**
  * pop to memory computes its address with the stack pointer moved, and moves it back before the access; what maskmovq does to
- * the x87 state stays although its store faults.
+ * the x87 state stays although its store faults, as that of the conversions between mmx and xmm stays although they trap.
  */
-const late = new Set(['8F /0', 'NP 0F F7 /r']);
+const late = new Set(['8F /0', 'NP 0F F7 /r', 'NP 0F 2A /r', 'NP 0F 2C /r', '66 0F 2C /r', 'NP 0F 2D /r', '66 0F 2D /r']);
 
 test('every shape of every row lifts to sound IR that faults before it changes anything', () => {
   const problems: string[] = [];

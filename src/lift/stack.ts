@@ -56,10 +56,17 @@ function liftPushf(c: Lift): void {
 
 function liftPopf(c: Lift): void {
   const size = c.size, b = c.b, value = b.var('i32', c.toI32(c.top(size)));
-  c.drop(size);
-  c.putEflags(b.getVar(value), size === 2 ? Eflags.TF | Eflags.NT : undefined);
+  const pop = (): void => {
+    c.drop(size);
+    c.putEflags(b.getVar(value), size === 2 ? Eflags.TF | Eflags.NT : undefined);
+  };
   // the dispatcher steps, and tests alignment
-  b.if(b.op('i32.and', b.getVar(value), b.i32(Eflags.TF | Eflags.AC)), () => b.op('leaveNext'));
+  b.if(b.op('i32.and', b.getVar(value), b.i32(Eflags.TF | Eflags.AC)), () => {
+    b.op('leaveRegion');
+    pop();
+    b.op('leaveNext');
+  });
+  pop();
 }
 
 /** Intel SDM vol. 2, ENTER. The nesting level is 0 for nearly every use. */

@@ -119,6 +119,7 @@ export const machineOps: Record<string, (t: CaseCode, e: BodyEmitter, row: numbe
   },
   again: (t, e) => { poll(t, e.code, () => t.field(e.code, Field.rip)); e.code.get(RECORD); t.end.goOn(e.code); },
   leaveNext: (t, e) => t.leaveAt(e.code, EngineExit.lookup, () => t.field(e.code, Field.rip + RECORD_SIZE)),
+  leaveRegion: () => {},
   region: (t, e) => enterRegion(t, e),
   leaveHere: (t, e, row) => t.leaveAt(e.code, e.ir.imm[row]!, () => t.field(e.code, Field.rip)),
   follow: (t, e) => linked(t, e, false),
