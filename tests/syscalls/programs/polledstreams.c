@@ -1,28 +1,10 @@
 /* Stream sockets that somebody polls, and that do not wait: bytes, their order, and what poll and epoll say before and after. */
 #include "test.h"
+#include "polled.h"
 #include <netinet/in.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 
 enum { CONNECTIONS = 6, ROUNDS = 60 };
-
-static int in_set(int e) {
-  struct epoll_event event;
-  return epoll_wait(e, &event, 1, 0) == 1 ? (int)event.events : 0;
-}
-static int control(int e, int op, int fd, int events) {
-  struct epoll_event event = { .events = events, .data.fd = fd };
-  return epoll_ctl(e, op, fd, &event);
-}
-static int events_of(int fd, int wanted) {
-  struct pollfd p = { fd, wanted, 0 };
-  return poll(&p, 1, 0) == 1 ? p.revents : 0;
-}
-static int unread(int fd) {
-  int n = -1;
-  ioctl(fd, FIONREAD, &n);
-  return n;
-}
 
 static void tcp_pair(int s[2]) {
   struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
