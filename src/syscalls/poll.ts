@@ -73,6 +73,8 @@ function checkPoll(t: Task, fds: number, count: number): number {
   const buf = t.memory.writable(fds, count * POLLFD);
   if (buf === null) return -EFAULT;
   let ready = 0;
+  // Once each: descriptors may be many of one.
+  const readable = new Set<FileDescription>();
   for (let i = 0; i < count; i++) {
     const at = i * POLLFD;
     const fd = pollfd.get(buf, 'fd', at);
@@ -81,11 +83,12 @@ function checkPoll(t: Task, fds: number, count: number): number {
       const file = t.fds.get(fd);
       const wanted = (pollfd.get(buf, 'events', at) & 0xffff) | POLLERR | POLLHUP;
       revents = file === null || (file.flags & O_PATH) !== 0 ? POLLNVAL : file.poll(t) & wanted & 0xffff;
-      if ((revents & POLLIN) !== 0) file?.waited();
+      if ((revents & POLLIN) !== 0 && file !== null) readable.add(file);
     }
     pollfd.put(buf, 'revents', revents, at);
     if (revents !== 0) ready++;
   }
+  for (const file of readable) file.waited();
   return ready;
 }
 

@@ -152,7 +152,7 @@ export class EpollFile extends FileDescription {
   /** Takes up to `max` events; those that stay ready (level-triggered) go to the end of the queue. */
   collect(max: number, t: FileCaller): EpollResult[] {
     const results: EpollResult[] = [];
-    const again: Item[] = [];
+    const again: Item[] = [], readable = new Set<FileDescription>();
     let left = this.ready.size;
     for (const item of this.ready) {
       // Those that become ready meanwhile come behind.
@@ -166,10 +166,11 @@ export class EpollFile extends FileDescription {
       const events = item.poll(t);
       if (events === 0) continue;
       results.push({ events: events >>> 0, dataLo: item.dataLo, dataHi: item.dataHi });
-      if ((events & EPOLLIN) !== 0) item.file.waited();
+      if ((events & EPOLLIN) !== 0) readable.add(item.file);
       if ((item.events & EPOLLONESHOT) !== 0) item.events = (item.events & PRIVATE) >>> 0;
       else if ((item.events & EPOLLET) === 0) again.push(item);
     }
+    for (const file of readable) file.waited();
     for (const item of again) this.ready.add(item);
     return results;
   }
